@@ -1,0 +1,90 @@
+"""Read and write `flows.manifest.json`: the same bytes for the same flows, on every machine."""
+
+from pathlib import Path
+from typing import Any, Final, cast
+
+import orjson
+from pydantic import ValidationError
+
+from pgflow_manifest.checks import check_manifest, invalid_manifest
+from pgflow_manifest.errors import ManifestError, ManifestVersionError
+from pgflow_manifest.models import FORMAT_VERSION, Manifest
+
+MANIFEST_FILE_NAME: Final = "flows.manifest.json"
+"""What the file is called unless somebody says otherwise."""
+
+
+def dump_manifest(manifest: Manifest) -> bytes:
+    """Return the bytes of the file: indented by two, one final newline, deterministic."""
+    document = manifest.model_dump(mode="json", exclude_defaults=False)
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def write_manifest(manifest: Manifest, path: Path) -> bool:
+    """Write the file whole or not at all; return whether its bytes changed."""
+    content = dump_manifest(manifest)
+    if path.exists() and path.read_bytes() == content:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+    return True
+
+
+def load_manifest(content: bytes | str, *, origin: str = "the manifest") -> Manifest:
+    """Read a manifest and check it whole.
+
+    Args:
+        content: the JSON text.
+        origin: how errors call it, such as the path of the file.
+
+    Raises:
+        ManifestVersionError: written in a format that this package does not know.
+        ManifestInvalidError: not JSON, or not a manifest; every problem with a JSON pointer.
+    """
+    try:
+        document: Any = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise invalid_manifest(origin, [("", f"not JSON: {error}")]) from None
+    check_format_version(document, origin=origin)
+    try:
+        manifest = Manifest.model_validate(document, strict=False)
+    except ValidationError as error:
+        problems = [
+            ("".join(f"/{_escape(part)}" for part in item["loc"]), item["msg"])
+            for item in error.errors(include_url=False, include_input=False)
+        ]
+        raise invalid_manifest(origin, problems) from None
+    check_manifest(manifest, origin=origin)
+    return manifest
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read the manifest at *path*; errors as `load_manifest`, a missing file says what to do."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ManifestError(
+            f"cannot read the manifest {str(path)!r}: {error.strerror}",
+            hint="write it with `pgflow compile FLOWS -o FILE`",
+        ) from None
+    return load_manifest(content, origin=str(path))
+
+
+def check_format_version(document: Any, *, origin: str) -> None:
+    """Refuse a document of another format version before anything else is read from it."""
+    if not isinstance(document, dict):
+        return
+    found = cast("dict[str, Any]", document).get("format_version")
+    if isinstance(found, int) and not isinstance(found, bool) and found != FORMAT_VERSION:
+        newer = found > FORMAT_VERSION
+        raise ManifestVersionError(
+            f"{origin} has format version {found}; this pgflow reads version {FORMAT_VERSION}",
+            hint="upgrade pgflow" if newer else "write the file anew with `pgflow compile`",
+            details={"found": found, "known": FORMAT_VERSION},
+        )
+
+
+def _escape(part: str | int) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,117 @@
+"""Digests: what must be equal for two flows or two steps to be the same contract.
+
+A digest covers graph, wiring and schemas. It leaves out options and everything that only
+describes, so that a new docstring or another number of attempts is no new version.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, cast
+
+import orjson
+
+from pgflow_manifest.models import FlowSpec, JsonSchema, ResultInput, StepSpec
+
+_ANNOTATIONS = frozenset(
+    [
+        "title",
+        "description",
+        "examples",
+        "default",
+        "deprecated",
+        "$comment",
+        "readOnly",
+        "writeOnly",
+    ]
+)
+_SCHEMA_MAPS = frozenset(
+    ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"]
+)
+_LITERALS = frozenset(["const", "enum", "required", "dependentRequired", "discriminator"])
+
+
+def contract_of_schema(schema: Any) -> Any:
+    """Return *schema* without its annotations; names of properties are never taken for keywords."""
+    if isinstance(schema, list):
+        return [contract_of_schema(item) for item in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    kept: dict[str, Any] = {}
+    for keyword, value in cast("dict[str, Any]", schema).items():
+        if keyword in _ANNOTATIONS:
+            continue
+        if keyword in _SCHEMA_MAPS and isinstance(value, dict):
+            parts = cast("dict[str, Any]", value)
+            kept[keyword] = {name: contract_of_schema(part) for name, part in parts.items()}
+        elif keyword in _LITERALS:
+            kept[keyword] = value
+        else:
+            kept[keyword] = contract_of_schema(value)
+    return kept
+
+
+def digest_of(value: Any) -> str:
+    """Return the sha256 of *value* as canonical JSON: sorted keys, no blanks."""
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def step_digest(
+    *,
+    flow_slug: str,
+    step: StepSpec,
+    payload_schema: JsonSchema,
+    result_schemas: Mapping[str, JsonSchema],
+) -> str:
+    """Return the contract of *step*: its arguments, the schemas they come from, and its result.
+
+    Order-only deps are left out: the handler cannot see them, so it need not change with them.
+    """
+    inputs = {
+        name: {
+            **source.model_dump(mode="json"),
+            "schema": contract_of_schema(
+                result_schemas[source.step] if isinstance(source, ResultInput) else payload_schema
+            ),
+        }
+        for name, source in step.inputs.items()
+    }
+    return digest_of(
+        {
+            "flow": flow_slug,
+            "step": step.slug,
+            "kind": step.kind,
+            "inputs": inputs,
+            "result_schema": contract_of_schema(step.result_schema),
+        }
+    )
+
+
+def flow_digest(flow: FlowSpec) -> str:
+    """Return the contract of *flow*: its payload and, for every step, contract and deps."""
+    return digest_of(
+        {
+            "flow": flow.slug,
+            "payload_schema": contract_of_schema(flow.payload_schema),
+            "steps": [[step.slug, step.digest, sorted(step.deps)] for step in flow.steps],
+        }
+    )
+
+
+def with_digests(flow: FlowSpec) -> FlowSpec:
+    """Return *flow* with every digest computed anew."""
+    result_schemas = {step.slug: step.result_schema for step in flow.steps}
+    steps = tuple(
+        step.model_copy(
+            update={
+                "digest": step_digest(
+                    flow_slug=flow.slug,
+                    step=step,
+                    payload_schema=flow.payload_schema,
+                    result_schemas=result_schemas,
+                )
+            }
+        )
+        for step in flow.steps
+    )
+    complete = flow.model_copy(update={"steps": steps})
+    return complete.model_copy(update={"digest": flow_digest(complete)})

@@ -1,0 +1,26 @@
+"""Every status a run, a step, a task report or a worker can have.
+
+The database holds the same words in named CHECK constraints; a test compares the two.
+"""
+
+from typing import Final, Literal, get_args
+
+RunStatus = Literal["started", "completed", "failed", "cancelled"]
+"""A run is `started` until it ends in one of the other three."""
+
+StepStatus = Literal["created", "started", "completed", "failed", "cancelled"]
+"""A step is `created` while it waits for its deps and `started` once its task is queued."""
+
+AttemptOutcome = Literal["completed", "failed", "expired", "released", "cancelled"]
+"""How one attempt of a task ended, as kept in `pgflow.attempts`."""
+
+WorkerStatus = Literal["running", "stopped", "dead"]
+"""A worker is `dead` once it missed its beats, `stopped` when it said goodbye."""
+
+RUN_STATUSES: Final[tuple[str, ...]] = get_args(RunStatus)
+STEP_STATUSES: Final[tuple[str, ...]] = get_args(StepStatus)
+ATTEMPT_OUTCOMES: Final[tuple[str, ...]] = get_args(AttemptOutcome)
+WORKER_STATUSES: Final[tuple[str, ...]] = get_args(WorkerStatus)
+
+TERMINAL_STATUSES: Final = frozenset({"completed", "failed", "cancelled"})
+"""Statuses of a run or step that never change again."""
