@@ -1,0 +1,2658 @@
+-- pgflow migration 0001: initial
+-- phase: before-deploy
+-- breaking: no
+-- Written from schema/ by `nox -s new_migration`; read the sources there.
+
+set check_function_bodies = off;
+
+-- pgflow: typed DAG workflows inside Postgres.
+--
+-- A flow is deployed as a version: its steps, its deps, its schemas (`deploy`). Starting a run
+-- writes one row in `runs` and queues a task for every step that waits for nothing (`start_flow`).
+-- Workers take waiting tasks (`claim_tasks`: a row leaves `tasks` and a lease appears in `leases`),
+-- run the handler outside the database, and report (`complete_tasks`, `fail_tasks`). Completing a
+-- step writes its result once, in `step_states`, and queues every dependent whose deps have now all
+-- completed. When the last leaf has completed, the run has. A lease that nobody extends expires
+-- (`sweep`), and the task is queued again until its attempts are used up.
+--
+-- Nothing is counted, so nothing can be miscounted: readiness and completion are read from the rows
+-- themselves, under the lock of the run. Lock order everywhere: run, step state, task or lease.
+-- Public functions are security definer; functions whose name begins with `_` are private.
+create schema pgflow;
+revoke all on schema pgflow from public;
+comment on schema pgflow is 'pgflow: typed DAG workflows inside Postgres';
+
+-- _is_slug: the slug rule, the same as pgflow_manifest.SLUG_PATTERN.
+-- Called by: the CHECK constraints of flows and steps, deploy.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   whether the text is a slug.
+create or replace function pgflow._is_slug(p_text text) returns boolean
+language sql immutable parallel safe
+set search_path = ''
+as $$
+  select p_text ~ '^[a-zA-Z_][a-zA-Z0-9_]{0,127}$' and p_text <> 'run';
+$$;
+
+-- ended_attempt: what _end_attempts must know of an attempt after its lease is gone.
+create type pgflow.ended_attempt as (
+  run_id uuid,
+  step_slug text,
+  task_index integer,
+  lease_id uuid,
+  contract_id integer,
+  attempt integer,
+  error jsonb,
+  retry_at timestamptz
+);
+comment on column pgflow.ended_attempt.retry_at is 'null: no further attempt, the step fails';
+
+-- flows: what can be started, and which version new runs get.
+create table pgflow.flows (
+  flow_slug text primary key,
+  description text not null default '',
+  client_startable boolean not null default false,
+  current_version integer not null,
+  created_at timestamptz not null default now(),
+  constraint flow_slug_is_a_slug check (pgflow._is_slug(flow_slug))
+);
+comment on column pgflow.flows.client_startable is
+  'whether a caller who is only pgflow_client may start runs';
+
+-- flow_versions: every contract a flow ever had; a run stays on the version it started with.
+create table pgflow.flow_versions (
+  flow_slug text not null references pgflow.flows,
+  version integer not null,
+  digest text not null,
+  payload_schema jsonb not null,
+  deployed_at timestamptz not null default now(),
+  primary key (flow_slug, version),
+  constraint digest_once_per_flow unique (flow_slug, digest)
+);
+alter table pgflow.flows
+  add constraint current_version_exists foreign key (flow_slug, current_version)
+  references pgflow.flow_versions deferrable initially deferred;
+
+-- contracts: what a handler promises for one step, by digest; versions of a flow share them.
+-- A worker claims by contract, so the same handler serves every version that did not change its
+-- step. The options are here and not in `steps`: deploying other options applies them in place.
+create table pgflow.contracts (
+  contract_id integer generated always as identity primary key,
+  flow_slug text not null references pgflow.flows,
+  step_slug text not null,
+  digest text not null,
+  max_attempts integer not null,
+  base_delay_seconds double precision not null,
+  max_delay_seconds double precision not null,
+  jitter double precision not null,
+  timeout_seconds double precision,
+  constraint digest_once_per_step unique (flow_slug, step_slug, digest)
+);
+
+-- steps: the nodes of each flow version.
+create table pgflow.steps (
+  flow_slug text not null,
+  version integer not null,
+  step_slug text not null,
+  step_index integer not null,
+  kind text not null,
+  description text not null default '',
+  result_schema jsonb not null,
+  contract_id integer not null references pgflow.contracts,
+  is_leaf boolean not null,
+  primary key (flow_slug, version, step_slug),
+  foreign key (flow_slug, version) references pgflow.flow_versions,
+  constraint step_slug_is_a_slug check (pgflow._is_slug(step_slug)),
+  constraint kind_is_known check (kind in ('single'))
+);
+comment on column pgflow.steps.step_index is 'position in topological order, from 0';
+comment on column pgflow.steps.result_schema is 'JSON Schema of step_states.step_result';
+comment on column pgflow.steps.is_leaf is 'no step waits for it: its result is in the run output';
+
+-- deps: "to_step_slug waits for from_step_slug".
+create table pgflow.deps (
+  flow_slug text not null,
+  version integer not null,
+  from_step_slug text not null,
+  to_step_slug text not null,
+  primary key (flow_slug, version, from_step_slug, to_step_slug),
+  foreign key (flow_slug, version, from_step_slug) references pgflow.steps,
+  foreign key (flow_slug, version, to_step_slug) references pgflow.steps,
+  constraint step_does_not_wait_for_itself check (from_step_slug <> to_step_slug)
+);
+create index deps_by_waiting_step on pgflow.deps (
+  flow_slug, version, to_step_slug, from_step_slug
+);
+comment on column pgflow.deps.from_step_slug is 'the dep: completes first';
+comment on column pgflow.deps.to_step_slug is 'the step that waits';
+
+-- step_inputs: where each argument of a handler comes from, so that claim_tasks can fill it in.
+create table pgflow.step_inputs (
+  contract_id integer not null references pgflow.contracts,
+  parameter text not null,
+  source text not null,
+  from_step_slug text,
+  path text [] not null default '{}',
+  primary key (contract_id, parameter),
+  constraint source_is_known check (source in ('payload', 'result')),
+  constraint step_only_with_result check ((source = 'result') = (from_step_slug is not null))
+);
+comment on column pgflow.step_inputs.path is 'keys and indexes down to the part that is passed';
+
+-- attempts: the history of every ended attempt; rows are only ever added.
+create table pgflow.attempts (
+  run_id uuid not null,
+  step_slug text not null,
+  task_index integer not null,
+  lease_id uuid not null,
+  attempt integer not null,
+  worker_id uuid not null,
+  outcome text not null,
+  error jsonb,
+  started_at timestamptz not null,
+  ended_at timestamptz not null,
+  primary key (run_id, step_slug, task_index, lease_id),
+  constraint outcome_is_known check (
+    outcome in ('completed', 'failed', 'expired', 'released', 'cancelled')
+  )
+) with (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02);
+comment on column pgflow.attempts.attempt is
+  'from 1; an attempt that was released does not count, so its number comes again';
+
+-- gateways: login roles whose `request.jwt.claims` are believed. Any session can set that
+-- variable, so from any other login role it would let a client pose as another owner.
+create table pgflow.gateways (
+  role_name name primary key
+);
+insert into pgflow.gateways (role_name) values ('authenticator'), ('supabase_admin');
+
+-- leases: the tasks that a worker holds, each with the time-limited right to it.
+create table pgflow.leases (
+  run_id uuid not null,
+  step_slug text not null,
+  task_index integer not null,
+  contract_id integer not null,
+  attempt integer not null,
+  lease_id uuid not null,
+  worker_id uuid not null,
+  claimed_at timestamptz not null,
+  leased_until timestamptz not null,
+  primary key (run_id, step_slug, task_index)
+) with (
+  fillfactor = 80,
+  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+  autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 5000,
+  autovacuum_vacuum_cost_delay = 0
+);
+comment on column pgflow.leases.lease_id is
+  'the fence: new with every claim, named by every report; a report with another one is stale';
+
+-- migrations: which migrations this database has; each one records itself.
+create table pgflow.migrations (
+  number integer primary key,
+  name text not null,
+  phase text not null,
+  breaking boolean not null,
+  applied_at timestamptz not null default now(),
+  constraint phase_is_known check (phase in ('before-deploy', 'after-deploy'))
+);
+comment on column pgflow.migrations.breaking is
+  'a worker or client that does not know this migration must refuse to work';
+
+-- runs: one row per execution of a flow; updated once, when it ends.
+create table pgflow.runs (
+  run_id uuid primary key,
+  flow_slug text not null,
+  version integer not null,
+  status text not null default 'started',
+  owner text not null,
+  payload jsonb not null,
+  error jsonb,
+  started_at timestamptz not null,
+  ended_at timestamptz,
+  constraint status_is_known check (status in ('started', 'completed', 'failed', 'cancelled')),
+  constraint ended_when_terminal check ((status = 'started') = (ended_at is null))
+) with (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+comment on column pgflow.runs.owner is
+  'who started it: the JWT subject behind a trusted gateway, else the database role';
+comment on column pgflow.runs.error is 'why it failed or was cancelled; null otherwise';
+
+-- step_states: the steps of a run that have begun. A step that still waits for its deps has no row.
+-- Written twice at most: when the step starts and when it ends, the result with the end.
+create table pgflow.step_states (
+  run_id uuid not null,
+  step_slug text not null,
+  status text not null default 'started',
+  step_result jsonb,
+  error jsonb,
+  started_at timestamptz not null,
+  ended_at timestamptz,
+  primary key (run_id, step_slug),
+  constraint status_is_known check (status in ('started', 'completed', 'failed', 'cancelled')),
+  constraint result_only_when_completed check ((status = 'completed') = (step_result is not null)),
+  constraint ended_when_terminal check ((status = 'started') = (ended_at is null))
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+-- tasks: the queue. A row waits here until it is claimed; then it is a row of `leases` instead.
+-- Two tables, so that claiming never wades through what is already taken, expiry scans only what
+-- is in flight, and no indexed column is ever updated.
+create table pgflow.tasks (
+  run_id uuid not null,
+  step_slug text not null,
+  task_index integer not null default 0,
+  contract_id integer not null,
+  attempts_count integer not null default 0,
+  available_at timestamptz not null,
+  primary key (run_id, step_slug, task_index)
+) with (
+  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+  autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 5000,
+  autovacuum_vacuum_cost_delay = 0
+);
+create index tasks_to_claim on pgflow.tasks (contract_id, available_at);
+comment on column pgflow.tasks.attempts_count is 'attempts already used';
+comment on column pgflow.tasks.available_at is 'not to be claimed before; later than now while a retry waits';
+
+-- watches: the runs that a client looks at, until when. NOTIFY takes a database-wide lock at
+-- commit, so it is sent for these runs only.
+create table pgflow.watches (
+  run_id uuid primary key,
+  watched_until timestamptz not null
+) with (fillfactor = 50);
+
+-- workers: who runs handlers, and when each was last heard of.
+create table pgflow.workers (
+  worker_id uuid primary key,
+  name text not null,
+  contract_ids integer [] not null,
+  status text not null default 'running',
+  idle boolean not null default false,
+  beat_seconds double precision not null,
+  started_at timestamptz not null,
+  last_beat_at timestamptz not null,
+  ended_at timestamptz,
+  constraint status_is_known check (status in ('running', 'stopped', 'dead'))
+) with (fillfactor = 50);
+comment on column pgflow.workers.idle is
+  'its last claim found less than it asked for: worth a NOTIFY when there is new work';
+
+-- _check_digest: refuse a JSON value that is not a sha256 in hexadecimal digits.
+-- Called by: _check_flow, _check_step.
+-- Locks:     none.
+-- Raises:    PF206.
+-- Returns:   nothing.
+create or replace function pgflow._check_digest(p_value jsonb, p_at text) returns void
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+  if jsonb_typeof(p_value) is distinct from 'string' or p_value #>> '{}' !~ '^[0-9a-f]{64}$' then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at, 'must be a sha256 in 64 lower-case hexadecimal digits'
+    );
+  end if;
+end;
+$$;
+
+-- _check_flow: refuse a flow whose parts are missing or contradict each other.
+-- Called by: deploy.
+-- Locks:     none.
+-- Raises:    PF201 slug; PF203 option; PF204 cycle; PF205 unknown dep; PF206 not a manifest.
+-- Returns:   nothing.
+create or replace function pgflow._check_flow(p_flow jsonb, p_at text) returns void
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+  v_slug text := p_flow ->> 'slug';
+  v_step jsonb;
+  v_index integer;
+  v_twice text;
+begin
+  if jsonb_typeof(p_flow) is distinct from 'object' then
+    perform pgflow._raise_manifest_invalid('PF206', p_at, 'a flow must be a JSON object');
+  end if;
+  perform pgflow._check_slug(p_flow -> 'slug', p_at || '/slug');
+  perform pgflow._check_digest(p_flow -> 'digest', p_at || '/digest');
+  if jsonb_typeof(p_flow -> 'payload_schema') is distinct from 'object' then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/payload_schema', format('flow %L: must be a JSON Schema object', v_slug)
+    );
+  end if;
+  perform pgflow._check_options(p_flow -> 'options', p_at || '/options');
+  if jsonb_typeof(p_flow -> 'steps') is distinct from 'array' or p_flow -> 'steps' = '[]' then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/steps', format('flow %L: must be an array with at least one step', v_slug)
+    );
+  end if;
+  for v_step, v_index in
+    select s.value, s.ordinality - 1
+    from jsonb_array_elements(p_flow -> 'steps') with ordinality as s
+  loop
+    perform pgflow._check_step(v_step, format('%s/steps/%s', p_at, v_index), v_slug);
+  end loop;
+  select s.value ->> 'slug' into v_twice
+  from jsonb_array_elements(p_flow -> 'steps') as s
+  group by s.value ->> 'slug'
+  having count(*) > 1
+  limit 1;
+  if found then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/steps', format('flow %L: more than one step has the slug %L', v_slug, v_twice)
+    );
+  end if;
+  perform pgflow._check_graph(p_flow, p_at);
+end;
+$$;
+
+-- _check_graph: refuse deps that do not exist and steps that wait for each other in a circle.
+-- Called by: _check_flow.
+-- Locks:     none.
+-- Raises:    PF204 cycle; PF205 unknown dep.
+-- Returns:   nothing.
+create or replace function pgflow._check_graph(p_flow jsonb, p_at text) returns void
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+  v_left jsonb := '{}';  -- the steps not yet removed: slug -> its deps among them
+  v_free text[];
+  v_wrong record;
+begin
+  select jsonb_object_agg(s.value ->> 'slug', coalesce(s.value -> 'deps', '[]')) into v_left
+  from jsonb_array_elements(p_flow -> 'steps') as s;
+
+  select s.key as step_slug, d.value as dep into v_wrong
+  from jsonb_each(v_left) as s
+  cross join lateral jsonb_array_elements_text(s.value) as d
+  where not v_left ? d.value
+  limit 1;
+  if found then
+    perform pgflow._raise_manifest_invalid(
+      'PF205',
+      p_at || '/steps',
+      format(
+        'flow %L: step %L waits for %L, which the flow does not have',
+        p_flow ->> 'slug', v_wrong.step_slug, v_wrong.dep
+      ),
+      jsonb_build_object('step', v_wrong.step_slug, 'dep', v_wrong.dep)
+    );
+  end if;
+
+  -- Kahn (1962): take away the steps that wait for nothing until none is left, or only circles.
+  while v_left <> '{}' loop
+    v_free := array(select s.key from jsonb_each(v_left) as s where s.value = '[]');
+    if cardinality(v_free) = 0 then
+      perform pgflow._raise_manifest_invalid(
+        'PF204',
+        p_at || '/steps',
+        format(
+          'flow %L: these steps wait for each other in a circle, or for one that does: %s',
+          p_flow ->> 'slug',
+          (select string_agg(k.key, ', ' order by k.key) from jsonb_object_keys(v_left) as k (key))
+        ),
+        jsonb_build_object('steps', (select jsonb_agg(k.key) from jsonb_object_keys(v_left) as k (key)))
+      );
+    end if;
+    select coalesce(jsonb_object_agg(s.key, s.value - v_free), '{}') into v_left
+    from jsonb_each(v_left) as s
+    where s.key <> all (v_free);
+  end loop;
+end;
+$$;
+
+-- _check_manifest: refuse what is not a manifest of this format.
+-- Called by: deploy.
+-- Locks:     none.
+-- Raises:    PF206 not a manifest; PF207 format version.
+-- Returns:   nothing.
+create or replace function pgflow._check_manifest(p_manifest jsonb) returns void
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+  v_twice text;
+begin
+  if jsonb_typeof(p_manifest) is distinct from 'object' then
+    perform pgflow._raise_manifest_invalid('PF206', '', 'the manifest must be a JSON object');
+  end if;
+  if jsonb_typeof(p_manifest -> 'format_version') is distinct from 'number' then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', '/format_version', 'must be a number that says the version of the format'
+    );
+  end if;
+  if p_manifest -> 'format_version' <> '1' then
+    raise exception using
+      errcode = 'PF207',
+      message = format(
+        'the manifest has format version %s; this database reads version 1',
+        p_manifest -> 'format_version'
+      ),
+      detail = jsonb_build_object('found', p_manifest -> 'format_version', 'known', 1)::text,
+      hint = 'run `pgflow migrate` with a newer pgflow, or compile with the one of this database';
+  end if;
+  if jsonb_typeof(p_manifest -> 'flows') is distinct from 'array' then
+    perform pgflow._raise_manifest_invalid('PF206', '/flows', 'must be an array of flows');
+  end if;
+  select f.value ->> 'slug' into v_twice
+  from jsonb_array_elements(p_manifest -> 'flows') as f
+  group by f.value ->> 'slug'
+  having count(*) > 1
+  limit 1;
+  if found then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', '/flows', format('more than one flow has the slug %L', v_twice)
+    );
+  end if;
+end;
+$$;
+
+-- _check_options: refuse options out of their range; one that is missing or null has its default.
+-- Called by: _check_flow, _check_step.
+-- Locks:     none.
+-- Raises:    PF203 out of range; PF206 unknown option.
+-- Returns:   nothing.
+create or replace function pgflow._check_options(p_options jsonb, p_at text) returns void
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+  v_option record;
+begin
+  if p_options is null then
+    return;
+  end if;
+  if jsonb_typeof(p_options) <> 'object' then
+    perform pgflow._raise_manifest_invalid('PF206', p_at, 'options must be a JSON object');
+  end if;
+  for v_option in
+    select o.key, o.value, r.low, r.high
+    from jsonb_each(p_options) as o
+    left join (
+      values
+      ('max_attempts', 1, 1000),
+      ('base_delay_seconds', 0, 86400),
+      ('max_delay_seconds', 0, 2592000),
+      ('jitter', 0, 1),
+      ('timeout_seconds', 0.000001, 604800)
+    ) as r (key, low, high) on r.key = o.key
+    where o.value <> 'null'
+  loop
+    if v_option.low is null then
+      perform pgflow._raise_manifest_invalid(
+        'PF206', p_at || '/' || v_option.key, 'there is no such option'
+      );
+    end if;
+    if jsonb_typeof(v_option.value) <> 'number'
+      or not (v_option.value #>> '{}')::numeric between v_option.low and v_option.high
+      or (v_option.key = 'max_attempts' and (v_option.value #>> '{}')::numeric % 1 <> 0)
+    then
+      perform pgflow._raise_manifest_invalid(
+        'PF203',
+        p_at || '/' || v_option.key,
+        format(
+          '%s is %s; it must be a %s between %s and %s',
+          v_option.key, left(v_option.value::text, 100),
+          case v_option.key when 'max_attempts' then 'whole number' else 'number' end,
+          v_option.low, v_option.high
+        )
+      );
+    end if;
+  end loop;
+end;
+$$;
+
+-- _check_same_graph: refuse a flow whose digest stands for another graph than the one it brings.
+-- Called by: _put_flow.
+-- Locks:     none.
+-- Raises:    PF304.
+-- Returns:   nothing.
+create or replace function pgflow._check_same_graph(p_flow jsonb, p_version integer) returns void
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  v_slug text := p_flow ->> 'slug';
+  v_stored jsonb;
+  v_given jsonb;
+begin
+  select
+    jsonb_object_agg(
+      s.step_slug,
+      jsonb_build_object(
+        'digest', c.digest,
+        'deps', coalesce((
+          select jsonb_agg(d.from_step_slug order by d.from_step_slug collate "C")
+          from pgflow.deps as d
+          where d.flow_slug = s.flow_slug and d.version = s.version and d.to_step_slug = s.step_slug
+        ), '[]')
+      )
+    )
+  into v_stored
+  from pgflow.steps as s
+  join pgflow.contracts as c on c.contract_id = s.contract_id
+  where s.flow_slug = v_slug and s.version = p_version;
+
+  select
+    jsonb_object_agg(
+      s.value ->> 'slug',
+      jsonb_build_object(
+        'digest', s.value -> 'digest',
+        'deps', coalesce((
+          select jsonb_agg(distinct d.value collate "C")
+          from jsonb_array_elements_text(s.value -> 'deps') as d
+        ), '[]')
+      )
+    )
+  into v_given
+  from jsonb_array_elements(p_flow -> 'steps') as s;
+
+  if v_stored <> v_given then
+    raise exception using
+      errcode = 'PF304',
+      message = format(
+        'flow %L: version %s has the same digest and other steps or deps', v_slug, p_version
+      ),
+      detail = jsonb_build_object('flow_slug', v_slug, 'stored', v_stored, 'given', v_given)::text,
+      hint = 'write the manifest anew with `pgflow compile`, so that its digests are right';
+  end if;
+end;
+$$;
+
+-- _check_slug: refuse a JSON value that is not a slug.
+-- Called by: _check_flow, _check_step.
+-- Locks:     none.
+-- Raises:    PF201.
+-- Returns:   nothing.
+create or replace function pgflow._check_slug(p_value jsonb, p_at text) returns void
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+  if jsonb_typeof(p_value) is distinct from 'string' or not pgflow._is_slug(p_value #>> '{}') then
+    perform pgflow._raise_manifest_invalid(
+      'PF201',
+      p_at,
+      format(
+        '%s is not a slug: letters, digits and underscores, not starting with a digit, '
+        '1 to 128 characters, not "run"',
+        coalesce(left(p_value::text, 200), 'nothing')
+      )
+    );
+  end if;
+end;
+$$;
+
+-- _check_step: refuse a step whose own parts are missing or wrong.
+-- Called by: _check_flow.
+-- Locks:     none.
+-- Raises:    PF201 slug; PF203 option; PF206 not a manifest.
+-- Returns:   nothing.
+create or replace function pgflow._check_step(
+  p_step jsonb, p_at text, p_flow_slug text
+) returns void
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+  v_input record;
+begin
+  if jsonb_typeof(p_step) is distinct from 'object' then
+    perform pgflow._raise_manifest_invalid('PF206', p_at, 'a step must be a JSON object');
+  end if;
+  perform pgflow._check_slug(p_step -> 'slug', p_at || '/slug');
+  perform pgflow._check_digest(p_step -> 'digest', p_at || '/digest');
+  perform pgflow._check_options(p_step -> 'options', p_at || '/options');
+  if coalesce(p_step ->> 'kind', 'single') <> 'single' then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/kind', format('flow %L: unknown kind of step', p_flow_slug)
+    );
+  end if;
+  if jsonb_typeof(p_step -> 'result_schema') is distinct from 'object' then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/result_schema', format('flow %L: must be a JSON Schema object', p_flow_slug)
+    );
+  end if;
+  if jsonb_typeof(coalesce(p_step -> 'deps', '[]')) <> 'array'
+    or exists (
+      select 1
+      from jsonb_array_elements(coalesce(p_step -> 'deps', '[]')) as d
+      where jsonb_typeof(d.value) <> 'string'
+    )
+  then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/deps', format('flow %L: must be an array of step slugs', p_flow_slug)
+    );
+  end if;
+  if jsonb_typeof(coalesce(p_step -> 'inputs', '{}')) <> 'object' then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/inputs', format('flow %L: must be a JSON object', p_flow_slug)
+    );
+  end if;
+  for v_input in
+    select i.key, i.value from jsonb_each(coalesce(p_step -> 'inputs', '{}')) as i
+  loop
+    if jsonb_typeof(v_input.value) <> 'object'
+      or coalesce(v_input.value ->> 'source', '') not in ('payload', 'result')
+      or jsonb_typeof(coalesce(v_input.value -> 'path', '[]')) <> 'array'
+    then
+      perform pgflow._raise_manifest_invalid(
+        'PF206',
+        format('%s/inputs/%s', p_at, v_input.key),
+        format('flow %L: must name its source, "payload" or "result", and its path', p_flow_slug)
+      );
+    end if;
+    if v_input.value ->> 'source' = 'result'
+      and not coalesce(p_step -> 'deps' @> (v_input.value -> 'step'), false)
+    then
+      perform pgflow._raise_manifest_invalid(
+        'PF205',
+        format('%s/inputs/%s/step', p_at, v_input.key),
+        format('flow %L: the step that is named here is not in deps', p_flow_slug)
+      );
+    end if;
+  end loop;
+end;
+$$;
+
+-- _put_contracts: store the contract and the inputs of each step; apply its options in place.
+-- What a step leaves open, its flow says; what neither says has the default of the manifest format.
+-- Called by: _put_flow.
+-- Locks:     the contracts.
+-- Raises:    nothing.
+-- Returns:   whether anything is new or changed.
+create or replace function pgflow._put_contracts(p_flow jsonb) returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_changed boolean;
+begin
+  insert into pgflow.contracts as c (
+    flow_slug, step_slug, digest,
+    max_attempts, base_delay_seconds, max_delay_seconds, jitter, timeout_seconds
+  )
+  select
+    p_flow ->> 'slug',
+    s.value ->> 'slug',
+    s.value ->> 'digest',
+    coalesce((o.options ->> 'max_attempts')::numeric::integer, 3),
+    coalesce((o.options ->> 'base_delay_seconds')::double precision, 1),
+    coalesce((o.options ->> 'max_delay_seconds')::double precision, 300),
+    coalesce((o.options ->> 'jitter')::double precision, 0.5),
+    (o.options ->> 'timeout_seconds')::double precision
+  from jsonb_array_elements(p_flow -> 'steps') as s
+  cross join lateral (
+    select coalesce(jsonb_strip_nulls(p_flow -> 'options'), '{}')
+      || coalesce(jsonb_strip_nulls(s.value -> 'options'), '{}') as options
+  ) as o
+  on conflict (flow_slug, step_slug, digest) do update
+    set max_attempts = excluded.max_attempts,
+      base_delay_seconds = excluded.base_delay_seconds,
+      max_delay_seconds = excluded.max_delay_seconds,
+      jitter = excluded.jitter,
+      timeout_seconds = excluded.timeout_seconds
+    where (c.max_attempts, c.base_delay_seconds, c.max_delay_seconds, c.jitter, c.timeout_seconds)
+      is distinct from (
+        excluded.max_attempts, excluded.base_delay_seconds, excluded.max_delay_seconds,
+        excluded.jitter, excluded.timeout_seconds
+      );
+  v_changed := found;
+
+  insert into pgflow.step_inputs (contract_id, parameter, source, from_step_slug, path)
+  select
+    c.contract_id,
+    i.key,
+    i.value ->> 'source',
+    i.value ->> 'step',
+    array(select jsonb_array_elements_text(coalesce(i.value -> 'path', '[]')))
+  from jsonb_array_elements(p_flow -> 'steps') as s
+  join pgflow.contracts as c
+    on c.flow_slug = p_flow ->> 'slug'
+    and c.step_slug = s.value ->> 'slug'
+    and c.digest = s.value ->> 'digest'
+  cross join lateral jsonb_each(coalesce(s.value -> 'inputs', '{}')) as i
+  on conflict (contract_id, parameter) do nothing;
+  return v_changed;
+end;
+$$;
+
+-- _put_flow: store one checked flow.
+-- Called by: deploy.
+-- Locks:     the rows of the flow.
+-- Raises:    PF304 same digest, other graph.
+-- Returns:   its version and what happened.
+create or replace function pgflow._put_flow(p_flow jsonb)
+returns table (version integer, outcome text)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_slug text := p_flow ->> 'slug';
+  v_current integer;
+  v_changed boolean;
+begin
+  select f.current_version into v_current
+  from pgflow.flows as f
+  where f.flow_slug = v_slug
+  for update;
+
+  select v.version into version
+  from pgflow.flow_versions as v
+  where v.flow_slug = v_slug
+    and v.digest = p_flow ->> 'digest';
+  if version is null then
+    select coalesce(max(v.version), 0) + 1 into version
+    from pgflow.flow_versions as v
+    where v.flow_slug = v_slug;
+    outcome := case when v_current is null then 'created' else 'new_version' end;
+  else
+    perform pgflow._check_same_graph(p_flow, version);
+    outcome := case when version = v_current then 'unchanged' else 'restored' end;
+  end if;
+
+  insert into pgflow.flows as f (flow_slug, description, client_startable, current_version)
+  values (
+    v_slug,
+    coalesce(p_flow ->> 'description', ''),
+    coalesce((p_flow ->> 'client_startable')::boolean, false),
+    version
+  )
+  on conflict (flow_slug) do update
+    set description = excluded.description,
+      client_startable = excluded.client_startable,
+      current_version = excluded.current_version
+    where (f.description, f.client_startable, f.current_version)
+      is distinct from (excluded.description, excluded.client_startable, excluded.current_version);
+  v_changed := found;
+
+  insert into pgflow.flow_versions as v (flow_slug, version, digest, payload_schema)
+  values (v_slug, version, p_flow ->> 'digest', p_flow -> 'payload_schema')
+  on conflict (flow_slug, version) do update
+    set payload_schema = excluded.payload_schema
+    where v.payload_schema <> excluded.payload_schema;
+  v_changed := found or v_changed;
+
+  v_changed := pgflow._put_contracts(p_flow) or v_changed;
+  v_changed := pgflow._put_steps(p_flow, version) or v_changed;
+  if outcome = 'unchanged' and v_changed then
+    outcome := 'options_changed';
+  end if;
+  return next;
+end;
+$$;
+
+-- _put_steps: store the steps and deps of one version of a flow.
+-- Called by: _put_flow.
+-- Locks:     the steps of the version.
+-- Raises:    nothing.
+-- Returns:   whether anything is new or changed.
+create or replace function pgflow._put_steps(p_flow jsonb, p_version integer) returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_slug text := p_flow ->> 'slug';
+  v_changed boolean;
+begin
+  insert into pgflow.steps as s (
+    flow_slug, version, step_slug, step_index, kind, description, result_schema, contract_id, is_leaf
+  )
+  select
+    v_slug,
+    p_version,
+    n.value ->> 'slug',
+    n.ordinality - 1,
+    coalesce(n.value ->> 'kind', 'single'),
+    coalesce(n.value ->> 'description', ''),
+    n.value -> 'result_schema',
+    c.contract_id,
+    not exists (
+      select 1
+      from jsonb_array_elements(p_flow -> 'steps') as waiting
+      where waiting.value -> 'deps' ? (n.value ->> 'slug')
+    )
+  from jsonb_array_elements(p_flow -> 'steps') with ordinality as n
+  join pgflow.contracts as c
+    on c.flow_slug = v_slug
+    and c.step_slug = n.value ->> 'slug'
+    and c.digest = n.value ->> 'digest'
+  on conflict (flow_slug, version, step_slug) do update
+    set step_index = excluded.step_index,
+      description = excluded.description,
+      result_schema = excluded.result_schema
+    where (s.step_index, s.description, s.result_schema)
+      is distinct from (excluded.step_index, excluded.description, excluded.result_schema);
+  v_changed := found;
+
+  insert into pgflow.deps (flow_slug, version, from_step_slug, to_step_slug)
+  select v_slug, p_version, d.value, n.value ->> 'slug'
+  from jsonb_array_elements(p_flow -> 'steps') as n
+  cross join lateral jsonb_array_elements_text(coalesce(n.value -> 'deps', '[]')) as d
+  on conflict do nothing;
+  return v_changed;
+end;
+$$;
+
+-- _raise_manifest_invalid: say where in the manifest what is wrong.
+-- Called by: the checks of deploy.
+-- Locks:     none.
+-- Raises:    the given code.
+-- Returns:   never.
+create or replace function pgflow._raise_manifest_invalid(
+  p_code text, p_at text, p_message text, p_details jsonb default '{}'
+) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception using
+    errcode = p_code,
+    message = format('%s: %s', case p_at when '' then '/' else p_at end, p_message),
+    detail = (jsonb_build_object('at', p_at) || p_details)::text,
+    hint = 'write the manifest anew with `pgflow compile`, or correct it at this JSON pointer';
+end;
+$$;
+
+-- deploy: put the flows of a manifest into the database, all of them or none.
+-- A flow whose digest is new gets a new version; runs that exist stay on theirs. With a known
+-- digest only options and descriptions change, in place. Flows that the manifest does not name are
+-- left alone.
+-- Called by: `pgflow deploy`, workers started with --deploy, any language.
+-- Locks:     an advisory lock, so that two deployments do not mix; then the flows.
+-- Raises:    PF201 slug; PF203 option; PF204 cycle; PF205 unknown dep; PF206 not a manifest;
+--            PF207 format version; PF304 same digest, other graph.
+-- Returns:   per flow its version and what happened: 'created', 'new_version', 'restored' (an older
+--            version is current again), 'options_changed', 'unchanged'.
+create or replace function pgflow.deploy(p_manifest jsonb)
+returns table (flow_slug text, version integer, outcome text)
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+  v_flow jsonb;
+  v_index integer;
+begin
+  perform pgflow._check_manifest(p_manifest);
+  perform pg_advisory_xact_lock(hashtextextended('pgflow.deploy', 0));
+  for v_flow, v_index in
+    select f.value, f.ordinality - 1
+    from jsonb_array_elements(p_manifest -> 'flows') with ordinality as f
+    order by f.value ->> 'slug'
+  loop
+    perform pgflow._check_flow(v_flow, format('/flows/%s', v_index));
+    flow_slug := v_flow ->> 'slug';
+    select p.version, p.outcome into version, outcome from pgflow._put_flow(v_flow) as p;
+    return next;
+  end loop;
+end;
+$$;
+
+-- _expire_leases: end the leases that are overdue or whose worker is dead; the attempt counts.
+-- Only what is in flight is in `leases`, so a plain scan of it is cheap.
+-- Called by: sweep.
+-- Locks:     runs by id, then step states, then tasks and leases.
+-- Raises:    nothing.
+-- Returns:   how many expired.
+create or replace function pgflow._expire_leases(p_limit integer) returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_run_ids uuid[];
+  v_count integer;
+begin
+  -- Candidates first, without a lock; then their runs, as the lock order wants; then again only
+  -- those that are still overdue, for some may have been extended or reported meanwhile.
+  v_run_ids := array(
+    select o.run_id from pgflow._overdue_leases() as o limit p_limit
+  );
+  if cardinality(v_run_ids) = 0 then
+    return 0;
+  end if;
+  perform pgflow._lock_runs(v_run_ids);
+
+  select count(e.lease_id) into v_count
+  from (
+    select
+      array_agg(o.run_id) as run_ids,
+      array_agg(o.step_slug) as step_slugs,
+      array_agg(o.task_index) as task_indexes,
+      array_agg(o.lease_id) as lease_ids,
+      array_agg(
+        jsonb_build_object(
+          'code', 'PF604',
+          'type', 'LeaseExpiredError',
+          'message', format('worker %s stopped extending its lease', coalesce(o.worker_name, o.worker_id::text))
+        )
+      ) as errors,
+      array_agg(true) as retryable,
+      -- At once: a dead worker says nothing against the task.
+      array_agg(0::double precision) as retry_after_seconds
+    from pgflow._overdue_leases() as o
+    where o.run_id = any (v_run_ids)
+  ) as b
+  cross join lateral pgflow._end_attempts(
+    b.run_ids, b.step_slugs, b.task_indexes, b.lease_ids, 'expired',
+    b.errors, b.retryable, b.retry_after_seconds
+  ) as e
+  where b.run_ids is not null;
+  return v_count;
+end;
+$$;
+
+-- _overdue_leases: leases that ended without a report, and all leases of dead workers.
+-- Called by: _expire_leases.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the key of each, and whose it was.
+create or replace function pgflow._overdue_leases()
+returns table (
+  run_id uuid, step_slug text, task_index integer, lease_id uuid, worker_id uuid, worker_name text
+)
+language sql stable
+set search_path = ''
+as $$
+  select l.run_id, l.step_slug, l.task_index, l.lease_id, l.worker_id, w.name
+  from pgflow.leases as l
+  left join pgflow.workers as w on w.worker_id = l.worker_id
+  where l.leased_until < pgflow._now()
+    or w.status = 'dead'
+  order by l.leased_until;
+$$;
+
+-- status: what there is to do, who does it, and what nobody can do.
+-- Called by: the CLI, monitoring.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   schema_version; flows with waiting and leased tasks; workers of the last hour; and
+--            'unserved': steps with waiting tasks that no running worker has a handler for.
+create or replace function pgflow.status() returns jsonb
+language sql stable security definer
+set search_path = ''
+as $$
+  with waiting as (
+    select t.contract_id, count(*) as tasks, count(distinct t.run_id) as runs
+    from pgflow.tasks as t
+    group by t.contract_id
+  ),
+  leased as (
+    select l.contract_id, l.worker_id, count(*) as tasks
+    from pgflow.leases as l
+    group by l.contract_id, l.worker_id
+  ),
+  per_flow as (
+    select
+      f.flow_slug, f.current_version,
+      coalesce((
+        select sum(w.tasks)
+        from waiting as w join pgflow.contracts as c using (contract_id)
+        where c.flow_slug = f.flow_slug
+      ), 0) as waiting,
+      coalesce((
+        select sum(l.tasks)
+        from leased as l join pgflow.contracts as c using (contract_id)
+        where c.flow_slug = f.flow_slug
+      ), 0) as leased
+    from pgflow.flows as f
+  )
+  select jsonb_build_object(
+    'schema_version', pgflow.schema_version(),
+    'flows', coalesce((
+      select jsonb_agg(
+        jsonb_build_object(
+          'slug', p.flow_slug, 'version', p.current_version,
+          'waiting', p.waiting, 'leased', p.leased
+        )
+        order by p.flow_slug
+      )
+      from per_flow as p
+    ), '[]'),
+    'workers', coalesce((
+      select jsonb_agg(
+        jsonb_build_object(
+          'worker_id', w.worker_id, 'name', w.name, 'status', w.status,
+          'last_beat_at', w.last_beat_at,
+          'leased', coalesce((select sum(l.tasks) from leased as l where l.worker_id = w.worker_id), 0)
+        )
+        order by w.status, w.name
+      )
+      from pgflow.workers as w
+      where w.status = 'running'
+        or w.last_beat_at > pgflow._now() - interval '1 hour'
+    ), '[]'),
+    'unserved', coalesce((
+      select jsonb_agg(
+        jsonb_build_object('flow_slug', c.flow_slug, 'step_slug', c.step_slug, 'runs', q.runs)
+        order by c.flow_slug, c.step_slug
+      )
+      from waiting as q
+      join pgflow.contracts as c using (contract_id)
+      where not exists (
+        select 1
+        from pgflow.workers as w
+        where w.status = 'running' and q.contract_id = any (w.contract_ids)
+      )
+    ), '[]')
+  );
+$$;
+
+-- sweep: declare silent workers dead, expire overdue leases, forget old watches.
+-- Called by: every worker, every few seconds; pg_cron where there is one. One at a time: whoever
+--            finds another one at it returns at once.
+-- Locks:     runs by id, then step states, then tasks and leases.
+-- Raises:    PF503 isolation level.
+-- Returns:   how many leases expired and how many workers were declared dead.
+create or replace function pgflow.sweep(p_limit integer default 1000)
+returns table (expired integer, dead_workers integer)
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := pgflow._now();
+begin
+  perform pgflow._require_read_committed();
+  expired := 0;
+  dead_workers := 0;
+  if not pg_try_advisory_xact_lock(hashtextextended('pgflow.sweep', 0)) then
+    return next;
+    return;
+  end if;
+
+  -- Three beats may be missed: a slow commit or a pause of the garbage collector is no death.
+  update pgflow.workers as w
+  set status = 'dead', idle = false, ended_at = v_now
+  where w.status = 'running'
+    and w.last_beat_at < v_now - make_interval(secs => 3 * w.beat_seconds);
+  get diagnostics dead_workers = row_count;
+
+  expired := pgflow._expire_leases(p_limit);
+
+  delete from pgflow.watches as w where w.watched_until < v_now;
+  return next;
+end;
+$$;
+
+-- _check_startable: find the version that a new run of a flow gets, or say why there is none.
+-- Called by: start_flow, start_flows.
+-- Locks:     none.
+-- Raises:    PF101 unknown flow; PF401 the flow is not marked as startable by clients.
+-- Returns:   the current version.
+create or replace function pgflow._check_startable(p_flow_slug text) returns integer
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  v_flow record;
+begin
+  select f.current_version, f.client_startable into v_flow
+  from pgflow.flows as f
+  where f.flow_slug = p_flow_slug;
+  if not found then
+    raise exception using
+      errcode = 'PF101',
+      message = format('there is no flow %L', p_flow_slug),
+      detail = jsonb_build_object('flow_slug', p_flow_slug)::text,
+      hint = 'deploy it first: pgflow deploy';
+  end if;
+  if not (v_flow.client_startable or pgflow._is_admin()) then
+    raise exception using
+      errcode = 'PF401',
+      message = format('flow %L may not be started by clients', p_flow_slug),
+      detail = jsonb_build_object('flow_slug', p_flow_slug)::text,
+      hint = 'write Flow(..., client_startable=True) and deploy again, or start it as pgflow_admin';
+  end if;
+  return v_flow.current_version;
+end;
+$$;
+
+-- _complete_runs: complete every run whose last leaf has just completed.
+-- When all leaves have, every step has: each of the others is a dep of one of them.
+-- Called by: complete_tasks. The caller holds the locks of the runs.
+-- Locks:     none further.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._complete_runs(
+  p_run_ids uuid [], p_step_slugs text []
+) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  with candidate as (
+    select distinct r.run_id, r.flow_slug, r.version
+    from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+    join pgflow.runs as r on r.run_id = n.run_id
+    join pgflow.steps as s
+      on s.flow_slug = r.flow_slug and s.version = r.version and s.step_slug = n.step_slug
+    where s.is_leaf
+  )
+  update pgflow.runs as r
+  set status = 'completed', ended_at = pgflow._now()
+  from candidate as c
+  where r.run_id = c.run_id
+    and not exists (
+      select 1
+      from pgflow.steps as s
+      where s.flow_slug = c.flow_slug
+        and s.version = c.version
+        and s.is_leaf
+        and not exists (
+          select 1
+          from pgflow.step_states as ss
+          where ss.run_id = c.run_id
+            and ss.step_slug = s.step_slug
+            and ss.status = 'completed'
+        )
+    );
+end;
+$$;
+
+-- _end_runs: end runs early: nothing of them stays queued or leased.
+-- Called by: cancel_run, _fail_steps. The caller holds the locks of the runs.
+-- Locks:     step states, tasks, leases of the runs.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._end_runs(
+  p_run_ids uuid [], p_status text, p_errors jsonb []
+) returns void
+language plpgsql
+set search_path = ''
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_now timestamptz := pgflow._now();
+begin
+  update pgflow.step_states as s
+  set status = 'cancelled', ended_at = v_now
+  where s.run_id = any (p_run_ids)
+    and s.status = 'started';
+
+  -- Before the leases: a claim that is under way moves a row from here to there, and this delete
+  -- waits for it.
+  delete from pgflow.tasks as t
+  where t.run_id = any (p_run_ids);
+
+  with ended as (
+    delete from pgflow.leases as l
+    where l.run_id = any (p_run_ids)
+    returning l.*
+  )
+  insert into pgflow.attempts (
+    run_id, step_slug, task_index, lease_id, attempt, worker_id, outcome, started_at, ended_at
+  )
+  select
+    e.run_id, e.step_slug, e.task_index, e.lease_id, e.attempt, e.worker_id,
+    'cancelled', e.claimed_at, v_now
+  from ended as e;
+
+  update pgflow.runs as r
+  set status = p_status, error = n.error, ended_at = v_now
+  from unnest(p_run_ids, p_errors) as n (run_id, error)
+  where r.run_id = n.run_id
+    and r.status = 'started';
+
+  perform pgflow._notify_watchers(p_run_ids);
+end;
+$$;
+
+-- _lock_runs: take the first lock of the lock order, for every run of a batch, by id.
+-- Whoever holds it decides alone what its reports make ready, which is what makes fan-in exact.
+-- Called by: every function that changes a run that exists.
+-- Locks:     runs, ascending by id.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._lock_runs(p_run_ids uuid []) returns void
+language plpgsql
+set search_path = ''
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+  perform 1
+  from pgflow.runs as r
+  where r.run_id = any (p_run_ids)
+  order by r.run_id
+  for no key update;
+end;
+$$;
+
+-- _raise_run_not_found: one answer for a run that does not exist and one that is not yours.
+-- Called by: get_run, cancel_run, watch_run.
+-- Locks:     none.
+-- Raises:    PF102.
+-- Returns:   never.
+create or replace function pgflow._raise_run_not_found(p_run_id uuid) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception using
+    errcode = 'PF102',
+    message = format('there is no run %s', p_run_id),
+    detail = jsonb_build_object('run_id', p_run_id)::text,
+    hint = 'check the id, and whether the caller is the owner of the run';
+end;
+$$;
+
+-- _start_runs: write the runs and queue the steps that wait for nothing.
+-- Called by: start_flow, start_flows.
+-- Locks:     none; everything is new.
+-- Raises:    nothing of its own; a run id that exists is a unique_violation.
+-- Returns:   nothing.
+create or replace function pgflow._start_runs(
+  p_flow_slug text, p_version integer, p_run_ids uuid [], p_payloads jsonb []
+) returns void
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_now timestamptz := pgflow._now();
+  v_contract_ids integer[];
+begin
+  insert into pgflow.runs (run_id, flow_slug, version, owner, payload, started_at)
+  select n.run_id, p_flow_slug, p_version, pgflow._current_owner(), n.payload, v_now
+  from unnest(p_run_ids, p_payloads) as n (run_id, payload);
+
+  with root as (
+    select s.step_slug, s.contract_id
+    from pgflow.steps as s
+    where s.flow_slug = p_flow_slug
+      and s.version = p_version
+      and not exists (
+        select 1
+        from pgflow.deps as d
+        where d.flow_slug = s.flow_slug
+          and d.version = s.version
+          and d.to_step_slug = s.step_slug
+      )
+  ),
+  states as (
+    insert into pgflow.step_states (run_id, step_slug, started_at)
+    select n.run_id, root.step_slug, v_now
+    from unnest(p_run_ids) as n (run_id) cross join root
+  ),
+  queued as (
+    insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
+    select n.run_id, root.step_slug, root.contract_id, v_now
+    from unnest(p_run_ids) as n (run_id) cross join root
+  )
+  select array_agg(root.contract_id) into v_contract_ids from root;
+
+  perform pgflow._wake_workers(v_contract_ids);
+end;
+$$;
+
+-- cancel_run: end a run now. Handlers that are running learn of it when they extend their lease.
+-- Called by: clients, for runs that they may see.
+-- Locks:     run, then step states, then tasks and leases.
+-- Raises:    PF102 unknown run; PF302 it has completed or failed; PF401 not yours; PF503.
+-- Returns:   'cancelled', also when it was cancelled before.
+create or replace function pgflow.cancel_run(
+  p_run_id uuid, p_reason text default null
+) returns text
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+  v_run record;
+begin
+  perform pgflow._require_read_committed();
+  perform pgflow._lock_runs(array[p_run_id]);
+  select r.status, r.owner into v_run from pgflow.runs as r where r.run_id = p_run_id;
+  if not found or not pgflow.may_see(v_run.owner) then
+    perform pgflow._raise_run_not_found(p_run_id);
+  end if;
+  if v_run.owner <> pgflow._current_owner() and not pgflow._is_admin() then
+    raise exception using
+      errcode = 'PF401',
+      message = format('run %s belongs to another owner', p_run_id),
+      detail = jsonb_build_object('run_id', p_run_id)::text,
+      hint = 'cancel it as its owner or as pgflow_admin';
+  end if;
+  if v_run.status in ('completed', 'failed') then
+    raise exception using
+      errcode = 'PF302',
+      message = format('run %s has already %s', p_run_id, v_run.status),
+      detail = jsonb_build_object('run_id', p_run_id, 'status', v_run.status)::text,
+      hint = 'only a run that has not ended can be cancelled';
+  end if;
+  if v_run.status = 'started' then
+    perform pgflow._end_runs(
+      array[p_run_id],
+      'cancelled',
+      array[jsonb_strip_nulls(jsonb_build_object('message', 'cancelled', 'reason', p_reason))]
+    );
+  end if;
+  return 'cancelled';
+end;
+$$;
+
+-- get_run: everything about one run, in one document.
+-- Called by: clients, the CLI.
+-- Locks:     none.
+-- Raises:    PF102 unknown run, or not the caller's.
+-- Returns:   run_id, flow_slug, version, status, owner, payload, output (the results of the leaf
+--            steps by slug, once completed), error, started_at, ended_at, and steps in topological
+--            order, those that still wait among them as 'created'.
+create or replace function pgflow.get_run(p_run_id uuid) returns jsonb
+language plpgsql stable security definer
+set search_path = ''
+as $$
+declare
+  v_run record;
+  v_steps jsonb;
+  v_output jsonb;
+begin
+  select r.* into v_run from pgflow.runs as r where r.run_id = p_run_id;
+  if not found or not pgflow.may_see(v_run.owner) then
+    perform pgflow._raise_run_not_found(p_run_id);
+  end if;
+
+  select
+    jsonb_agg(
+      jsonb_build_object(
+        'slug', s.step_slug,
+        'status', coalesce(
+          ss.status, case v_run.status when 'started' then 'created' else 'cancelled' end
+        ),
+        'result', ss.step_result,
+        'error', coalesce(ss.error, last_attempt.error),
+        'attempts', coalesce(l.attempt, t.attempts_count, last_attempt.attempt, 0),
+        'started_at', ss.started_at,
+        'ended_at', ss.ended_at,
+        'running', l.lease_id is not null,
+        'worker', w.name,
+        'retry_at', case when t.attempts_count > 0 then t.available_at end
+      )
+      order by s.step_index
+    ),
+    jsonb_object_agg(s.step_slug, ss.step_result) filter (where s.is_leaf)
+  into v_steps, v_output
+  from pgflow.steps as s
+  left join pgflow.step_states as ss on ss.run_id = p_run_id and ss.step_slug = s.step_slug
+  left join pgflow.tasks as t on t.run_id = p_run_id and t.step_slug = s.step_slug
+  left join pgflow.leases as l on l.run_id = p_run_id and l.step_slug = s.step_slug
+  left join lateral (
+    select a.worker_id, a.attempt, case when ss.status <> 'completed' then a.error end as error
+    from pgflow.attempts as a
+    where a.run_id = p_run_id
+      and a.step_slug = s.step_slug
+    order by a.ended_at desc, a.attempt desc
+    limit 1
+  ) as last_attempt on true
+  left join pgflow.workers as w on w.worker_id = coalesce(l.worker_id, last_attempt.worker_id)
+  where s.flow_slug = v_run.flow_slug
+    and s.version = v_run.version;
+
+  return jsonb_build_object(
+    'run_id', v_run.run_id,
+    'flow_slug', v_run.flow_slug,
+    'version', v_run.version,
+    'status', v_run.status,
+    'owner', v_run.owner,
+    'payload', v_run.payload,
+    'output', case v_run.status when 'completed' then v_output end,
+    'error', v_run.error,
+    'started_at', v_run.started_at,
+    'ended_at', v_run.ended_at,
+    'steps', v_steps
+  );
+end;
+$$;
+
+-- list_runs: the newest runs that the caller may see.
+-- Called by: clients, the CLI.
+-- Locks:     none.
+-- Raises:    PF203 the limit is out of range.
+-- Returns:   newest first: run ids sort by the time of the start.
+create or replace function pgflow.list_runs(
+  p_flow_slug text default null,
+  p_status text default null,
+  p_limit integer default 50
+) returns table (
+  run_id uuid, flow_slug text, version integer, status text, owner text,
+  started_at timestamptz, ended_at timestamptz
+)
+language plpgsql stable security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+  if p_limit is null or p_limit not between 1 and 10000 then
+    raise exception using
+      errcode = 'PF203',
+      message = format('p_limit is %s; it must be between 1 and 10000', coalesce(p_limit::text, 'null')),
+      detail = jsonb_build_object('p_limit', p_limit)::text,
+      hint = 'ask for fewer runs';
+  end if;
+  return query
+  select r.run_id, r.flow_slug, r.version, r.status, r.owner, r.started_at, r.ended_at
+  from pgflow.runs as r
+  where (p_flow_slug is null or r.flow_slug = p_flow_slug)
+    and (p_status is null or r.status = p_status)
+    and pgflow.may_see(r.owner)
+  order by r.run_id desc
+  limit p_limit;
+end;
+$$;
+
+-- start_flow: start one run; it exists when the caller's transaction commits.
+-- Called by: clients.
+-- Locks:     none; everything is new.
+-- Raises:    PF101 unknown flow; PF202 no payload; PF303 the run id is taken; PF401 not startable.
+-- Returns:   the run id: the given one, else a new UUIDv7.
+create or replace function pgflow.start_flow(
+  p_flow_slug text,
+  p_payload jsonb,
+  p_run_id uuid default null  -- chosen by the caller, so that a repeated start is noticed
+) returns uuid
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+  v_version integer := pgflow._check_startable(p_flow_slug);
+  v_run_id uuid := coalesce(p_run_id, pgflow._uuid_v7());
+begin
+  if p_payload is null then
+    raise exception using
+      errcode = 'PF202',
+      message = format('the payload of flow %L is SQL null', p_flow_slug),
+      detail = jsonb_build_object('flow_slug', p_flow_slug)::text,
+      hint = $hint$pass a JSON value; JSON null is 'null'::jsonb$hint$;
+  end if;
+  perform pgflow._start_runs(p_flow_slug, v_version, array[v_run_id], array[p_payload]);
+  return v_run_id;
+exception
+  when unique_violation then
+    raise exception using
+      errcode = 'PF303',
+      message = format('there is a run %s already', v_run_id),
+      detail = jsonb_build_object('run_id', v_run_id)::text,
+      hint = 'leave p_run_id out, or look at the run that has this id';
+end;
+$$;
+
+-- start_flows: start a run for each payload, all in one go.
+-- Called by: clients.
+-- Locks:     none; everything is new.
+-- Raises:    PF101 unknown flow; PF202 a payload is null; PF401 not startable.
+-- Returns:   the run ids, in the order of the payloads.
+create or replace function pgflow.start_flows(
+  p_flow_slug text, p_payloads jsonb []
+) returns uuid []
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+  v_version integer := pgflow._check_startable(p_flow_slug);
+  v_run_ids uuid[];
+  v_null_at integer := array_position(p_payloads, null);
+begin
+  if v_null_at is not null then
+    raise exception using
+      errcode = 'PF202',
+      message = format('payload %s of flow %L is SQL null', v_null_at, p_flow_slug),
+      detail = jsonb_build_object('flow_slug', p_flow_slug, 'ordinal', v_null_at)::text,
+      hint = $hint$pass a JSON value; JSON null is 'null'::jsonb$hint$;
+  end if;
+  v_run_ids := array(
+    select pgflow._uuid_v7() from generate_series(1, cardinality(p_payloads))
+  );
+  perform pgflow._start_runs(p_flow_slug, v_version, v_run_ids, p_payloads);
+  return v_run_ids;
+end;
+$$;
+
+-- watch_run: ask for a NOTIFY whenever this run changes, for a while; ask again to go on.
+-- Called by: clients that wait.
+-- Locks:     the row of the watch.
+-- Raises:    PF102 unknown run, or not the caller's; PF203 the duration is out of range.
+-- Returns:   the channel to LISTEN on.
+create or replace function pgflow.watch_run(
+  p_run_id uuid, p_seconds double precision default 60
+) returns text
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+  v_owner text;
+begin
+  if p_seconds is null or p_seconds not between 1 and 3600 then
+    raise exception using
+      errcode = 'PF203',
+      message = format('p_seconds is %s; it must be between 1 and 3600', coalesce(p_seconds::text, 'null')),
+      detail = jsonb_build_object('p_seconds', p_seconds)::text,
+      hint = 'ask for a shorter time, and again before it ends';
+  end if;
+  select r.owner into v_owner from pgflow.runs as r where r.run_id = p_run_id;
+  if not found or not pgflow.may_see(v_owner) then
+    perform pgflow._raise_run_not_found(p_run_id);
+  end if;
+  insert into pgflow.watches as w (run_id, watched_until)
+  values (p_run_id, pgflow._now() + make_interval(secs => p_seconds))
+  on conflict (run_id) do update
+    set watched_until = greatest(w.watched_until, excluded.watched_until);
+  return 'pgflow_run_' || replace(p_run_id::text, '-', '');
+end;
+$$;
+
+-- _fail_steps: fail steps, and with them their runs.
+-- Called by: _end_attempts. The caller holds the locks of the runs.
+-- Locks:     step states, tasks, leases of the runs.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._fail_steps(
+  p_run_ids uuid [], p_step_slugs text [], p_errors jsonb []
+) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  update pgflow.step_states as s
+  set status = 'failed', error = n.error, ended_at = pgflow._now()
+  from unnest(p_run_ids, p_step_slugs, p_errors) as n (run_id, step_slug, error)
+  where s.run_id = n.run_id
+    and s.step_slug = n.step_slug
+    and s.status = 'started';
+
+  perform pgflow._end_runs(
+    array_agg(f.run_id),
+    'failed',
+    array_agg(jsonb_build_object('step', f.step_slug) || coalesce(f.error, '{}'))
+  )
+  from (
+    -- A run fails for one reason, even when two of its steps fail in the same batch.
+    select distinct on (n.run_id) n.run_id, n.step_slug, n.error
+    from unnest(p_run_ids, p_step_slugs, p_errors) as n (run_id, step_slug, error)
+    order by n.run_id, n.step_slug
+  ) as f;
+end;
+$$;
+
+-- _start_ready_steps: queue every step whose last dep has just completed.
+-- The caller holds the locks of the runs and wrote the results in an earlier statement, so this
+-- one sees every dep that has completed, whoever completed it; a step cannot be ready twice,
+-- because one of its deps completed only now.
+-- Called by: complete_tasks.
+-- Locks:     none further; the rows are new.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._start_ready_steps(
+  p_run_ids uuid [],
+  p_step_slugs text [],
+  p_worker_id uuid,
+  p_claiming integer
+) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := pgflow._now();
+  v_contract_ids integer[];
+begin
+  with candidate as (
+    select distinct r.run_id, d.flow_slug, d.version, d.to_step_slug as step_slug
+    from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+    join pgflow.runs as r on r.run_id = n.run_id
+    join pgflow.deps as d
+      on d.flow_slug = r.flow_slug
+      and d.version = r.version
+      and d.from_step_slug = n.step_slug
+  ),
+  ready as (
+    select c.run_id, c.step_slug, s.contract_id
+    from candidate as c
+    join pgflow.steps as s
+      on s.flow_slug = c.flow_slug and s.version = c.version and s.step_slug = c.step_slug
+    where not exists (
+      select 1
+      from pgflow.deps as d
+      where d.flow_slug = c.flow_slug
+        and d.version = c.version
+        and d.to_step_slug = c.step_slug
+        and not exists (
+          select 1
+          from pgflow.step_states as ss
+          where ss.run_id = c.run_id
+            and ss.step_slug = d.from_step_slug
+            and ss.status = 'completed'
+        )
+    )
+  ),
+  states as (
+    insert into pgflow.step_states (run_id, step_slug, started_at)
+    select r.run_id, r.step_slug, v_now from ready as r
+  ),
+  queued as (
+    insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
+    select r.run_id, r.step_slug, r.contract_id, v_now from ready as r
+  )
+  select array_agg(r.contract_id) into v_contract_ids from ready as r;
+
+  if v_contract_ids is null then
+    return;
+  end if;
+  -- The caller takes the new tasks itself as far as it can; others are woken for the rest.
+  if cardinality(v_contract_ids) > p_claiming
+    or not exists (
+      select 1
+      from pgflow.workers as w
+      where w.worker_id = p_worker_id and w.contract_ids @> v_contract_ids
+    )
+  then
+    perform pgflow._wake_workers(v_contract_ids, p_worker_id);
+  end if;
+end;
+$$;
+
+-- complete_step: store the result of one step, within the caller's own transaction.
+-- What the handler wrote to this database commits with it, or not at all: effects exactly once.
+-- Called by: handlers that finish themselves; other languages' first worker.
+-- Locks:     run, then step state, then lease.
+-- Raises:    PF209 no result; PF301 the lease is over: roll back; PF503 isolation level.
+-- Returns:   'completed'.
+create or replace function pgflow.complete_step(
+  p_run_id uuid,
+  p_step_slug text,
+  p_lease_id uuid,  -- from claim_tasks; proves that the step is still ours
+  p_result jsonb
+) returns text
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+  v_outcome text;
+begin
+  select c.outcome into v_outcome
+  from pgflow.complete_tasks(
+    array[p_run_id], array[p_step_slug], array[0], array[p_lease_id], array[p_result]
+  ) as c;
+  if v_outcome = 'stale' then
+    raise exception using
+      errcode = 'PF301',
+      message = format('the lease of step %L of run %s is over', p_step_slug, p_run_id),
+      detail = jsonb_build_object(
+        'run_id', p_run_id, 'step_slug', p_step_slug, 'lease_id', p_lease_id
+      )::text,
+      hint = 'roll back: another worker may have the task, or the run has ended';
+  end if;
+  return v_outcome;
+end;
+$$;
+
+-- _check_claim: refuse limits and leases that make no sense.
+-- Called by: claim_tasks, extend_leases.
+-- Locks:     none.
+-- Raises:    PF203.
+-- Returns:   nothing.
+create or replace function pgflow._check_claim(
+  p_limit integer, p_lease_seconds double precision
+) returns void
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+  if p_limit between 1 and 100000 and p_lease_seconds between 0.1 and 86400 then
+    return;
+  end if;
+  raise exception using
+    errcode = 'PF203',
+    message = format(
+      'p_limit is %s and p_lease_seconds is %s; allowed are 1 to 100000 and 0.1 to 86400',
+      coalesce(p_limit::text, 'null'), coalesce(p_lease_seconds::text, 'null')
+    ),
+    detail = jsonb_build_object('p_limit', p_limit, 'p_lease_seconds', p_lease_seconds)::text,
+    hint = 'pass values within these ranges';
+end;
+$$;
+
+-- _end_attempts: end attempts that brought no result; queue the tasks again or fail their runs.
+-- Called by: fail_tasks, _expire_leases. The caller holds the locks of the runs.
+-- Locks:     step states, tasks, leases.
+-- Raises:    nothing.
+-- Returns:   one row for each lease that was still held: 'retried' with the time, or 'failed'.
+create or replace function pgflow._end_attempts(
+  p_run_ids uuid [],
+  p_step_slugs text [],
+  p_task_indexes integer [],
+  p_lease_ids uuid [],
+  p_outcome text,
+  p_errors jsonb [],
+  p_retryable boolean [],
+  p_retry_after_seconds double precision []
+) returns table (lease_id uuid, outcome text, retry_at timestamptz)
+language plpgsql
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := pgflow._now();
+  v_ended pgflow.ended_attempt[];
+  v_contract_ids integer[];
+begin
+  with ended as (
+    delete from pgflow.leases as l
+    using unnest(
+      p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids,
+      p_errors, p_retryable, p_retry_after_seconds
+    ) as n (run_id, step_slug, task_index, lease_id, error, retryable, retry_after_seconds)
+    where l.run_id = n.run_id
+      and l.step_slug = n.step_slug
+      and l.task_index = n.task_index
+      and l.lease_id = n.lease_id
+    returning l.*, n.error, n.retryable, n.retry_after_seconds
+  ),
+  history as (
+    insert into pgflow.attempts (
+      run_id, step_slug, task_index, lease_id, attempt, worker_id, outcome, error,
+      started_at, ended_at
+    )
+    select
+      e.run_id, e.step_slug, e.task_index, e.lease_id, e.attempt, e.worker_id, p_outcome, e.error,
+      e.claimed_at, v_now
+    from ended as e
+  )
+  select
+    array_agg(
+      (
+        e.run_id, e.step_slug, e.task_index, e.lease_id, e.contract_id, e.attempt, e.error,
+        case
+          when coalesce(e.retryable, true) and e.attempt < c.max_attempts then
+            v_now + coalesce(
+              make_interval(secs => greatest(e.retry_after_seconds, 0)),
+              pgflow._retry_delay(
+                e.attempt, c.base_delay_seconds, c.max_delay_seconds, c.jitter
+              )
+            )
+        end
+      )::pgflow.ended_attempt
+    )
+  into v_ended
+  from ended as e
+  join pgflow.contracts as c on c.contract_id = e.contract_id;
+
+  with queued as (
+    insert into pgflow.tasks as t (
+      run_id, step_slug, task_index, contract_id, attempts_count, available_at
+    )
+    select e.run_id, e.step_slug, e.task_index, e.contract_id, e.attempt, e.retry_at
+    from unnest(v_ended) as e
+    where e.retry_at is not null
+    returning t.contract_id, t.available_at
+  )
+  select array_agg(q.contract_id) filter (where q.available_at <= v_now)
+  into v_contract_ids
+  from queued as q;
+  perform pgflow._wake_workers(v_contract_ids);
+
+  perform pgflow._fail_steps(
+    array_agg(e.run_id order by e.step_slug),
+    array_agg(e.step_slug order by e.step_slug),
+    array_agg(e.error order by e.step_slug)
+  )
+  from unnest(v_ended) as e
+  where e.retry_at is null
+  having count(*) > 0;
+
+  perform pgflow._notify_watchers(p_run_ids);
+  return query
+  select e.lease_id, case when e.retry_at is null then 'failed' else 'retried' end, e.retry_at
+  from unnest(v_ended) as e;
+end;
+$$;
+
+-- _retry_delay: how long to wait before the next attempt: exponential, capped, with jitter.
+-- Jitter spreads the retries of tasks that failed together ("Exponential Backoff And Jitter",
+-- AWS Architecture Blog, 2015); 0 gives the full delay, 1 anything between nothing and it.
+-- Called by: _end_attempts.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   base * 2^(attempt - 1), at most max, less a random share of up to p_jitter.
+create or replace function pgflow._retry_delay(
+  p_attempt integer,
+  p_base_seconds double precision,
+  p_max_seconds double precision,
+  p_jitter double precision
+) returns interval
+language sql volatile parallel safe
+set search_path = ''
+as $$
+  select make_interval(
+    -- 2^60 seconds is beyond every cap; the bound keeps the power from overflowing.
+    secs => least(p_max_seconds, p_base_seconds * power(2.0::double precision, least(p_attempt - 1, 60)))
+      * (1 - p_jitter * random())
+  );
+$$;
+
+-- _rotate: the same elements, beginning at a random one.
+-- Called by: claim_tasks.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the rotated array.
+create or replace function pgflow._rotate(p_ids integer []) returns integer []
+language plpgsql volatile
+set search_path = ''
+as $$
+declare
+  v_offset integer := floor(random() * cardinality(p_ids));
+begin
+  return p_ids[v_offset + 1:] || p_ids[:v_offset];
+end;
+$$;
+
+-- claim_tasks: take up to p_limit waiting tasks that this worker has handlers for.
+-- Each comes with a lease and with the arguments of its handler, gathered from payload and results.
+-- Called by: worker, whenever it has capacity.
+-- Locks:     tasks, skipping those that others hold; never waits.
+-- Raises:    PF104 unknown or dead worker; PF203 limit or lease out of range.
+-- Returns:   the claimed tasks; fewer than asked means that no more are waiting now.
+create or replace function pgflow.claim_tasks(
+  p_worker_id uuid,
+  p_limit integer,
+  p_lease_seconds double precision default 30
+) returns table (
+  run_id uuid,
+  step_slug text,
+  task_index integer,
+  attempt integer,
+  lease_id uuid,
+  contract_id integer,
+  leased_until timestamptz,
+  timeout_seconds double precision,
+  max_attempts integer,
+  args jsonb
+)
+language plpgsql security definer
+set search_path = ''
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := pgflow._now();
+  v_contract_ids integer[];
+  v_idle boolean;
+  v_count integer;
+begin
+  perform pgflow._check_claim(p_limit, p_lease_seconds);
+  select w.contract_ids, w.idle into v_contract_ids, v_idle
+  from pgflow.workers as w
+  where w.worker_id = p_worker_id
+    and w.status = 'running';
+  if not found then
+    perform pgflow._raise_worker_not_found(p_worker_id);
+  end if;
+
+  -- Contracts are asked in turn until p_limit rows are locked, and not one row more; from another
+  -- one each time, so that the backlog of one flow cannot starve the others.
+  v_contract_ids := pgflow._rotate(v_contract_ids);
+  return query
+  with taken as (
+    delete from pgflow.tasks as t
+    where t.ctid = any (
+      array(
+        select q.ctid
+        from unnest(v_contract_ids) as c (contract_id)
+        cross join lateral (
+          select t2.ctid
+          from pgflow.tasks as t2
+          where t2.contract_id = c.contract_id
+            and t2.available_at <= v_now
+          order by t2.available_at
+          limit p_limit
+          for update skip locked
+        ) as q
+        limit p_limit
+      )
+    )
+    returning t.run_id, t.step_slug, t.task_index, t.contract_id, t.attempts_count
+  ),
+  leased as (
+    insert into pgflow.leases as l (
+      run_id, step_slug, task_index, contract_id, attempt, lease_id, worker_id,
+      claimed_at, leased_until
+    )
+    select
+      t.run_id, t.step_slug, t.task_index, t.contract_id, t.attempts_count + 1,
+      gen_random_uuid(), p_worker_id, v_now, v_now + make_interval(secs => p_lease_seconds)
+    from taken as t
+    returning l.*
+  ),
+  gathered as (
+    select
+      l.run_id, l.step_slug, l.task_index,
+      jsonb_object_agg(
+        i.parameter,
+        case i.source when 'payload' then r.payload else s.step_result end #> i.path
+      ) as args
+    from leased as l
+    join pgflow.step_inputs as i on i.contract_id = l.contract_id
+    left join pgflow.runs as r on i.source = 'payload' and r.run_id = l.run_id
+    left join pgflow.step_states as s
+      on i.source = 'result' and s.run_id = l.run_id and s.step_slug = i.from_step_slug
+    group by l.run_id, l.step_slug, l.task_index
+  )
+  select
+    l.run_id, l.step_slug, l.task_index, l.attempt, l.lease_id, l.contract_id, l.leased_until,
+    c.timeout_seconds, c.max_attempts, coalesce(g.args, '{}')
+  from leased as l
+  join pgflow.contracts as c on c.contract_id = l.contract_id
+  left join gathered as g
+    on g.run_id = l.run_id and g.step_slug = l.step_slug and g.task_index = l.task_index;
+
+  get diagnostics v_count = row_count;
+  if v_idle <> (v_count < p_limit) then
+    update pgflow.workers as w set idle = not v_idle where w.worker_id = p_worker_id;
+  end if;
+end;
+$$;
+
+-- complete_tasks: store the results of a batch, start what they make ready, end what is done.
+-- Called by: worker, for every handler that returned.
+-- Locks:     runs by id, then step states, then leases.
+-- Raises:    PF209 arrays differ; PF503 isolation level.
+-- Returns:   per task, in order: 'completed', or 'stale' when the lease is over; a task of the
+--            batch that is stale changes nothing and does not touch the others. An exact repeat of
+--            a report that was accepted is answered 'completed' again.
+create or replace function pgflow.complete_tasks(
+  p_run_ids uuid [],
+  p_step_slugs text [],
+  p_task_indexes integer [],
+  p_lease_ids uuid [],
+  p_results jsonb [],
+  p_claiming integer default 0  -- how many tasks the caller claims next in this transaction
+) returns table (ordinal integer, outcome text)
+language plpgsql security definer
+set search_path = ''
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := pgflow._now();
+  v_worker_id uuid;
+  v_run_ids uuid[];
+  v_step_slugs text[];
+  v_ordinals integer[];
+begin
+  perform pgflow._require_read_committed();
+  perform pgflow._require_batch(
+    p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids,
+    array[cardinality(p_results), case when array_position(p_results, null) is null then cardinality(p_results) end]
+  );
+  perform pgflow._lock_runs(p_run_ids);
+
+  with reported as (
+    select n.*
+    from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results)
+      with ordinality as n (run_id, step_slug, task_index, lease_id, result, ordinal)
+  ),
+  ended as (
+    delete from pgflow.leases as l
+    using reported as n
+    where l.run_id = n.run_id
+      and l.step_slug = n.step_slug
+      and l.task_index = n.task_index
+      and l.lease_id = n.lease_id
+    returning l.*, n.result, n.ordinal
+  ),
+  history as (
+    insert into pgflow.attempts (
+      run_id, step_slug, task_index, lease_id, attempt, worker_id, outcome, started_at, ended_at
+    )
+    select
+      e.run_id, e.step_slug, e.task_index, e.lease_id, e.attempt, e.worker_id,
+      'completed', e.claimed_at, v_now
+    from ended as e
+  ),
+  states as (
+    update pgflow.step_states as s
+    set status = 'completed', step_result = e.result, ended_at = v_now
+    from ended as e
+    where s.run_id = e.run_id
+      and s.step_slug = e.step_slug
+  )
+  select
+    array_agg(e.run_id), array_agg(e.step_slug), array_agg(e.ordinal),
+    (array_agg(e.worker_id))[1]
+  into v_run_ids, v_step_slugs, v_ordinals, v_worker_id
+  from ended as e;
+
+  if v_run_ids is not null then
+    perform pgflow._start_ready_steps(v_run_ids, v_step_slugs, v_worker_id, p_claiming);
+    perform pgflow._complete_runs(v_run_ids, v_step_slugs);
+    perform pgflow._notify_watchers(v_run_ids);
+  end if;
+  if cardinality(v_ordinals) = cardinality(p_run_ids) then
+    return query select n::integer, 'completed' from generate_series(1, cardinality(p_run_ids)) as n;
+    return;
+  end if;
+
+  return query
+  select
+    n.ordinal::integer,
+    case
+      when n.ordinal = any (v_ordinals) then 'completed'
+      when exists (
+        select 1
+        from pgflow.attempts as a
+        join pgflow.step_states as s on s.run_id = a.run_id and s.step_slug = a.step_slug
+        where a.run_id = n.run_id
+          and a.step_slug = n.step_slug
+          and a.task_index = n.task_index
+          and a.lease_id = n.lease_id
+          and a.outcome = 'completed'
+          and s.step_result = n.result
+      ) then 'completed'
+      else 'stale'
+    end
+  from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results)
+    with ordinality as n (run_id, step_slug, task_index, lease_id, result, ordinal)
+  order by n.ordinal;
+end;
+$$;
+
+-- extend_leases: keep tasks ours for p_lease_seconds more, from now.
+-- Called by: worker, from a thread of its own, well before the leases end.
+-- Locks:     runs by id, then leases.
+-- Raises:    PF203 lease out of range; PF209 arrays differ; PF503 isolation level.
+-- Returns:   per task, in order: the new end, or null when the lease is lost: stop the handler.
+create or replace function pgflow.extend_leases(
+  p_run_ids uuid [],
+  p_step_slugs text [],
+  p_task_indexes integer [],
+  p_lease_ids uuid [],
+  p_lease_seconds double precision default 30
+) returns table (ordinal integer, leased_until timestamptz)
+language plpgsql security definer
+set search_path = ''
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+begin
+  perform pgflow._require_read_committed();
+  perform pgflow._check_claim(1, p_lease_seconds);
+  perform pgflow._require_batch(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids);
+  -- The lock of the runs, so that this never meets a report of the same leases in another order.
+  perform pgflow._lock_runs(p_run_ids);
+  return query
+  with extended as (
+    update pgflow.leases as l
+    set leased_until = pgflow._now() + make_interval(secs => p_lease_seconds)
+    from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids)
+      as n (run_id, step_slug, task_index, lease_id)
+    where l.run_id = n.run_id
+      and l.step_slug = n.step_slug
+      and l.task_index = n.task_index
+      and l.lease_id = n.lease_id
+    returning l.lease_id, l.leased_until
+  )
+  select n.ordinal::integer, e.leased_until
+  from unnest(p_lease_ids) with ordinality as n (lease_id, ordinal)
+  left join extended as e on e.lease_id = n.lease_id
+  order by n.ordinal;
+end;
+$$;
+
+-- fail_tasks: record failed attempts; retry each task, or fail its step and its run.
+-- Called by: worker, when a handler raised, ran out of time or returned what cannot be stored.
+-- Locks:     runs by id, then step states, then tasks and leases.
+-- Raises:    PF209 arrays differ; PF503 isolation level.
+-- Returns:   per task, in order: 'retried' with the time of the next attempt, 'failed' when the
+--            step has failed, 'stale' when the lease is over.
+create or replace function pgflow.fail_tasks(
+  p_run_ids uuid [],
+  p_step_slugs text [],
+  p_task_indexes integer [],
+  p_lease_ids uuid [],
+  p_errors jsonb [],            -- {"code", "type", "message", "traceback"}
+  p_retryable boolean [],       -- false: another attempt would end the same way
+  p_retry_after_seconds double precision []  -- null: the back-off of the options
+) returns table (ordinal integer, outcome text, retry_at timestamptz)
+language plpgsql security definer
+set search_path = ''
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+begin
+  perform pgflow._require_read_committed();
+  perform pgflow._require_batch(
+    p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids,
+    array[cardinality(p_errors), cardinality(p_retryable), cardinality(p_retry_after_seconds)]
+  );
+  perform pgflow._lock_runs(p_run_ids);
+  return query
+  with answered as (
+    select e.*
+    from pgflow._end_attempts(
+      p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, 'failed',
+      p_errors, p_retryable, p_retry_after_seconds
+    ) as e
+  )
+  select
+    n.ordinal::integer,
+    coalesce(a.outcome, 'stale'),
+    a.retry_at
+  from unnest(p_lease_ids) with ordinality as n (lease_id, ordinal)
+  left join answered as a on a.lease_id = n.lease_id
+  order by n.ordinal;
+end;
+$$;
+
+-- release_tasks: give tasks back unfinished; the attempt does not count.
+-- Called by: worker, when it shuts down.
+-- Locks:     runs by id, then tasks and leases.
+-- Raises:    PF209 arrays differ; PF503 isolation level.
+-- Returns:   per task, in order: 'released', or 'stale' when the lease is over.
+create or replace function pgflow.release_tasks(
+  p_run_ids uuid [], p_step_slugs text [], p_task_indexes integer [], p_lease_ids uuid []
+) returns table (ordinal integer, outcome text)
+language plpgsql security definer
+set search_path = ''
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := pgflow._now();
+  v_ordinals integer[];
+  v_contract_ids integer[];
+begin
+  perform pgflow._require_read_committed();
+  perform pgflow._require_batch(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids);
+  perform pgflow._lock_runs(p_run_ids);
+  with released as (
+    delete from pgflow.leases as l
+    using unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids)
+      with ordinality as n (run_id, step_slug, task_index, lease_id, ordinal)
+    where l.run_id = n.run_id
+      and l.step_slug = n.step_slug
+      and l.task_index = n.task_index
+      and l.lease_id = n.lease_id
+    returning l.*, n.ordinal
+  ),
+  history as (
+    insert into pgflow.attempts (
+      run_id, step_slug, task_index, lease_id, attempt, worker_id, outcome, started_at, ended_at
+    )
+    select
+      r.run_id, r.step_slug, r.task_index, r.lease_id, r.attempt, r.worker_id,
+      'released', r.claimed_at, v_now
+    from released as r
+  ),
+  queued as (
+    insert into pgflow.tasks (
+      run_id, step_slug, task_index, contract_id, attempts_count, available_at
+    )
+    select r.run_id, r.step_slug, r.task_index, r.contract_id, r.attempt - 1, v_now
+    from released as r
+  )
+  select array_agg(r.ordinal), array_agg(r.contract_id) into v_ordinals, v_contract_ids
+  from released as r;
+
+  perform pgflow._wake_workers(v_contract_ids);
+  perform pgflow._notify_watchers(p_run_ids);
+  return query
+  select n.ordinal::integer, case when n.ordinal = any (v_ordinals) then 'released' else 'stale' end
+  from unnest(p_lease_ids) with ordinality as n (lease_id, ordinal)
+  order by n.ordinal;
+end;
+$$;
+
+-- _caller: the role that called, also from within a security definer function.
+-- `set role` changes the setting `role`, which a definer function leaves alone; without it the
+-- login role is the caller.
+-- Called by: _current_owner, _is_admin, may_see.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the name of the role.
+create or replace function pgflow._caller() returns name
+language sql stable
+set search_path = ''
+as $$
+  select coalesce(nullif(current_setting('role', true), 'none'), session_user)::name;
+$$;
+
+-- _current_owner: on whose behalf the caller acts.
+-- Called by: start_flow, start_flows, may_see.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the subject of the JWT when the login role is a trusted gateway, else the caller.
+create or replace function pgflow._current_owner() returns text
+language sql stable
+set search_path = ''
+as $$
+  select coalesce(
+    (
+      select nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub'
+      from pgflow.gateways as g
+      where g.role_name = session_user
+    ),
+    pgflow._caller()::text
+  );
+$$;
+
+-- _is_admin: whether the caller may do everything; superusers may.
+-- Called by: start_flow, start_flows, cancel_run.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   membership of the caller in pgflow_admin.
+create or replace function pgflow._is_admin() returns boolean
+language sql stable
+set search_path = ''
+as $$
+  select pg_has_role(pgflow._caller(), 'pgflow_admin', 'member');
+$$;
+
+-- _notify_watchers: tell the clients that watch one of these runs to look again.
+-- Called by: every function that changes runs.
+-- Locks:     the queue of notifications, at commit, when somebody watches.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._notify_watchers(p_run_ids uuid []) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform pg_notify('pgflow_run_' || replace(w.run_id::text, '-', ''), '')
+  from pgflow.watches as w
+  where w.run_id = any (p_run_ids)
+    and w.watched_until > pgflow._now();
+end;
+$$;
+
+-- _now: the clock of the engine; tests replace it, so that time passes without sleeping.
+-- Called by: every function that reads the time.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the start of the transaction.
+create or replace function pgflow._now() returns timestamptz
+language sql stable parallel safe
+as $$
+  select now();
+$$;
+
+-- _require_batch: refuse a batch whose arrays do not describe the same tasks.
+-- Called by: complete_tasks, fail_tasks, release_tasks, extend_leases.
+-- Locks:     none.
+-- Raises:    PF209.
+-- Returns:   nothing.
+create or replace function pgflow._require_batch(
+  p_run_ids uuid [], p_step_slugs text [], p_task_indexes integer [], p_lease_ids uuid [],
+  p_further_lengths integer [] default '{}'
+) returns void
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+  v_lengths integer[] := array[
+    cardinality(p_run_ids), cardinality(p_step_slugs),
+    cardinality(p_task_indexes), cardinality(p_lease_ids)
+  ] || p_further_lengths;
+begin
+  if v_lengths[1] = all (v_lengths)
+    and array_position(p_run_ids, null) is null
+    and array_position(p_step_slugs, null) is null
+    and array_position(p_task_indexes, null) is null
+    and array_position(p_lease_ids, null) is null
+  then
+    return;
+  end if;
+  raise exception using
+    errcode = 'PF209',
+    message = 'the arrays of the batch must have one length and hold no null key',
+    detail = jsonb_build_object('lengths', to_jsonb(v_lengths))::text,
+    hint = 'pass run_id, step_slug, task_index and lease_id of each task as claim_tasks gave them';
+end;
+$$;
+
+-- _require_read_committed: refuse reports from transactions that cannot see their neighbours.
+-- Under a frozen snapshot two workers that complete the last two deps of a step at once would both
+-- find the other one missing, and the step would never start.
+-- Called by: every function that changes a run that exists.
+-- Locks:     none.
+-- Raises:    PF503.
+-- Returns:   nothing.
+create or replace function pgflow._require_read_committed() returns void
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+    raise exception using
+      errcode = 'PF503',
+      message = format(
+        'the isolation level is %s; pgflow needs read committed',
+        current_setting('transaction_isolation')
+      ),
+      detail = jsonb_build_object('isolation', current_setting('transaction_isolation'))::text,
+      hint = 'report results in a transaction with isolation level read committed';
+  end if;
+end;
+$$;
+
+-- _uuid_v7: a run id that sorts by time (RFC 9562, section 5.7), on every supported version.
+-- Inserts then stay at the right edge of the primary key; uuidv7() exists only from 18 on, and
+-- at one call per run its speed does not matter.
+-- Called by: start_flow, start_flows.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   48 bits of milliseconds, version 7, 74 random bits.
+create or replace function pgflow._uuid_v7() returns uuid
+language sql volatile parallel safe
+set search_path = ''
+as $$
+  select encode(
+    set_bit(
+      set_bit(
+        overlay(
+          uuid_send(gen_random_uuid())
+          placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
+          from 1 for 6
+        ),
+        52, 1
+      ),
+      53, 1
+    ),
+    'hex'
+  )::uuid;
+$$;
+
+-- breaking_version: the highest migration that older workers and clients must not work with.
+-- Called by: worker and client at their start.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the number of the migration; 0 when there is none.
+create or replace function pgflow.breaking_version() returns integer
+language sql stable security definer
+set search_path = ''
+as $$
+  select coalesce(max(m.number) filter (where m.breaking), 0) from pgflow.migrations as m;
+$$;
+
+-- may_see: whether the caller may see a run of this owner.
+-- Called by: the row-level security policies, get_run, list_runs, watch_run, cancel_run.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   true for the owner, for pgflow_viewer and for pgflow_admin.
+create or replace function pgflow.may_see(p_owner text) returns boolean
+language sql stable security definer
+set search_path = ''
+as $$
+  select p_owner = pgflow._current_owner()
+    or pg_has_role(pgflow._caller(), 'pgflow_viewer', 'member')
+    or pgflow._is_admin();
+$$;
+
+-- schema_version: the highest migration that this database has.
+-- Called by: worker and client at their start, the CLI.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the number of the migration.
+create or replace function pgflow.schema_version() returns integer
+language sql stable security definer
+set search_path = ''
+as $$
+  select max(m.number) from pgflow.migrations as m;
+$$;
+
+-- _raise_worker_not_found: tell a worker that the engine does not count on it.
+-- Called by: claim_tasks, beat.
+-- Locks:     none.
+-- Raises:    PF104.
+-- Returns:   never.
+create or replace function pgflow._raise_worker_not_found(p_worker_id uuid) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception using
+    errcode = 'PF104',
+    message = format('worker %s is not registered, or was declared dead', p_worker_id),
+    detail = jsonb_build_object('worker_id', p_worker_id)::text,
+    hint = 'call register_worker (again) and stop the handlers whose leases are lost';
+end;
+$$;
+
+-- _wake_workers: send one NOTIFY when an idle worker could take one of these tasks.
+-- A busy worker claims again by itself; not notifying it keeps the database-wide lock that NOTIFY
+-- takes at commit off the hot path. A wake-up lost to a race costs one polling interval at most.
+-- Called by: start_flow, start_flows, complete_tasks, fail_tasks, release_tasks, _expire_leases.
+-- Locks:     the queue of notifications, at commit, when a worker is idle.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._wake_workers(
+  p_contract_ids integer [],
+  p_except_worker_id uuid default null
+) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if exists (
+    select 1
+    from pgflow.workers as w
+    where w.status = 'running'
+      and w.idle
+      and w.contract_ids && p_contract_ids
+      and w.worker_id is distinct from p_except_worker_id
+  ) then
+    perform pg_notify('pgflow_work', '');
+  end if;
+end;
+$$;
+
+-- beat: a worker says that it lives.
+-- Called by: worker, from a thread of its own.
+-- Locks:     the row of the worker.
+-- Raises:    PF104 unknown, stopped or declared dead: register again.
+-- Returns:   nothing.
+create or replace function pgflow.beat(p_worker_id uuid) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+  update pgflow.workers as w
+  set last_beat_at = pgflow._now()
+  where w.worker_id = p_worker_id
+    and w.status = 'running';
+  if not found then
+    perform pgflow._raise_worker_not_found(p_worker_id);
+  end if;
+end;
+$$;
+
+-- register_worker: announce a worker and the handlers that it has.
+-- Called by: worker, at its start and after it was declared dead.
+-- Locks:     the row of the worker.
+-- Raises:    PF203 beat out of range; PF209 arrays differ; PF402 a handler is not deployed.
+-- Returns:   the contract id of each handler.
+create or replace function pgflow.register_worker(
+  p_worker_id uuid,
+  p_name text,
+  p_flow_slugs text [],
+  p_step_slugs text [],
+  p_digests text [],
+  p_beat_seconds double precision default 10
+) returns table (contract_id integer, flow_slug text, step_slug text, digest text)
+language plpgsql security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_missing jsonb;
+  v_contract_ids integer[];
+begin
+  if cardinality(p_flow_slugs) <> cardinality(p_step_slugs)
+    or cardinality(p_flow_slugs) <> cardinality(p_digests)
+  then
+    raise exception using
+      errcode = 'PF209',
+      message = 'the arrays of handlers must have one length',
+      detail = jsonb_build_object('lengths', jsonb_build_array(
+        cardinality(p_flow_slugs), cardinality(p_step_slugs), cardinality(p_digests)
+      ))::text,
+      hint = 'pass flow slug, step slug and digest of each handler';
+  end if;
+  if p_beat_seconds is null or p_beat_seconds not between 0.1 and 3600 then
+    raise exception using
+      errcode = 'PF203',
+      message = format('p_beat_seconds is %s; it must be between 0.1 and 3600', coalesce(p_beat_seconds::text, 'null')),
+      detail = jsonb_build_object('p_beat_seconds', p_beat_seconds)::text,
+      hint = 'pass the interval at which the worker will call beat';
+  end if;
+
+  select
+    array_agg(c.contract_id order by h.ordinal),
+    jsonb_agg(jsonb_build_object('flow', h.flow_slug, 'step', h.step_slug, 'digest', h.digest))
+      filter (where c.contract_id is null)
+  into v_contract_ids, v_missing
+  from unnest(p_flow_slugs, p_step_slugs, p_digests)
+    with ordinality as h (flow_slug, step_slug, digest, ordinal)
+  left join pgflow.contracts as c
+    on c.flow_slug = h.flow_slug and c.step_slug = h.step_slug and c.digest = h.digest;
+  if v_missing is not null then
+    raise exception using
+      errcode = 'PF402',
+      message = format('%s handlers are not deployed in this form', jsonb_array_length(v_missing)),
+      detail = jsonb_build_object('missing', v_missing)::text,
+      hint = 'deploy the flows of this worker first: pgflow deploy, or start it with --deploy';
+  end if;
+
+  insert into pgflow.workers as w (
+    worker_id, name, contract_ids, beat_seconds, started_at, last_beat_at
+  )
+  values (
+    p_worker_id, p_name, coalesce(v_contract_ids, '{}'), p_beat_seconds,
+    pgflow._now(), pgflow._now()
+  )
+  on conflict (worker_id) do update
+    set name = excluded.name, contract_ids = excluded.contract_ids, status = 'running',
+      idle = false, beat_seconds = excluded.beat_seconds,
+      last_beat_at = excluded.last_beat_at, ended_at = null;
+
+  return query
+  select c.contract_id, c.flow_slug, c.step_slug, c.digest
+  from pgflow.contracts as c
+  where c.contract_id = any (v_contract_ids)
+  order by c.contract_id;
+end;
+$$;
+
+-- stop_worker: a worker says goodbye; what it still held is released.
+-- Called by: worker, at its end.
+-- Locks:     runs by id, then tasks and leases, then the row of the worker.
+-- Raises:    PF503 isolation level.
+-- Returns:   nothing; an unknown worker is none the worse for it.
+create or replace function pgflow.stop_worker(p_worker_id uuid) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+  perform pgflow.release_tasks(
+    array_agg(l.run_id), array_agg(l.step_slug), array_agg(l.task_index), array_agg(l.lease_id)
+  )
+  from pgflow.leases as l
+  where l.worker_id = p_worker_id
+  having count(*) > 0;
+
+  update pgflow.workers as w
+  set status = 'stopped', idle = false, ended_at = pgflow._now()
+  where w.worker_id = p_worker_id;
+end;
+$$;
+
+-- Roles are shared by all databases of a server: made once, and left when they exist.
+do $$
+declare
+  v_role text;
+begin
+  foreach v_role in array array['pgflow_client', 'pgflow_worker', 'pgflow_viewer', 'pgflow_admin']
+  loop
+    if not exists (select 1 from pg_catalog.pg_roles as r where r.rolname = v_role) then
+      begin
+        execute format('create role %I nologin', v_role);
+      exception
+        when duplicate_object or unique_violation then
+          null;  -- another database of this server was migrated at the same moment
+      end;
+    end if;
+  end loop;
+end;
+$$;
+
+-- Nothing for PUBLIC; each role gets the functions of its work and no table to write.
+revoke all on all tables in schema pgflow from public;
+revoke all on all functions in schema pgflow from public;
+
+grant usage on schema pgflow to pgflow_client, pgflow_worker, pgflow_viewer, pgflow_admin;
+
+grant execute on function
+  pgflow.start_flow, pgflow.start_flows, pgflow.get_run, pgflow.list_runs, pgflow.watch_run,
+  pgflow.cancel_run, pgflow.may_see, pgflow.schema_version, pgflow.breaking_version
+to pgflow_client, pgflow_admin;
+
+grant execute on function
+  pgflow.register_worker, pgflow.beat, pgflow.stop_worker, pgflow.claim_tasks,
+  pgflow.complete_tasks, pgflow.complete_step, pgflow.fail_tasks, pgflow.release_tasks,
+  pgflow.extend_leases, pgflow.sweep, pgflow.schema_version, pgflow.breaking_version
+to pgflow_worker, pgflow_admin;
+
+grant execute on function
+  pgflow.get_run, pgflow.list_runs, pgflow.watch_run, pgflow.status, pgflow.may_see,
+  pgflow.schema_version, pgflow.breaking_version
+to pgflow_viewer, pgflow_admin;
+grant select on all tables in schema pgflow to pgflow_viewer, pgflow_admin;
+
+grant execute on function pgflow.deploy to pgflow_admin;
+
+-- Whoever is granted SELECT on runs or step_states sees the rows of his own runs only.
+alter table pgflow.runs enable row level security;
+create policy own_runs on pgflow.runs for select using (pgflow.may_see(owner));
+
+alter table pgflow.step_states enable row level security;
+create policy steps_of_own_runs on pgflow.step_states for select using (
+  exists (select 1 from pgflow.runs as r where r.run_id = step_states.run_id)
+);
+
+alter table pgflow.attempts enable row level security;
+create policy attempts_of_own_runs on pgflow.attempts for select using (
+  exists (select 1 from pgflow.runs as r where r.run_id = attempts.run_id)
+);
+
+-- On a database with Supabase's roles: signed-in users are clients, the service role is worker and
+-- admin, `anon` is nothing. Realtime reads the tables as the user, so the user may select from
+-- runs and step_states, under row-level security. On any other Postgres nothing happens.
+do $$
+begin
+  if exists (select 1 from pg_catalog.pg_roles as r where r.rolname = 'authenticated') then
+    grant pgflow_client to authenticated;
+    grant select on pgflow.runs, pgflow.step_states to authenticated;
+  end if;
+  if exists (select 1 from pg_catalog.pg_roles as r where r.rolname = 'service_role') then
+    grant pgflow_worker, pgflow_viewer, pgflow_admin to service_role;
+  end if;
+  if exists (select 1 from pg_catalog.pg_publication as p where p.pubname = 'supabase_realtime') then
+    alter publication supabase_realtime add table pgflow.runs, pgflow.step_states;
+  end if;
+end;
+$$;
+
+reset check_function_bodies;
+
+insert into pgflow.migrations (number, name, phase, breaking)
+values (1, 'initial', 'before-deploy', false);

@@ -1,0 +1,15 @@
+-- contracts: what a handler promises for one step, by digest; versions of a flow share them.
+-- A worker claims by contract, so the same handler serves every version that did not change its
+-- step. The options are here and not in `steps`: deploying other options applies them in place.
+create table pgflow.contracts (
+  contract_id integer generated always as identity primary key,
+  flow_slug text not null references pgflow.flows,
+  step_slug text not null,
+  digest text not null,
+  max_attempts integer not null,
+  base_delay_seconds double precision not null,
+  max_delay_seconds double precision not null,
+  jitter double precision not null,
+  timeout_seconds double precision,
+  constraint digest_once_per_step unique (flow_slug, step_slug, digest)
+);

@@ -1,0 +1,13 @@
+-- flow_versions: every contract a flow ever had; a run stays on the version it started with.
+create table pgflow.flow_versions (
+  flow_slug text not null references pgflow.flows,
+  version integer not null,
+  digest text not null,
+  payload_schema jsonb not null,
+  deployed_at timestamptz not null default now(),
+  primary key (flow_slug, version),
+  constraint digest_once_per_flow unique (flow_slug, digest)
+);
+alter table pgflow.flows
+  add constraint current_version_exists foreign key (flow_slug, current_version)
+  references pgflow.flow_versions deferrable initially deferred;

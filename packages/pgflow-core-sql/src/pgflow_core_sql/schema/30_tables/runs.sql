@@ -1,0 +1,17 @@
+-- runs: one row per execution of a flow; updated once, when it ends.
+create table pgflow.runs (
+  run_id uuid primary key,
+  flow_slug text not null,
+  version integer not null,
+  status text not null default 'started',
+  owner text not null,
+  payload jsonb not null,
+  error jsonb,
+  started_at timestamptz not null,
+  ended_at timestamptz,
+  constraint status_is_known check (status in ('started', 'completed', 'failed', 'cancelled')),
+  constraint ended_when_terminal check ((status = 'started') = (ended_at is null))
+) with (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+comment on column pgflow.runs.owner is
+  'who started it: the JWT subject behind a trusted gateway, else the database role';
+comment on column pgflow.runs.error is 'why it failed or was cancelled; null otherwise';

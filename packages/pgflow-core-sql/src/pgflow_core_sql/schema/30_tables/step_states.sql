@@ -1,0 +1,15 @@
+-- step_states: the steps of a run that have begun. A step that still waits for its deps has no row.
+-- Written twice at most: when the step starts and when it ends, the result with the end.
+create table pgflow.step_states (
+  run_id uuid not null,
+  step_slug text not null,
+  status text not null default 'started',
+  step_result jsonb,
+  error jsonb,
+  started_at timestamptz not null,
+  ended_at timestamptz,
+  primary key (run_id, step_slug),
+  constraint status_is_known check (status in ('started', 'completed', 'failed', 'cancelled')),
+  constraint result_only_when_completed check ((status = 'completed') = (step_result is not null)),
+  constraint ended_when_terminal check ((status = 'started') = (ended_at is null))
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);

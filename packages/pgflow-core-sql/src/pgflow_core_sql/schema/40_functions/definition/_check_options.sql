@@ -1,0 +1,54 @@
+-- _check_options: refuse options out of their range; one that is missing or null has its default.
+-- Called by: _check_flow, _check_step.
+-- Locks:     none.
+-- Raises:    PF203 out of range; PF206 unknown option.
+-- Returns:   nothing.
+create or replace function pgflow._check_options(p_options jsonb, p_at text) returns void
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+  v_option record;
+begin
+  if p_options is null then
+    return;
+  end if;
+  if jsonb_typeof(p_options) <> 'object' then
+    perform pgflow._raise_manifest_invalid('PF206', p_at, 'options must be a JSON object');
+  end if;
+  for v_option in
+    select o.key, o.value, r.low, r.high
+    from jsonb_each(p_options) as o
+    left join (
+      values
+      ('max_attempts', 1, 1000),
+      ('base_delay_seconds', 0, 86400),
+      ('max_delay_seconds', 0, 2592000),
+      ('jitter', 0, 1),
+      ('timeout_seconds', 0.000001, 604800)
+    ) as r (key, low, high) on r.key = o.key
+    where o.value <> 'null'
+  loop
+    if v_option.low is null then
+      perform pgflow._raise_manifest_invalid(
+        'PF206', p_at || '/' || v_option.key, 'there is no such option'
+      );
+    end if;
+    if jsonb_typeof(v_option.value) <> 'number'
+      or not (v_option.value #>> '{}')::numeric between v_option.low and v_option.high
+      or (v_option.key = 'max_attempts' and (v_option.value #>> '{}')::numeric % 1 <> 0)
+    then
+      perform pgflow._raise_manifest_invalid(
+        'PF203',
+        p_at || '/' || v_option.key,
+        format(
+          '%s is %s; it must be a %s between %s and %s',
+          v_option.key, left(v_option.value::text, 100),
+          case v_option.key when 'max_attempts' then 'whole number' else 'number' end,
+          v_option.low, v_option.high
+        )
+      );
+    end if;
+  end loop;
+end;
+$$;

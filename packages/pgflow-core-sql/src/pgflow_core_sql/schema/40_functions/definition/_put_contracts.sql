@@ -1,0 +1,61 @@
+-- _put_contracts: store the contract and the inputs of each step; apply its options in place.
+-- What a step leaves open, its flow says; what neither says has the default of the manifest format.
+-- Called by: _put_flow.
+-- Locks:     the contracts.
+-- Raises:    nothing.
+-- Returns:   whether anything is new or changed.
+create or replace function pgflow._put_contracts(p_flow jsonb) returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_changed boolean;
+begin
+  insert into pgflow.contracts as c (
+    flow_slug, step_slug, digest,
+    max_attempts, base_delay_seconds, max_delay_seconds, jitter, timeout_seconds
+  )
+  select
+    p_flow ->> 'slug',
+    s.value ->> 'slug',
+    s.value ->> 'digest',
+    coalesce((o.options ->> 'max_attempts')::numeric::integer, 3),
+    coalesce((o.options ->> 'base_delay_seconds')::double precision, 1),
+    coalesce((o.options ->> 'max_delay_seconds')::double precision, 300),
+    coalesce((o.options ->> 'jitter')::double precision, 0.5),
+    (o.options ->> 'timeout_seconds')::double precision
+  from jsonb_array_elements(p_flow -> 'steps') as s
+  cross join lateral (
+    select coalesce(jsonb_strip_nulls(p_flow -> 'options'), '{}')
+      || coalesce(jsonb_strip_nulls(s.value -> 'options'), '{}') as options
+  ) as o
+  on conflict (flow_slug, step_slug, digest) do update
+    set max_attempts = excluded.max_attempts,
+      base_delay_seconds = excluded.base_delay_seconds,
+      max_delay_seconds = excluded.max_delay_seconds,
+      jitter = excluded.jitter,
+      timeout_seconds = excluded.timeout_seconds
+    where (c.max_attempts, c.base_delay_seconds, c.max_delay_seconds, c.jitter, c.timeout_seconds)
+      is distinct from (
+        excluded.max_attempts, excluded.base_delay_seconds, excluded.max_delay_seconds,
+        excluded.jitter, excluded.timeout_seconds
+      );
+  v_changed := found;
+
+  insert into pgflow.step_inputs (contract_id, parameter, source, from_step_slug, path)
+  select
+    c.contract_id,
+    i.key,
+    i.value ->> 'source',
+    i.value ->> 'step',
+    array(select jsonb_array_elements_text(coalesce(i.value -> 'path', '[]')))
+  from jsonb_array_elements(p_flow -> 'steps') as s
+  join pgflow.contracts as c
+    on c.flow_slug = p_flow ->> 'slug'
+    and c.step_slug = s.value ->> 'slug'
+    and c.digest = s.value ->> 'digest'
+  cross join lateral jsonb_each(coalesce(s.value -> 'inputs', '{}')) as i
+  on conflict (contract_id, parameter) do nothing;
+  return v_changed;
+end;
+$$;

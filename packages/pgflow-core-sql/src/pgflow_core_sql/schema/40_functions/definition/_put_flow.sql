@@ -1,0 +1,64 @@
+-- _put_flow: store one checked flow.
+-- Called by: deploy.
+-- Locks:     the rows of the flow.
+-- Raises:    PF304 same digest, other graph.
+-- Returns:   its version and what happened.
+create or replace function pgflow._put_flow(p_flow jsonb)
+returns table (version integer, outcome text)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_slug text := p_flow ->> 'slug';
+  v_current integer;
+  v_changed boolean;
+begin
+  select f.current_version into v_current
+  from pgflow.flows as f
+  where f.flow_slug = v_slug
+  for update;
+
+  select v.version into version
+  from pgflow.flow_versions as v
+  where v.flow_slug = v_slug
+    and v.digest = p_flow ->> 'digest';
+  if version is null then
+    select coalesce(max(v.version), 0) + 1 into version
+    from pgflow.flow_versions as v
+    where v.flow_slug = v_slug;
+    outcome := case when v_current is null then 'created' else 'new_version' end;
+  else
+    perform pgflow._check_same_graph(p_flow, version);
+    outcome := case when version = v_current then 'unchanged' else 'restored' end;
+  end if;
+
+  insert into pgflow.flows as f (flow_slug, description, client_startable, current_version)
+  values (
+    v_slug,
+    coalesce(p_flow ->> 'description', ''),
+    coalesce((p_flow ->> 'client_startable')::boolean, false),
+    version
+  )
+  on conflict (flow_slug) do update
+    set description = excluded.description,
+      client_startable = excluded.client_startable,
+      current_version = excluded.current_version
+    where (f.description, f.client_startable, f.current_version)
+      is distinct from (excluded.description, excluded.client_startable, excluded.current_version);
+  v_changed := found;
+
+  insert into pgflow.flow_versions as v (flow_slug, version, digest, payload_schema)
+  values (v_slug, version, p_flow ->> 'digest', p_flow -> 'payload_schema')
+  on conflict (flow_slug, version) do update
+    set payload_schema = excluded.payload_schema
+    where v.payload_schema <> excluded.payload_schema;
+  v_changed := found or v_changed;
+
+  v_changed := pgflow._put_contracts(p_flow) or v_changed;
+  v_changed := pgflow._put_steps(p_flow, version) or v_changed;
+  if outcome = 'unchanged' and v_changed then
+    outcome := 'options_changed';
+  end if;
+  return next;
+end;
+$$;

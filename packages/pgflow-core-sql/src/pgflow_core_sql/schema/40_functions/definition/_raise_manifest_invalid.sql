@@ -1,0 +1,19 @@
+-- _raise_manifest_invalid: say where in the manifest what is wrong.
+-- Called by: the checks of deploy.
+-- Locks:     none.
+-- Raises:    the given code.
+-- Returns:   never.
+create or replace function pgflow._raise_manifest_invalid(
+  p_code text, p_at text, p_message text, p_details jsonb default '{}'
+) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception using
+    errcode = p_code,
+    message = format('%s: %s', case p_at when '' then '/' else p_at end, p_message),
+    detail = (jsonb_build_object('at', p_at) || p_details)::text,
+    hint = 'write the manifest anew with `pgflow compile`, or correct it at this JSON pointer';
+end;
+$$;

@@ -1,0 +1,75 @@
+-- status: what there is to do, who does it, and what nobody can do.
+-- Called by: the CLI, monitoring.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   schema_version; flows with waiting and leased tasks; workers of the last hour; and
+--            'unserved': steps with waiting tasks that no running worker has a handler for.
+create or replace function pgflow.status() returns jsonb
+language sql stable security definer
+set search_path = ''
+as $$
+  with waiting as (
+    select t.contract_id, count(*) as tasks, count(distinct t.run_id) as runs
+    from pgflow.tasks as t
+    group by t.contract_id
+  ),
+  leased as (
+    select l.contract_id, l.worker_id, count(*) as tasks
+    from pgflow.leases as l
+    group by l.contract_id, l.worker_id
+  ),
+  per_flow as (
+    select
+      f.flow_slug, f.current_version,
+      coalesce((
+        select sum(w.tasks)
+        from waiting as w join pgflow.contracts as c using (contract_id)
+        where c.flow_slug = f.flow_slug
+      ), 0) as waiting,
+      coalesce((
+        select sum(l.tasks)
+        from leased as l join pgflow.contracts as c using (contract_id)
+        where c.flow_slug = f.flow_slug
+      ), 0) as leased
+    from pgflow.flows as f
+  )
+  select jsonb_build_object(
+    'schema_version', pgflow.schema_version(),
+    'flows', coalesce((
+      select jsonb_agg(
+        jsonb_build_object(
+          'slug', p.flow_slug, 'version', p.current_version,
+          'waiting', p.waiting, 'leased', p.leased
+        )
+        order by p.flow_slug
+      )
+      from per_flow as p
+    ), '[]'),
+    'workers', coalesce((
+      select jsonb_agg(
+        jsonb_build_object(
+          'worker_id', w.worker_id, 'name', w.name, 'status', w.status,
+          'last_beat_at', w.last_beat_at,
+          'leased', coalesce((select sum(l.tasks) from leased as l where l.worker_id = w.worker_id), 0)
+        )
+        order by w.status, w.name
+      )
+      from pgflow.workers as w
+      where w.status = 'running'
+        or w.last_beat_at > pgflow._now() - interval '1 hour'
+    ), '[]'),
+    'unserved', coalesce((
+      select jsonb_agg(
+        jsonb_build_object('flow_slug', c.flow_slug, 'step_slug', c.step_slug, 'runs', q.runs)
+        order by c.flow_slug, c.step_slug
+      )
+      from waiting as q
+      join pgflow.contracts as c using (contract_id)
+      where not exists (
+        select 1
+        from pgflow.workers as w
+        where w.status = 'running' and q.contract_id = any (w.contract_ids)
+      )
+    ), '[]')
+  );
+$$;

@@ -1,0 +1,35 @@
+-- sweep: declare silent workers dead, expire overdue leases, forget old watches.
+-- Called by: every worker, every few seconds; pg_cron where there is one. One at a time: whoever
+--            finds another one at it returns at once.
+-- Locks:     runs by id, then step states, then tasks and leases.
+-- Raises:    PF503 isolation level.
+-- Returns:   how many leases expired and how many workers were declared dead.
+create or replace function pgflow.sweep(p_limit integer default 1000)
+returns table (expired integer, dead_workers integer)
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := pgflow._now();
+begin
+  perform pgflow._require_read_committed();
+  expired := 0;
+  dead_workers := 0;
+  if not pg_try_advisory_xact_lock(hashtextextended('pgflow.sweep', 0)) then
+    return next;
+    return;
+  end if;
+
+  -- Three beats may be missed: a slow commit or a pause of the garbage collector is no death.
+  update pgflow.workers as w
+  set status = 'dead', idle = false, ended_at = v_now
+  where w.status = 'running'
+    and w.last_beat_at < v_now - make_interval(secs => 3 * w.beat_seconds);
+  get diagnostics dead_workers = row_count;
+
+  expired := pgflow._expire_leases(p_limit);
+
+  delete from pgflow.watches as w where w.watched_until < v_now;
+  return next;
+end;
+$$;

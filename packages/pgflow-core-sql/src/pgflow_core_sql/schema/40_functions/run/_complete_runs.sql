@@ -1,0 +1,41 @@
+-- _complete_runs: complete every run whose last leaf has just completed.
+-- When all leaves have, every step has: each of the others is a dep of one of them.
+-- Called by: complete_tasks. The caller holds the locks of the runs.
+-- Locks:     none further.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._complete_runs(
+  p_run_ids uuid [], p_step_slugs text []
+) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  with candidate as (
+    select distinct r.run_id, r.flow_slug, r.version
+    from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+    join pgflow.runs as r on r.run_id = n.run_id
+    join pgflow.steps as s
+      on s.flow_slug = r.flow_slug and s.version = r.version and s.step_slug = n.step_slug
+    where s.is_leaf
+  )
+  update pgflow.runs as r
+  set status = 'completed', ended_at = pgflow._now()
+  from candidate as c
+  where r.run_id = c.run_id
+    and not exists (
+      select 1
+      from pgflow.steps as s
+      where s.flow_slug = c.flow_slug
+        and s.version = c.version
+        and s.is_leaf
+        and not exists (
+          select 1
+          from pgflow.step_states as ss
+          where ss.run_id = c.run_id
+            and ss.step_slug = s.step_slug
+            and ss.status = 'completed'
+        )
+    );
+end;
+$$;

@@ -1,0 +1,48 @@
+-- _start_runs: write the runs and queue the steps that wait for nothing.
+-- Called by: start_flow, start_flows.
+-- Locks:     none; everything is new.
+-- Raises:    nothing of its own; a run id that exists is a unique_violation.
+-- Returns:   nothing.
+create or replace function pgflow._start_runs(
+  p_flow_slug text, p_version integer, p_run_ids uuid [], p_payloads jsonb []
+) returns void
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_now timestamptz := pgflow._now();
+  v_contract_ids integer[];
+begin
+  insert into pgflow.runs (run_id, flow_slug, version, owner, payload, started_at)
+  select n.run_id, p_flow_slug, p_version, pgflow._current_owner(), n.payload, v_now
+  from unnest(p_run_ids, p_payloads) as n (run_id, payload);
+
+  with root as (
+    select s.step_slug, s.contract_id
+    from pgflow.steps as s
+    where s.flow_slug = p_flow_slug
+      and s.version = p_version
+      and not exists (
+        select 1
+        from pgflow.deps as d
+        where d.flow_slug = s.flow_slug
+          and d.version = s.version
+          and d.to_step_slug = s.step_slug
+      )
+  ),
+  states as (
+    insert into pgflow.step_states (run_id, step_slug, started_at)
+    select n.run_id, root.step_slug, v_now
+    from unnest(p_run_ids) as n (run_id) cross join root
+  ),
+  queued as (
+    insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
+    select n.run_id, root.step_slug, root.contract_id, v_now
+    from unnest(p_run_ids) as n (run_id) cross join root
+  )
+  select array_agg(root.contract_id) into v_contract_ids from root;
+
+  perform pgflow._wake_workers(v_contract_ids);
+end;
+$$;

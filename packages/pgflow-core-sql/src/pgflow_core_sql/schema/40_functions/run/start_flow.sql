@@ -1,0 +1,35 @@
+-- start_flow: start one run; it exists when the caller's transaction commits.
+-- Called by: clients.
+-- Locks:     none; everything is new.
+-- Raises:    PF101 unknown flow; PF202 no payload; PF303 the run id is taken; PF401 not startable.
+-- Returns:   the run id: the given one, else a new UUIDv7.
+create or replace function pgflow.start_flow(
+  p_flow_slug text,
+  p_payload jsonb,
+  p_run_id uuid default null  -- chosen by the caller, so that a repeated start is noticed
+) returns uuid
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+  v_version integer := pgflow._check_startable(p_flow_slug);
+  v_run_id uuid := coalesce(p_run_id, pgflow._uuid_v7());
+begin
+  if p_payload is null then
+    raise exception using
+      errcode = 'PF202',
+      message = format('the payload of flow %L is SQL null', p_flow_slug),
+      detail = jsonb_build_object('flow_slug', p_flow_slug)::text,
+      hint = $hint$pass a JSON value; JSON null is 'null'::jsonb$hint$;
+  end if;
+  perform pgflow._start_runs(p_flow_slug, v_version, array[v_run_id], array[p_payload]);
+  return v_run_id;
+exception
+  when unique_violation then
+    raise exception using
+      errcode = 'PF303',
+      message = format('there is a run %s already', v_run_id),
+      detail = jsonb_build_object('run_id', v_run_id)::text,
+      hint = 'leave p_run_id out, or look at the run that has this id';
+end;
+$$;

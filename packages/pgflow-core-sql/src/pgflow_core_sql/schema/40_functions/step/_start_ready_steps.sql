@@ -1,0 +1,75 @@
+-- _start_ready_steps: queue every step whose last dep has just completed.
+-- The caller holds the locks of the runs and wrote the results in an earlier statement, so this
+-- one sees every dep that has completed, whoever completed it; a step cannot be ready twice,
+-- because one of its deps completed only now.
+-- Called by: complete_tasks.
+-- Locks:     none further; the rows are new.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._start_ready_steps(
+  p_run_ids uuid [],
+  p_step_slugs text [],
+  p_worker_id uuid,
+  p_claiming integer
+) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := pgflow._now();
+  v_contract_ids integer[];
+begin
+  with candidate as (
+    select distinct r.run_id, d.flow_slug, d.version, d.to_step_slug as step_slug
+    from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+    join pgflow.runs as r on r.run_id = n.run_id
+    join pgflow.deps as d
+      on d.flow_slug = r.flow_slug
+      and d.version = r.version
+      and d.from_step_slug = n.step_slug
+  ),
+  ready as (
+    select c.run_id, c.step_slug, s.contract_id
+    from candidate as c
+    join pgflow.steps as s
+      on s.flow_slug = c.flow_slug and s.version = c.version and s.step_slug = c.step_slug
+    where not exists (
+      select 1
+      from pgflow.deps as d
+      where d.flow_slug = c.flow_slug
+        and d.version = c.version
+        and d.to_step_slug = c.step_slug
+        and not exists (
+          select 1
+          from pgflow.step_states as ss
+          where ss.run_id = c.run_id
+            and ss.step_slug = d.from_step_slug
+            and ss.status = 'completed'
+        )
+    )
+  ),
+  states as (
+    insert into pgflow.step_states (run_id, step_slug, started_at)
+    select r.run_id, r.step_slug, v_now from ready as r
+  ),
+  queued as (
+    insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
+    select r.run_id, r.step_slug, r.contract_id, v_now from ready as r
+  )
+  select array_agg(r.contract_id) into v_contract_ids from ready as r;
+
+  if v_contract_ids is null then
+    return;
+  end if;
+  -- The caller takes the new tasks itself as far as it can; others are woken for the rest.
+  if cardinality(v_contract_ids) > p_claiming
+    or not exists (
+      select 1
+      from pgflow.workers as w
+      where w.worker_id = p_worker_id and w.contract_ids @> v_contract_ids
+    )
+  then
+    perform pgflow._wake_workers(v_contract_ids, p_worker_id);
+  end if;
+end;
+$$;

@@ -1,0 +1,13 @@
+-- may_see: whether the caller may see a run of this owner.
+-- Called by: the row-level security policies, get_run, list_runs, watch_run, cancel_run.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   true for the owner, for pgflow_viewer and for pgflow_admin.
+create or replace function pgflow.may_see(p_owner text) returns boolean
+language sql stable security definer
+set search_path = ''
+as $$
+  select p_owner = pgflow._current_owner()
+    or pg_has_role(pgflow._caller(), 'pgflow_viewer', 'member')
+    or pgflow._is_admin();
+$$;
