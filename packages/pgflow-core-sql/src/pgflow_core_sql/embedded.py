@@ -23,9 +23,8 @@ from types import MappingProxyType, TracebackType
 from typing import Final, Literal, Self
 from urllib.parse import quote
 
-from pgflow_manifest import PgflowError
-
 from pgflow_core_sql._embedded_place import NO_SERVER_HINT, Place, find_place
+from pgflow_manifest import PgflowError
 
 StopMode = Literal["fast", "immediate", "smart"]
 """`fast` ends sessions and shuts down, `immediate` is a crash, `smart` waits for the sessions."""

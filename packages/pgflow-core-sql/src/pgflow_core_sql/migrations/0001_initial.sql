@@ -727,7 +727,10 @@ returns table (version integer, outcome text)
 language plpgsql
 set search_path = ''
 as $$
+#variable_conflict use_column
 declare
+  v_version integer;
+  v_outcome text;
   v_slug text := p_flow ->> 'slug';
   v_current integer;
   v_changed boolean;
@@ -737,18 +740,18 @@ begin
   where f.flow_slug = v_slug
   for update;
 
-  select v.version into version
+  select v.version into v_version
   from pgflow.flow_versions as v
   where v.flow_slug = v_slug
     and v.digest = p_flow ->> 'digest';
-  if version is null then
-    select coalesce(max(v.version), 0) + 1 into version
+  if v_version is null then
+    select coalesce(max(v.version), 0) + 1 into v_version
     from pgflow.flow_versions as v
     where v.flow_slug = v_slug;
-    outcome := case when v_current is null then 'created' else 'new_version' end;
+    v_outcome := case when v_current is null then 'created' else 'new_version' end;
   else
-    perform pgflow._check_same_graph(p_flow, version);
-    outcome := case when version = v_current then 'unchanged' else 'restored' end;
+    perform pgflow._check_same_graph(p_flow, v_version);
+    v_outcome := case when v_version = v_current then 'unchanged' else 'restored' end;
   end if;
 
   insert into pgflow.flows as f (flow_slug, description, client_startable, current_version)
@@ -756,7 +759,7 @@ begin
     v_slug,
     coalesce(p_flow ->> 'description', ''),
     coalesce((p_flow ->> 'client_startable')::boolean, false),
-    version
+    v_version
   )
   on conflict (flow_slug) do update
     set description = excluded.description,
@@ -767,18 +770,18 @@ begin
   v_changed := found;
 
   insert into pgflow.flow_versions as v (flow_slug, version, digest, payload_schema)
-  values (v_slug, version, p_flow ->> 'digest', p_flow -> 'payload_schema')
+  values (v_slug, v_version, p_flow ->> 'digest', p_flow -> 'payload_schema')
   on conflict (flow_slug, version) do update
     set payload_schema = excluded.payload_schema
     where v.payload_schema <> excluded.payload_schema;
   v_changed := found or v_changed;
 
   v_changed := pgflow._put_contracts(p_flow) or v_changed;
-  v_changed := pgflow._put_steps(p_flow, version) or v_changed;
-  if outcome = 'unchanged' and v_changed then
-    outcome := 'options_changed';
+  v_changed := pgflow._put_steps(p_flow, v_version) or v_changed;
+  if v_outcome = 'unchanged' and v_changed then
+    v_outcome := 'options_changed';
   end if;
-  return next;
+  return query select v_version, v_outcome;
 end;
 $$;
 
@@ -1108,6 +1111,7 @@ $$;
 
 -- _complete_runs: complete every run whose last leaf has just completed.
 -- When all leaves have, every step has: each of the others is a dep of one of them.
+-- `offset 0`: see _start_ready_steps.
 -- Called by: complete_tasks. The caller holds the locks of the runs.
 -- Locks:     none further.
 -- Raises:    nothing.
@@ -1120,12 +1124,14 @@ set search_path = ''
 as $$
 begin
   with candidate as (
-    select distinct r.run_id, r.flow_slug, r.version
+    select distinct n.run_id, r.flow_slug, r.version
     from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
     join pgflow.runs as r on r.run_id = n.run_id
-    join pgflow.steps as s
-      on s.flow_slug = r.flow_slug and s.version = r.version and s.step_slug = n.step_slug
-    where s.is_leaf
+    where (
+      select s.is_leaf
+      from pgflow.steps as s
+      where s.flow_slug = r.flow_slug and s.version = r.version and s.step_slug = n.step_slug
+    )
   )
   update pgflow.runs as r
   set status = 'completed', ended_at = pgflow._now()
@@ -1143,7 +1149,9 @@ begin
           where ss.run_id = c.run_id
             and ss.step_slug = s.step_slug
             and ss.status = 'completed'
+          offset 0
         )
+      offset 0
     );
 end;
 $$;
@@ -1576,6 +1584,8 @@ $$;
 -- The caller holds the locks of the runs and wrote the results in an earlier statement, so this
 -- one sees every dep that has completed, whoever completed it; a step cannot be ready twice,
 -- because one of its deps completed only now.
+-- `offset 0` keeps each lookup a lookup by whole key. Flattened into joins, a plan that was made
+-- while the tables were small reads an index by its last column and never recovers.
 -- Called by: complete_tasks.
 -- Locks:     none further; the rows are new.
 -- Raises:    nothing.
@@ -1594,13 +1604,17 @@ declare
   v_contract_ids integer[];
 begin
   with candidate as (
-    select distinct r.run_id, d.flow_slug, d.version, d.to_step_slug as step_slug
+    select distinct n.run_id, r.flow_slug, r.version, d.to_step_slug as step_slug
     from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
     join pgflow.runs as r on r.run_id = n.run_id
-    join pgflow.deps as d
-      on d.flow_slug = r.flow_slug
-      and d.version = r.version
-      and d.from_step_slug = n.step_slug
+    cross join lateral (
+      select d.to_step_slug
+      from pgflow.deps as d
+      where d.flow_slug = r.flow_slug
+        and d.version = r.version
+        and d.from_step_slug = n.step_slug
+      offset 0
+    ) as d
   ),
   ready as (
     select c.run_id, c.step_slug, s.contract_id
@@ -1619,7 +1633,9 @@ begin
           where ss.run_id = c.run_id
             and ss.step_slug = d.from_step_slug
             and ss.status = 'completed'
+          offset 0
         )
+      offset 0
     )
   ),
   states as (
@@ -1923,28 +1939,35 @@ begin
       gen_random_uuid(), p_worker_id, v_now, v_now + make_interval(secs => p_lease_seconds)
     from taken as t
     returning l.*
-  ),
-  gathered as (
-    select
-      l.run_id, l.step_slug, l.task_index,
-      jsonb_object_agg(
-        i.parameter,
-        case i.source when 'payload' then r.payload else s.step_result end #> i.path
-      ) as args
-    from leased as l
-    join pgflow.step_inputs as i on i.contract_id = l.contract_id
-    left join pgflow.runs as r on i.source = 'payload' and r.run_id = l.run_id
-    left join pgflow.step_states as s
-      on i.source = 'result' and s.run_id = l.run_id and s.step_slug = i.from_step_slug
-    group by l.run_id, l.step_slug, l.task_index
   )
   select
     l.run_id, l.step_slug, l.task_index, l.attempt, l.lease_id, l.contract_id, l.leased_until,
-    c.timeout_seconds, c.max_attempts, coalesce(g.args, '{}')
+    c.timeout_seconds, c.max_attempts,
+    coalesce(
+      jsonb_object_agg(
+        i.parameter,
+        case i.source
+          when 'payload' then (
+            select r.payload from pgflow.runs as r where r.run_id = l.run_id
+          )
+          else (
+            select s.step_result
+            from pgflow.step_states as s
+            where s.run_id = l.run_id and s.step_slug = i.from_step_slug
+          )
+        end #> i.path
+      ) filter (where i.parameter is not null),
+      '{}'
+    )
   from leased as l
   join pgflow.contracts as c on c.contract_id = l.contract_id
-  left join gathered as g
-    on g.run_id = l.run_id and g.step_slug = l.step_slug and g.task_index = l.task_index;
+  left join pgflow.step_inputs as i on i.contract_id = l.contract_id
+  -- Two subqueries by whole key, not joins: from a plan made while the tables were small, a join
+  -- read step_states by step_slug alone (17,000 steps/s fell to 1,100). And one grouping, not a
+  -- join of gathered arguments with leases, which was quadratic: 12 of 17 ms for 500 tasks.
+  group by
+    l.lease_id, l.run_id, l.step_slug, l.task_index, l.attempt, l.contract_id, l.leased_until,
+    c.timeout_seconds, c.max_attempts;
 
   get diagnostics v_count = row_count;
   if v_idle <> (v_count < p_limit) then

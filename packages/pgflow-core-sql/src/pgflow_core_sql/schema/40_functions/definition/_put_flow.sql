@@ -8,7 +8,10 @@ returns table (version integer, outcome text)
 language plpgsql
 set search_path = ''
 as $$
+#variable_conflict use_column
 declare
+  v_version integer;
+  v_outcome text;
   v_slug text := p_flow ->> 'slug';
   v_current integer;
   v_changed boolean;
@@ -18,18 +21,18 @@ begin
   where f.flow_slug = v_slug
   for update;
 
-  select v.version into version
+  select v.version into v_version
   from pgflow.flow_versions as v
   where v.flow_slug = v_slug
     and v.digest = p_flow ->> 'digest';
-  if version is null then
-    select coalesce(max(v.version), 0) + 1 into version
+  if v_version is null then
+    select coalesce(max(v.version), 0) + 1 into v_version
     from pgflow.flow_versions as v
     where v.flow_slug = v_slug;
-    outcome := case when v_current is null then 'created' else 'new_version' end;
+    v_outcome := case when v_current is null then 'created' else 'new_version' end;
   else
-    perform pgflow._check_same_graph(p_flow, version);
-    outcome := case when version = v_current then 'unchanged' else 'restored' end;
+    perform pgflow._check_same_graph(p_flow, v_version);
+    v_outcome := case when v_version = v_current then 'unchanged' else 'restored' end;
   end if;
 
   insert into pgflow.flows as f (flow_slug, description, client_startable, current_version)
@@ -37,7 +40,7 @@ begin
     v_slug,
     coalesce(p_flow ->> 'description', ''),
     coalesce((p_flow ->> 'client_startable')::boolean, false),
-    version
+    v_version
   )
   on conflict (flow_slug) do update
     set description = excluded.description,
@@ -48,17 +51,17 @@ begin
   v_changed := found;
 
   insert into pgflow.flow_versions as v (flow_slug, version, digest, payload_schema)
-  values (v_slug, version, p_flow ->> 'digest', p_flow -> 'payload_schema')
+  values (v_slug, v_version, p_flow ->> 'digest', p_flow -> 'payload_schema')
   on conflict (flow_slug, version) do update
     set payload_schema = excluded.payload_schema
     where v.payload_schema <> excluded.payload_schema;
   v_changed := found or v_changed;
 
   v_changed := pgflow._put_contracts(p_flow) or v_changed;
-  v_changed := pgflow._put_steps(p_flow, version) or v_changed;
-  if outcome = 'unchanged' and v_changed then
-    outcome := 'options_changed';
+  v_changed := pgflow._put_steps(p_flow, v_version) or v_changed;
+  if v_outcome = 'unchanged' and v_changed then
+    v_outcome := 'options_changed';
   end if;
-  return next;
+  return query select v_version, v_outcome;
 end;
 $$;

@@ -1,5 +1,6 @@
 -- _complete_runs: complete every run whose last leaf has just completed.
 -- When all leaves have, every step has: each of the others is a dep of one of them.
+-- `offset 0`: see _start_ready_steps.
 -- Called by: complete_tasks. The caller holds the locks of the runs.
 -- Locks:     none further.
 -- Raises:    nothing.
@@ -12,12 +13,14 @@ set search_path = ''
 as $$
 begin
   with candidate as (
-    select distinct r.run_id, r.flow_slug, r.version
+    select distinct n.run_id, r.flow_slug, r.version
     from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
     join pgflow.runs as r on r.run_id = n.run_id
-    join pgflow.steps as s
-      on s.flow_slug = r.flow_slug and s.version = r.version and s.step_slug = n.step_slug
-    where s.is_leaf
+    where (
+      select s.is_leaf
+      from pgflow.steps as s
+      where s.flow_slug = r.flow_slug and s.version = r.version and s.step_slug = n.step_slug
+    )
   )
   update pgflow.runs as r
   set status = 'completed', ended_at = pgflow._now()
@@ -35,7 +38,9 @@ begin
           where ss.run_id = c.run_id
             and ss.step_slug = s.step_slug
             and ss.status = 'completed'
+          offset 0
         )
+      offset 0
     );
 end;
 $$;

@@ -2,6 +2,8 @@
 -- The caller holds the locks of the runs and wrote the results in an earlier statement, so this
 -- one sees every dep that has completed, whoever completed it; a step cannot be ready twice,
 -- because one of its deps completed only now.
+-- `offset 0` keeps each lookup a lookup by whole key. Flattened into joins, a plan that was made
+-- while the tables were small reads an index by its last column and never recovers.
 -- Called by: complete_tasks.
 -- Locks:     none further; the rows are new.
 -- Raises:    nothing.
@@ -20,13 +22,17 @@ declare
   v_contract_ids integer[];
 begin
   with candidate as (
-    select distinct r.run_id, d.flow_slug, d.version, d.to_step_slug as step_slug
+    select distinct n.run_id, r.flow_slug, r.version, d.to_step_slug as step_slug
     from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
     join pgflow.runs as r on r.run_id = n.run_id
-    join pgflow.deps as d
-      on d.flow_slug = r.flow_slug
-      and d.version = r.version
-      and d.from_step_slug = n.step_slug
+    cross join lateral (
+      select d.to_step_slug
+      from pgflow.deps as d
+      where d.flow_slug = r.flow_slug
+        and d.version = r.version
+        and d.from_step_slug = n.step_slug
+      offset 0
+    ) as d
   ),
   ready as (
     select c.run_id, c.step_slug, s.contract_id
@@ -45,7 +51,9 @@ begin
           where ss.run_id = c.run_id
             and ss.step_slug = d.from_step_slug
             and ss.status = 'completed'
+          offset 0
         )
+      offset 0
     )
   ),
   states as (
