@@ -149,14 +149,14 @@ def _binaries_on_path(version: int) -> list[Path]:
 def _server_user(wanted: Path) -> ServerUser:
     if os.geteuid() != 0:
         return ServerUser(uid=os.geteuid(), gid=os.getegid())
-    if wanted.exists() and (owner := wanted.stat()).st_uid != 0:
+    accounts = {account.pw_uid: account for account in pwd.getpwall()}
+    if wanted.exists() and (owner := wanted.stat().st_uid) != 0 and owner in accounts:
         # made by an ordinary user, or by an earlier start as root
-        return ServerUser(uid=owner.st_uid, gid=owner.st_gid)
-    try:
-        nobody = pwd.getpwnam("nobody")
-    except KeyError:
-        return ServerUser(uid=_NOBODY_ID, gid=_NOBODY_ID)
-    return ServerUser(uid=nobody.pw_uid, gid=nobody.pw_gid)
+        return ServerUser(uid=owner, gid=accounts[owner].pw_gid)
+    named = [account for account in accounts.values() if account.pw_name == "nobody"]
+    if named:
+        return ServerUser(uid=named[0].pw_uid, gid=named[0].pw_gid)
+    return ServerUser(uid=_NOBODY_ID, gid=_NOBODY_ID)
 
 
 def _usable(wanted: Path, user: ServerUser) -> bool:

@@ -89,7 +89,7 @@ def _with_header(number: int, name: str, body: str) -> str:
 def _changes() -> dict[str, str]:
     with (
         tempfile.TemporaryDirectory(prefix="pgflow-authoring-") as directory,
-        EmbeddedPostgres(Path(directory) / "data") as server,
+        EmbeddedPostgres(Path(directory) / "data", keep=False) as server,
     ):
         lines = differences(snapshot_of_sources(server), snapshot_of_migrations(server))
     return {item: change for change, _, item in (line.partition(": ") for line in lines)}

@@ -41,7 +41,7 @@ def main() -> int:
     """Print every difference; return 1 when there is one."""
     with (
         tempfile.TemporaryDirectory(prefix="pgflow-drift-") as directory,
-        EmbeddedPostgres(Path(directory) / "data") as server,
+        EmbeddedPostgres(Path(directory) / "data", keep=False) as server,
     ):
         found = differences(snapshot_of_sources(server), snapshot_of_migrations(server))
     for line in found:

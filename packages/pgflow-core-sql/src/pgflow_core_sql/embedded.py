@@ -121,6 +121,8 @@ class EmbeddedPostgres:
                 self._watcher.kill()
                 self._watcher.communicate()
                 self._watcher = None
+            if self._found is not None:
+                shutil.rmtree(self._found.sockets, ignore_errors=True)
             if self._lock is not None:
                 os.close(self._lock)
                 self._lock = None
@@ -144,8 +146,7 @@ class EmbeddedPostgres:
             self.stop()
             return
         self.stop("immediate")
-        for path in (self._place.data, self._place.sockets):
-            shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(self._place.data, ignore_errors=True)
         for path in (self._log_file, self._lock_file):
             path.unlink(missing_ok=True)
 
@@ -262,8 +263,12 @@ class EmbeddedPostgres:
             if made.returncode == 0:
                 return
             output = made.stderr or made.stdout
+        hint = NO_SERVER_HINT
+        if "user does not exist" in output:
+            # a container that is started with any number as its user
+            hint = "give the user id a name in /etc/passwd, or set PGFLOW_DATABASE_URL"
         raise PgflowError(
-            f"initdb of PostgreSQL {self.version} failed: {output.strip()}", hint=NO_SERVER_HINT
+            f"initdb of PostgreSQL {self.version} failed: {output.strip()}", hint=hint
         )
 
     def _launch(self) -> None:

@@ -953,7 +953,7 @@ create or replace function pgflow._overdue_leases()
 returns table (
   run_id uuid, step_slug text, task_index integer, lease_id uuid, worker_id uuid, worker_name text
 )
-language sql stable
+language sql volatile
 set search_path = ''
 as $$
   select l.run_id, l.step_slug, l.task_index, l.lease_id, l.worker_id, w.name
@@ -2001,7 +2001,7 @@ set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
-  v_now timestamptz := pgflow._now();
+  v_now timestamptz;
   v_worker_id uuid;
   v_run_ids uuid[];
   v_step_slugs text[];
@@ -2013,6 +2013,7 @@ begin
     array[cardinality(p_results), case when array_position(p_results, null) is null then cardinality(p_results) end]
   );
   perform pgflow._lock_runs(p_run_ids);
+  v_now := pgflow._now();
 
   with reported as (
     select n.*
@@ -2191,13 +2192,14 @@ set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
-  v_now timestamptz := pgflow._now();
+  v_now timestamptz;
   v_ordinals integer[];
   v_contract_ids integer[];
 begin
   perform pgflow._require_read_committed();
   perform pgflow._require_batch(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids);
   perform pgflow._lock_runs(p_run_ids);
+  v_now := pgflow._now();
   with released as (
     delete from pgflow.leases as l
     using unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids)
@@ -2299,14 +2301,17 @@ end;
 $$;
 
 -- _now: the clock of the engine; tests replace it, so that time passes without sleeping.
+-- Not now(), the start of the transaction: of two workers that end the last two deps of a step, the
+-- one that began first may wait for the other, and the step would seem to start before a dep ended.
+-- Functions that lock runs read it after the lock, and once, so that a batch has one time.
 -- Called by: every function that reads the time.
 -- Locks:     none.
 -- Raises:    nothing.
--- Returns:   the start of the transaction.
+-- Returns:   the time of the call.
 create or replace function pgflow._now() returns timestamptz
-language sql stable parallel safe
+language sql volatile parallel safe
 as $$
-  select now();
+  select clock_timestamp();
 $$;
 
 -- _require_batch: refuse a batch whose arrays do not describe the same tasks.

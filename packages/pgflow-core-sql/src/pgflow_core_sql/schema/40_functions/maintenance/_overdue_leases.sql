@@ -7,7 +7,7 @@ create or replace function pgflow._overdue_leases()
 returns table (
   run_id uuid, step_slug text, task_index integer, lease_id uuid, worker_id uuid, worker_name text
 )
-language sql stable
+language sql volatile
 set search_path = ''
 as $$
   select l.run_id, l.step_slug, l.task_index, l.lease_id, l.worker_id, w.name

@@ -23,7 +23,7 @@ set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
-  v_now timestamptz := pgflow._now();
+  v_now timestamptz;
   v_worker_id uuid;
   v_run_ids uuid[];
   v_step_slugs text[];
@@ -35,6 +35,7 @@ begin
     array[cardinality(p_results), case when array_position(p_results, null) is null then cardinality(p_results) end]
   );
   perform pgflow._lock_runs(p_run_ids);
+  v_now := pgflow._now();
 
   with reported as (
     select n.*

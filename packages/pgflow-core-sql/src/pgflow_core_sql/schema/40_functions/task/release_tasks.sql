@@ -13,13 +13,14 @@ set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
-  v_now timestamptz := pgflow._now();
+  v_now timestamptz;
   v_ordinals integer[];
   v_contract_ids integer[];
 begin
   perform pgflow._require_read_committed();
   perform pgflow._require_batch(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids);
   perform pgflow._lock_runs(p_run_ids);
+  v_now := pgflow._now();
   with released as (
     delete from pgflow.leases as l
     using unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids)

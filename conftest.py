@@ -1,0 +1,8 @@
+"""Fixtures that every package's tests share; each theme is a file in `tests/support`."""
+
+from importlib.util import find_spec
+
+# the manifest and the DSL are tested in environments that have no database driver
+_HAS_ENGINE = find_spec("pgflow_core_sql") is not None
+
+pytest_plugins = ("tests.support.fix_clock", "tests.support.fix_pg") if _HAS_ENGINE else ()

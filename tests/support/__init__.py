@@ -1,0 +1,1 @@
+"""What tests share: a real PostgreSQL, a clock that obeys, and ways to interleave sessions."""

@@ -1,0 +1,279 @@
+"""The ladder of things tests start from: a manifest, a deployed flow, a run, a claimed task.
+
+Each rung uses public functions of the engine only, so a test that stands on it tests what users
+have. The flow is the diamond: transcribe -> (summarize, capitalize) -> merge.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from psycopg import Connection
+from psycopg.rows import dict_row, scalar_row
+from psycopg.types.json import Jsonb
+
+from pgflow_manifest import (
+    FlowOptions,
+    FlowSpec,
+    Input,
+    JsonSchema,
+    Manifest,
+    PayloadInput,
+    ResultInput,
+    StepOptions,
+    StepSpec,
+    dump_manifest,
+    with_digests,
+)
+
+NO_DIGEST: Final = "0" * 64
+STRING: Final[JsonSchema] = {"type": "string"}
+PAYLOAD: Final = {"owner_id": "ada"}
+
+
+def object_schema(*properties: str) -> JsonSchema:
+    """Return the schema of an object with these string properties, all required."""
+    return {
+        "type": "object",
+        "properties": dict.fromkeys(properties, STRING),
+        "required": list(properties),
+    }
+
+
+def a_step(
+    slug: str,
+    *deps: str,
+    inputs: Mapping[str, Input] | None = None,
+    result_schema: JsonSchema = STRING,
+    options: StepOptions | None = None,
+) -> StepSpec:
+    """Return a step that waits for *deps*."""
+    return StepSpec(
+        slug=slug,
+        deps=tuple(sorted(deps)),
+        inputs=dict(inputs or {}),
+        result_schema=result_schema,
+        options=options or StepOptions(),
+        digest=NO_DIGEST,
+    )
+
+
+def a_flow(
+    slug: str,
+    *steps: StepSpec,
+    payload_schema: JsonSchema | None = None,
+    options: FlowOptions | None = None,
+    client_startable: bool = False,
+) -> FlowSpec:
+    """Return a flow with right digests; *steps* in topological order."""
+    return with_digests(
+        FlowSpec(
+            slug=slug,
+            payload_schema=payload_schema or object_schema("owner_id"),
+            options=options or FlowOptions(jitter=0),
+            steps=steps,
+            client_startable=client_startable,
+            digest=NO_DIGEST,
+        )
+    )
+
+
+def a_diamond(
+    slug: str = "voice_memo",
+    *,
+    options: FlowOptions | None = None,
+    client_startable: bool = False,
+) -> FlowSpec:
+    """Return transcribe -> (summarize, capitalize) -> merge, with arguments of every kind."""
+    return a_flow(
+        slug,
+        a_step(
+            "transcribe",
+            inputs={"memo": PayloadInput()},
+            result_schema=object_schema("transcription"),
+        ),
+        a_step(
+            "summarize",
+            "transcribe",
+            inputs={
+                "t": ResultInput(step="transcribe"),
+                "owner": PayloadInput(path=("owner_id",)),
+            },
+        ),
+        a_step(
+            "capitalize",
+            "transcribe",
+            inputs={"text": ResultInput(step="transcribe", path=("transcription",))},
+        ),
+        a_step(
+            "merge",
+            "summarize",
+            "capitalize",
+            inputs={
+                "summary": ResultInput(step="summarize"),
+                "loud": ResultInput(step="capitalize"),
+            },
+        ),
+        options=options,
+        client_startable=client_startable,
+    )
+
+
+DIAMOND_RESULTS: Final[Mapping[str, Any]] = {
+    "transcribe": {"transcription": "hello"},
+    "summarize": "short",
+    "capitalize": "HELLO",
+    "merge": "short HELLO",
+}
+
+
+def deploy(conn: Connection[Any], *flows: FlowSpec) -> list[tuple[str, int, str]]:
+    """Deploy *flows*; return slug, version and outcome of each."""
+    manifest = Manifest(flows=tuple(sorted(flows, key=lambda flow: flow.slug)))
+    with conn.cursor() as cursor:
+        cursor.execute(
+            "select flow_slug, version, outcome from pgflow.deploy(%s)",
+            [dump_manifest(manifest).decode()],
+        )
+        return cursor.fetchall()
+
+
+def register_worker(
+    conn: Connection[Any], *flows: FlowSpec, name: str = "tester", beat_seconds: float = 10
+) -> UUID:
+    """Register a worker that has a handler for every step of *flows*; return its id."""
+    worker_id = uuid4()
+    handlers = [(flow.slug, step.slug, step.digest) for flow in flows for step in flow.steps]
+    conn.execute(
+        "select * from pgflow.register_worker(%s, %s, %s::text[], %s::text[], %s::text[], %s)",
+        [
+            worker_id,
+            name,
+            [handler[0] for handler in handlers],
+            [handler[1] for handler in handlers],
+            [handler[2] for handler in handlers],
+            beat_seconds,
+        ],
+    )
+    return worker_id
+
+
+def start_run(conn: Connection[Any], flow: str = "voice_memo", payload: Any = PAYLOAD) -> UUID:
+    """Start one run; return its id."""
+    return scalar(conn, "select pgflow.start_flow(%s, %s)", [flow, Jsonb(payload)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """One row of `claim_tasks`."""
+
+    run_id: UUID
+    step_slug: str
+    task_index: int
+    attempt: int
+    lease_id: UUID
+    args: Any
+
+
+def claim(
+    conn: Connection[Any], worker_id: UUID, limit: int = 100, lease_seconds: float = 30
+) -> list[Claimed]:
+    """Claim up to *limit* tasks."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(
+            "select run_id, step_slug, task_index, attempt, lease_id, args"
+            " from pgflow.claim_tasks(%s, %s, %s)",
+            [worker_id, limit, lease_seconds],
+        ).fetchall()
+    return [Claimed(**row) for row in rows]
+
+
+def keys(tasks: Sequence[Claimed]) -> list[list[Any]]:
+    """Return the four parallel arrays that name *tasks* in every report."""
+    return [
+        [task.run_id for task in tasks],
+        [task.step_slug for task in tasks],
+        [task.task_index for task in tasks],
+        [task.lease_id for task in tasks],
+    ]
+
+
+_KEYS: Final = "%s::uuid[], %s::text[], %s::int[], %s::uuid[]"
+
+
+def complete(
+    conn: Connection[Any], tasks: Sequence[Claimed], results: Iterable[Any] | None = None
+) -> list[str]:
+    """Complete *tasks*, with the results of the diamond by default; return the outcomes."""
+    chosen = [DIAMOND_RESULTS[task.step_slug] for task in tasks] if results is None else results
+    return column(
+        conn,
+        f"select outcome from pgflow.complete_tasks({_KEYS}, %s::jsonb[]) order by ordinal",
+        [*keys(tasks), [Jsonb(result) for result in chosen]],
+    )
+
+
+def fail(
+    conn: Connection[Any],
+    tasks: Sequence[Claimed],
+    *,
+    retryable: bool = True,
+    retry_after: float | None = None,
+    message: str = "boom",
+) -> list[str]:
+    """Fail *tasks*; return the outcomes."""
+    error = Jsonb({"code": "PF603", "type": "ValueError", "message": message})
+    return column(
+        conn,
+        f"select outcome from pgflow.fail_tasks({_KEYS}, %s::jsonb[], %s::boolean[], %s::float8[])"
+        " order by ordinal",
+        [
+            *keys(tasks),
+            [error for _ in tasks],
+            [retryable for _ in tasks],
+            [retry_after for _ in tasks],
+        ],
+    )
+
+
+def release(conn: Connection[Any], tasks: Sequence[Claimed]) -> list[str]:
+    """Release *tasks*; return the outcomes."""
+    return column(
+        conn, f"select outcome from pgflow.release_tasks({_KEYS}) order by ordinal", keys(tasks)
+    )
+
+
+def extend(conn: Connection[Any], tasks: Sequence[Claimed], seconds: float = 30) -> list[Any]:
+    """Extend the leases of *tasks*; return the new ends, None for a lease that is lost."""
+    return column(
+        conn,
+        f"select leased_until from pgflow.extend_leases({_KEYS}, %s) order by ordinal",
+        [*keys(tasks), seconds],
+    )
+
+
+def work_off(conn: Connection[Any], worker_id: UUID, limit: int = 100) -> int:
+    """Claim and complete until nothing is waiting; return how many tasks that were."""
+    count = 0
+    while tasks := claim(conn, worker_id, limit):
+        assert set(complete(conn, tasks)) == {"completed"}
+        count += len(tasks)
+    return count
+
+
+def get_run(conn: Connection[Any], run_id: UUID) -> dict[str, Any]:
+    """Return the document of one run."""
+    return scalar(conn, "select pgflow.get_run(%s)", [run_id])
+
+
+def scalar(conn: Connection[Any], query: str, params: Sequence[Any] = ()) -> Any:
+    """Return the first column of the first row."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(query.encode(), params).fetchone()
+
+
+def column(conn: Connection[Any], query: str, params: Sequence[Any] = ()) -> list[Any]:
+    """Return the first column of every row."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(query.encode(), params).fetchall()

@@ -1,0 +1,80 @@
+"""What must hold in the tables at any moment between transactions; recounted from the rows."""
+
+from typing import Any, Final
+
+from psycopg import Connection
+
+_INVARIANTS: Final = {
+    "a task waits for a run or a step that has ended": """
+        select t.run_id, t.step_slug from pgflow.tasks t
+        left join pgflow.runs r using (run_id)
+        left join pgflow.step_states s using (run_id, step_slug)
+        where r.status is distinct from 'started' or s.status is distinct from 'started'""",
+    "a lease is held for a run or a step that has ended": """
+        select l.run_id, l.step_slug from pgflow.leases l
+        left join pgflow.runs r using (run_id)
+        left join pgflow.step_states s using (run_id, step_slug)
+        where r.status is distinct from 'started' or s.status is distinct from 'started'""",
+    "a task waits and is leased at once": """
+        select run_id, step_slug from pgflow.tasks
+        join pgflow.leases using (run_id, step_slug, task_index)""",
+    "a started step has neither a waiting task nor a lease": """
+        select s.run_id, s.step_slug from pgflow.step_states s
+        where s.status = 'started'
+          and not exists (select 1 from pgflow.tasks t
+                          where t.run_id = s.run_id and t.step_slug = s.step_slug)
+          and not exists (select 1 from pgflow.leases l
+                          where l.run_id = s.run_id and l.step_slug = s.step_slug)""",
+    "a step started before a dep had completed": """
+        select s.run_id, s.step_slug from pgflow.step_states s
+        join pgflow.runs r using (run_id)
+        join pgflow.deps d on (d.flow_slug, d.version, d.to_step_slug)
+                            = (r.flow_slug, r.version, s.step_slug)
+        left join pgflow.step_states up on up.run_id = s.run_id and up.step_slug = d.from_step_slug
+        where up.status is distinct from 'completed' or up.ended_at > s.started_at""",
+    "all deps of a step have completed and it has not started": """
+        select r.run_id, s.step_slug from pgflow.runs r
+        join pgflow.steps s using (flow_slug, version)
+        where r.status = 'started'
+          and not exists (select 1 from pgflow.step_states x
+                          where x.run_id = r.run_id and x.step_slug = s.step_slug)
+          and not exists (
+            select 1 from pgflow.deps d
+            left join pgflow.step_states up
+              on up.run_id = r.run_id and up.step_slug = d.from_step_slug
+            where (d.flow_slug, d.version, d.to_step_slug)
+                = (s.flow_slug, s.version, s.step_slug)
+              and up.status is distinct from 'completed')""",
+    "a run has completed and a step has not, or the other way round": """
+        select r.run_id, r.status from pgflow.runs r
+        where (r.status = 'completed') is distinct from (
+          (select count(*) from pgflow.steps s
+           where (s.flow_slug, s.version) = (r.flow_slug, r.version))
+          = (select count(*) from pgflow.step_states x
+             where x.run_id = r.run_id and x.status = 'completed'))""",
+    "a failed run has no failed step, or a live run has one": """
+        select r.run_id, r.status from pgflow.runs r
+        where (r.status = 'failed') is distinct from exists (
+          select 1 from pgflow.step_states x where x.run_id = r.run_id and x.status = 'failed')""",
+    "a completed step was completed by no attempt, or by two": """
+        select s.run_id, s.step_slug from pgflow.step_states s
+        where s.status = 'completed' and 1 <> (
+          select count(*) from pgflow.attempts a
+          where a.run_id = s.run_id and a.step_slug = s.step_slug and a.outcome = 'completed')""",
+    "more attempts counted than allowed": """
+        select a.run_id, a.step_slug from pgflow.attempts a
+        join pgflow.runs r using (run_id)
+        join pgflow.steps s using (flow_slug, version, step_slug)
+        join pgflow.contracts c using (contract_id)
+        where a.outcome in ('completed', 'failed', 'expired') and a.attempt > c.max_attempts""",
+}
+
+
+def check_invariants(conn: Connection[Any]) -> None:
+    """Fail with the name of each invariant that is broken, and the rows that break it."""
+    broken = {
+        name: rows
+        for name, query in _INVARIANTS.items()
+        if (rows := conn.execute(f"{query} limit 5".encode()).fetchall())
+    }
+    assert not broken, broken
