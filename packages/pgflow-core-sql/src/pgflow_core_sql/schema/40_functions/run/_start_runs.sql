@@ -1,7 +1,7 @@
 -- _start_runs: write the runs and queue the steps that wait for nothing.
 -- Called by: start_flow, start_flows.
 -- Locks:     none; everything is new.
--- Raises:    nothing of its own; a run id that exists is a unique_violation.
+-- Raises:    PF303 the run id is taken.
 -- Returns:   nothing.
 create or replace function pgflow._start_runs(
   p_flow_slug text, p_version integer, p_run_ids uuid [], p_payloads jsonb []
@@ -13,10 +13,21 @@ as $$
 declare
   v_now timestamptz := pgflow._now();
   v_contract_ids integer[];
+  v_count integer;
 begin
   insert into pgflow.runs (run_id, flow_slug, version, owner, payload, started_at)
   select n.run_id, p_flow_slug, p_version, pgflow._current_owner(), n.payload, v_now
-  from unnest(p_run_ids, p_payloads) as n (run_id, payload);
+  from unnest(p_run_ids, p_payloads) as n (run_id, payload)
+  on conflict (run_id) do nothing;
+  -- Not an exception handler: it would cost every start a subtransaction.
+  get diagnostics v_count = row_count;
+  if v_count < cardinality(p_run_ids) then
+    raise exception using
+      errcode = 'PF303',
+      message = format('there is a run %s already', p_run_ids[1]),
+      detail = jsonb_build_object('run_id', p_run_ids[1])::text,
+      hint = 'leave p_run_id out, or look at the run that has this id';
+  end if;
 
   with root as (
     select s.step_slug, s.contract_id

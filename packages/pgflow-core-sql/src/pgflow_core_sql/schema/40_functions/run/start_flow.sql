@@ -24,12 +24,5 @@ begin
   end if;
   perform pgflow._start_runs(p_flow_slug, v_version, array[v_run_id], array[p_payload]);
   return v_run_id;
-exception
-  when unique_violation then
-    raise exception using
-      errcode = 'PF303',
-      message = format('there is a run %s already', v_run_id),
-      detail = jsonb_build_object('run_id', v_run_id)::text,
-      hint = 'leave p_run_id out, or look at the run that has this id';
 end;
 $$;
