@@ -262,6 +262,33 @@ def work_off(conn: Connection[Any], worker_id: UUID, limit: int = 100) -> int:
     return count
 
 
+def a_claimed_task(
+    conn: Connection[Any], flow: FlowSpec | None = None, payload: Any = PAYLOAD
+) -> tuple[UUID, Claimed]:
+    """Deploy a flow with one root step, start a run, claim its first task; the worker comes too."""
+    chosen = flow or a_diamond()
+    deploy(conn, chosen)
+    worker_id = register_worker(conn, chosen)
+    start_run(conn, chosen.slug, payload)
+    [task] = claim(conn, worker_id)
+    return worker_id, task
+
+
+def attempts(conn: Connection[Any], run_id: UUID) -> list[tuple[str, int, str]]:
+    """Return step, number and outcome of every ended attempt of a run, oldest first."""
+    return conn.execute(
+        "select step_slug, attempt, outcome from pgflow.attempts where run_id = %s"
+        " order by ended_at, started_at, attempt, step_slug",
+        [run_id],
+    ).fetchall()
+
+
+def get_step(conn: Connection[Any], run_id: UUID, step_slug: str) -> dict[str, Any]:
+    """Return the part of the run's document that is about one step."""
+    steps: list[dict[str, Any]] = get_run(conn, run_id)["steps"]
+    return next(step for step in steps if step["slug"] == step_slug)
+
+
 def get_run(conn: Connection[Any], run_id: UUID) -> dict[str, Any]:
     """Return the document of one run."""
     return scalar(conn, "select pgflow.get_run(%s)", [run_id])

@@ -1,8 +1,8 @@
 """A clock that tests set, so that no test sleeps to make time pass.
 
 The engine asks `pgflow._now()` for the time. Only the template database of the tests gets the body
-below; production keeps `now()`, because a clock that any session can set would let it expire the
-leases of others. It must stay an SQL function that is STABLE: then indexes on times are used.
+below; production keeps its own, because a clock that any session can set would let it expire the
+leases of others. All else about the function stays as in production: see `util/_now.sql`.
 """
 
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from psycopg import Connection
 
 FAKE_NOW: LiteralString = """
 create or replace function pgflow._now() returns timestamptz
-language sql stable parallel safe set search_path = ''
+language sql volatile parallel safe
 as $$
   select coalesce(
     nullif(current_setting('pgflow.fake_now', true), '')::timestamptz,
-    now()
+    clock_timestamp()
   )
 $$
 """

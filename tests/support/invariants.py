@@ -61,6 +61,44 @@ _INVARIANTS: Final = {
         where s.status = 'completed' and 1 <> (
           select count(*) from pgflow.attempts a
           where a.run_id = s.run_id and a.step_slug = s.step_slug and a.outcome = 'completed')""",
+    "a task forgot an attempt, or counted one that does not count": """
+        select t.run_id, t.step_slug, t.used
+        from (
+          select run_id, step_slug, task_index, attempts_count as used from pgflow.tasks
+          union all
+          select run_id, step_slug, task_index, attempt - 1 from pgflow.leases
+        ) as t
+        where t.used <> (
+          select count(*) from pgflow.attempts a
+          where (a.run_id, a.step_slug, a.task_index) = (t.run_id, t.step_slug, t.task_index)
+            and a.outcome in ('failed', 'expired'))""",
+    "two attempts that count have one number": """
+        select run_id, step_slug, attempt from pgflow.attempts
+        where outcome in ('completed', 'failed', 'expired')
+        group by run_id, step_slug, task_index, attempt having count(*) > 1""",
+    "a step has a state and is not in the flow of the run": """
+        select x.run_id, x.step_slug from pgflow.step_states x
+        left join pgflow.runs r using (run_id)
+        left join pgflow.steps s using (flow_slug, version, step_slug)
+        where s.step_slug is null""",
+    "a step has not ended and its run has": """
+        select x.run_id, x.step_slug from pgflow.step_states x
+        join pgflow.runs r using (run_id)
+        where x.status = 'started' and r.status <> 'started'""",
+    "a task or a lease has another contract than its step": """
+        select t.run_id, t.step_slug
+        from (
+          select run_id, step_slug, contract_id from pgflow.tasks
+          union all
+          select run_id, step_slug, contract_id from pgflow.leases
+        ) as t
+        join pgflow.runs r using (run_id)
+        left join pgflow.steps s using (flow_slug, version, step_slug)
+        where s.contract_id is distinct from t.contract_id""",
+    "a worker holds a lease and is unknown": """
+        select l.run_id, l.step_slug from pgflow.leases l
+        left join pgflow.workers w using (worker_id)
+        where w.worker_id is null""",
     "more attempts counted than allowed": """
         select a.run_id, a.step_slug from pgflow.attempts a
         join pgflow.runs r using (run_id)

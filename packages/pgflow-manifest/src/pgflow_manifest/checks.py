@@ -85,6 +85,8 @@ def _dep_problems(step: StepSpec, slugs: set[str]) -> Iterator[Problem]:
     if list(step.deps) != sorted(set(step.deps)):
         yield "/deps", "the deps are not sorted, or one stands twice"
     for name, source in step.inputs.items():
+        if (problem := slug_problem(name)) is not None:
+            yield f"/inputs/{name}", problem
         if isinstance(source, ResultInput) and source.step not in step.deps:
             yield (
                 f"/inputs/{name}/step",

@@ -1,10 +1,11 @@
 """Read and write `flows.manifest.json`: the same bytes for the same flows, on every machine."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
 import orjson
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from pgflow_manifest.checks import check_manifest, invalid_manifest
 from pgflow_manifest.errors import ManifestError, ManifestVersionError
@@ -49,10 +50,11 @@ def load_manifest(content: bytes | str, *, origin: str = "the manifest") -> Mani
         raise invalid_manifest(origin, [("", f"not JSON: {error}")]) from None
     check_format_version(document, origin=origin)
     try:
-        manifest = Manifest.model_validate(document, strict=False)
+        # from the text, not the document: only then is strict what JSON calls the same type
+        manifest = Manifest.model_validate_json(content, strict=True)
     except ValidationError as error:
         problems = [
-            ("".join(f"/{_escape(part)}" for part in item["loc"]), item["msg"])
+            (_pointer(document, item["loc"], kind=item["type"]), item["msg"])
             for item in error.errors(include_url=False, include_input=False)
         ]
         raise invalid_manifest(origin, problems) from None
@@ -73,18 +75,48 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def check_format_version(document: Any, *, origin: str) -> None:
-    """Refuse a document of another format version before anything else is read from it."""
+    """Refuse a document of another format version before anything else is read from it.
+
+    Raises:
+        ManifestVersionError: written in a format that this package does not know.
+        ManifestInvalidError: no object, or one that does not say its version or its flows.
+    """
     if not isinstance(document, dict):
-        return
-    found = cast("dict[str, Any]", document).get("format_version")
-    if isinstance(found, int) and not isinstance(found, bool) and found != FORMAT_VERSION:
+        raise invalid_manifest(origin, [("", "a manifest is a JSON object")])
+    content = cast("dict[str, Any]", document)
+    found = content.get("format_version")
+    if type(found) is not int:
+        raise invalid_manifest(
+            origin, [("/format_version", "must be a number that says the version of the format")]
+        )
+    if found != FORMAT_VERSION:
         newer = found > FORMAT_VERSION
         raise ManifestVersionError(
             f"{origin} has format version {found}; this pgflow reads version {FORMAT_VERSION}",
             hint="upgrade pgflow" if newer else "write the file anew with `pgflow compile`",
             details={"found": found, "known": FORMAT_VERSION},
         )
+    if "flows" not in content:
+        raise invalid_manifest(origin, [("/flows", "must be an array of flows")])
 
 
-def _escape(part: str | int) -> str:
-    return str(part).replace("~", "~0").replace("/", "~1")
+def _pointer(document: JsonValue, location: Sequence[str | int], *, kind: str) -> str:
+    """Turn pydantic's location into a JSON pointer into *document*.
+
+    Locations hold more than keys and indexes, such as the variant of a union; those parts lead
+    nowhere in the document. Only a key that is missing may.
+    """
+    pointer = ""
+    value = document
+    for part in location:
+        if isinstance(value, dict) and isinstance(part, str) and part in value:
+            value = value[part]
+            pointer += f"/{_escape(part)}"
+        elif isinstance(value, list) and isinstance(part, int):
+            value = value[part]
+            pointer += f"/{part}"
+    return f"{pointer}/{_escape(str(location[-1]))}" if kind == "missing" else pointer
+
+
+def _escape(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")

@@ -6,9 +6,10 @@ describes, so that a new docstring or another number of attempts is no new versi
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import orjson
+from pydantic import JsonValue
 
 from pgflow_manifest.models import FlowSpec, JsonSchema, ResultInput, StepSpec
 
@@ -30,19 +31,18 @@ _SCHEMA_MAPS = frozenset(
 _LITERALS = frozenset(["const", "enum", "required", "dependentRequired", "discriminator"])
 
 
-def contract_of_schema(schema: Any) -> Any:
+def contract_of_schema(schema: JsonValue) -> JsonValue:
     """Return *schema* without its annotations; names of properties are never taken for keywords."""
     if isinstance(schema, list):
-        return [contract_of_schema(item) for item in cast("list[Any]", schema)]
+        return [contract_of_schema(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    kept: dict[str, Any] = {}
-    for keyword, value in cast("dict[str, Any]", schema).items():
+    kept: dict[str, JsonValue] = {}
+    for keyword, value in schema.items():
         if keyword in _ANNOTATIONS:
             continue
         if keyword in _SCHEMA_MAPS and isinstance(value, dict):
-            parts = cast("dict[str, Any]", value)
-            kept[keyword] = {name: contract_of_schema(part) for name, part in parts.items()}
+            kept[keyword] = {name: contract_of_schema(part) for name, part in value.items()}
         elif keyword in _LITERALS:
             kept[keyword] = value
         else:

@@ -16,6 +16,8 @@ def manifest_json_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_ID,
         **schema,
+        # Python code may leave it out, a file must say in which format it is written
+        "required": ["format_version", "flows"],
     }
 
 

@@ -4,9 +4,10 @@ Plain data, frozen, unknown keys refused. Checks that need more than one field (
 order, digests) are in `checks.py`; reading and writing is in `codec.py`.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from pgflow_manifest.slug import Slug
 
@@ -65,6 +66,9 @@ class ResultInput(_Model):
     path: tuple[str | int, ...] = ()
 
 
+# pydantic writes the slug rule as a pattern of names; without this, other names are not looked at
+_NO_OTHER_NAMES: Final[JsonDict] = {"additionalProperties": False}
+
 Input = Annotated[PayloadInput | ResultInput, Field(discriminator="source")]
 """Where the value of one handler argument comes from."""
 
@@ -77,7 +81,7 @@ class StepSpec(_Model):
     kind: Literal["single"] = "single"
     deps: tuple[Slug, ...] = ()
     """The steps that must complete first, sorted; those of `inputs` among them."""
-    inputs: dict[Slug, Input] = {}
+    inputs: Annotated[dict[Slug, Input], Field(json_schema_extra=_NO_OTHER_NAMES)] = {}
     """The arguments that the engine fills in, by the handler's parameter name."""
     result_schema: JsonSchema
     options: StepOptions = StepOptions()

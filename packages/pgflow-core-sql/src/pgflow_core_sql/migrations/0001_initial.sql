@@ -29,7 +29,7 @@ comment on schema pgflow is 'pgflow: typed DAG workflows inside Postgres';
 -- Returns:   whether the text is a slug.
 create or replace function pgflow._is_slug(p_text text) returns boolean
 language sql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select p_text ~ '^[a-zA-Z_][a-zA-Z0-9_]{0,127}$' and p_text <> 'run';
 $$;
@@ -283,7 +283,7 @@ comment on column pgflow.workers.idle is
 -- Returns:   nothing.
 create or replace function pgflow._check_digest(p_value jsonb, p_at text) returns void
 language plpgsql immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if jsonb_typeof(p_value) is distinct from 'string' or p_value #>> '{}' !~ '^[0-9a-f]{64}$' then
@@ -301,7 +301,7 @@ $$;
 -- Returns:   nothing.
 create or replace function pgflow._check_flow(p_flow jsonb, p_at text) returns void
 language plpgsql immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_slug text := p_flow ->> 'slug';
@@ -319,6 +319,16 @@ begin
       'PF206', p_at || '/payload_schema', format('flow %L: must be a JSON Schema object', v_slug)
     );
   end if;
+  if jsonb_typeof(p_flow -> 'description') <> 'string' then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/description', format('flow %L: must be a string', v_slug)
+    );
+  end if;
+  if jsonb_typeof(p_flow -> 'client_startable') <> 'boolean' then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/client_startable', format('flow %L: must be true or false', v_slug)
+    );
+  end if;
   perform pgflow._check_options(p_flow -> 'options', p_at || '/options');
   if jsonb_typeof(p_flow -> 'steps') is distinct from 'array' or p_flow -> 'steps' = '[]' then
     perform pgflow._raise_manifest_invalid(
@@ -331,14 +341,16 @@ begin
   loop
     perform pgflow._check_step(v_step, format('%s/steps/%s', p_at, v_index), v_slug);
   end loop;
-  select s.value ->> 'slug' into v_twice
-  from jsonb_array_elements(p_flow -> 'steps') as s
+  select s.value ->> 'slug', max(s.ordinality) - 1 into v_twice, v_index
+  from jsonb_array_elements(p_flow -> 'steps') with ordinality as s
   group by s.value ->> 'slug'
   having count(*) > 1
   limit 1;
   if found then
     perform pgflow._raise_manifest_invalid(
-      'PF206', p_at || '/steps', format('flow %L: more than one step has the slug %L', v_slug, v_twice)
+      'PF206',
+      format('%s/steps/%s/slug', p_at, v_index),
+      format('flow %L: more than one step has the slug %L', v_slug, v_twice)
     );
   end if;
   perform pgflow._check_graph(p_flow, p_at);
@@ -352,7 +364,7 @@ $$;
 -- Returns:   nothing.
 create or replace function pgflow._check_graph(p_flow jsonb, p_at text) returns void
 language plpgsql immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_left jsonb := '{}';  -- the steps not yet removed: slug -> its deps among them
@@ -362,15 +374,16 @@ begin
   select jsonb_object_agg(s.value ->> 'slug', coalesce(s.value -> 'deps', '[]')) into v_left
   from jsonb_array_elements(p_flow -> 'steps') as s;
 
-  select s.key as step_slug, d.value as dep into v_wrong
-  from jsonb_each(v_left) as s
-  cross join lateral jsonb_array_elements_text(s.value) as d
+  select s.ordinality - 1 as step_index, s.value ->> 'slug' as step_slug, d.value as dep
+  into v_wrong
+  from jsonb_array_elements(p_flow -> 'steps') with ordinality as s
+  cross join lateral jsonb_array_elements_text(coalesce(s.value -> 'deps', '[]')) as d
   where not v_left ? d.value
   limit 1;
   if found then
     perform pgflow._raise_manifest_invalid(
       'PF205',
-      p_at || '/steps',
+      format('%s/steps/%s/deps', p_at, v_wrong.step_index),
       format(
         'flow %L: step %L waits for %L, which the flow does not have',
         p_flow ->> 'slug', v_wrong.step_slug, v_wrong.dep
@@ -391,7 +404,9 @@ begin
           p_flow ->> 'slug',
           (select string_agg(k.key, ', ' order by k.key) from jsonb_object_keys(v_left) as k (key))
         ),
-        jsonb_build_object('steps', (select jsonb_agg(k.key) from jsonb_object_keys(v_left) as k (key)))
+        jsonb_build_object('steps', (
+          select jsonb_agg(k.key order by k.key) from jsonb_object_keys(v_left) as k (key)
+        ))
       );
     end if;
     select coalesce(jsonb_object_agg(s.key, s.value - v_free), '{}') into v_left
@@ -408,10 +423,11 @@ $$;
 -- Returns:   nothing.
 create or replace function pgflow._check_manifest(p_manifest jsonb) returns void
 language plpgsql immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_twice text;
+  v_index bigint;
 begin
   if jsonb_typeof(p_manifest) is distinct from 'object' then
     perform pgflow._raise_manifest_invalid('PF206', '', 'the manifest must be a JSON object');
@@ -434,14 +450,16 @@ begin
   if jsonb_typeof(p_manifest -> 'flows') is distinct from 'array' then
     perform pgflow._raise_manifest_invalid('PF206', '/flows', 'must be an array of flows');
   end if;
-  select f.value ->> 'slug' into v_twice
-  from jsonb_array_elements(p_manifest -> 'flows') as f
+  select f.value ->> 'slug', max(f.ordinality) - 1 into v_twice, v_index
+  from jsonb_array_elements(p_manifest -> 'flows') with ordinality as f
   group by f.value ->> 'slug'
-  having count(*) > 1
+  having f.value ->> 'slug' is not null and count(*) > 1
   limit 1;
   if found then
     perform pgflow._raise_manifest_invalid(
-      'PF206', '/flows', format('more than one flow has the slug %L', v_twice)
+      'PF206',
+      format('/flows/%s/slug', v_index),
+      format('more than one flow has the slug %L', v_twice)
     );
   end if;
 end;
@@ -454,7 +472,7 @@ $$;
 -- Returns:   nothing.
 create or replace function pgflow._check_options(p_options jsonb, p_at text) returns void
 language plpgsql immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_option record;
@@ -480,7 +498,7 @@ begin
   loop
     if v_option.low is null then
       perform pgflow._raise_manifest_invalid(
-        'PF206', p_at || '/' || v_option.key, 'there is no such option'
+        'PF206', pgflow._pointer(p_at, v_option.key), 'there is no such option'
       );
     end if;
     if jsonb_typeof(v_option.value) <> 'number'
@@ -489,7 +507,7 @@ begin
     then
       perform pgflow._raise_manifest_invalid(
         'PF203',
-        p_at || '/' || v_option.key,
+        pgflow._pointer(p_at, v_option.key),
         format(
           '%s is %s; it must be a %s between %s and %s',
           v_option.key, left(v_option.value::text, 100),
@@ -509,7 +527,7 @@ $$;
 -- Returns:   nothing.
 create or replace function pgflow._check_same_graph(p_flow jsonb, p_version integer) returns void
 language plpgsql stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_slug text := p_flow ->> 'slug';
@@ -566,7 +584,7 @@ $$;
 -- Returns:   nothing.
 create or replace function pgflow._check_slug(p_value jsonb, p_at text) returns void
 language plpgsql immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if jsonb_typeof(p_value) is distinct from 'string' or not pgflow._is_slug(p_value #>> '{}') then
@@ -586,16 +604,17 @@ $$;
 -- _check_step: refuse a step whose own parts are missing or wrong.
 -- Called by: _check_flow.
 -- Locks:     none.
--- Raises:    PF201 slug; PF203 option; PF206 not a manifest.
+-- Raises:    PF201 slug; PF203 option; PF205 input of a step that is no dep; PF206 not a manifest.
 -- Returns:   nothing.
 create or replace function pgflow._check_step(
   p_step jsonb, p_at text, p_flow_slug text
 ) returns void
 language plpgsql immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_input record;
+  v_at text;
 begin
   if jsonb_typeof(p_step) is distinct from 'object' then
     perform pgflow._raise_manifest_invalid('PF206', p_at, 'a step must be a JSON object');
@@ -606,6 +625,11 @@ begin
   if coalesce(p_step ->> 'kind', 'single') <> 'single' then
     perform pgflow._raise_manifest_invalid(
       'PF206', p_at || '/kind', format('flow %L: unknown kind of step', p_flow_slug)
+    );
+  end if;
+  if jsonb_typeof(p_step -> 'description') <> 'string' then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/description', format('flow %L: must be a string', p_flow_slug)
     );
   end if;
   if jsonb_typeof(p_step -> 'result_schema') is distinct from 'object' then
@@ -632,27 +656,45 @@ begin
   for v_input in
     select i.key, i.value from jsonb_each(coalesce(p_step -> 'inputs', '{}')) as i
   loop
+    v_at := pgflow._pointer(p_at || '/inputs', v_input.key);
     if jsonb_typeof(v_input.value) <> 'object'
       or coalesce(v_input.value ->> 'source', '') not in ('payload', 'result')
       or jsonb_typeof(coalesce(v_input.value -> 'path', '[]')) <> 'array'
+      or exists (
+        select 1
+        from jsonb_array_elements(coalesce(v_input.value -> 'path', '[]')) as part
+        where jsonb_typeof(part.value) not in ('string', 'number')
+      )
     then
       perform pgflow._raise_manifest_invalid(
         'PF206',
-        format('%s/inputs/%s', p_at, v_input.key),
+        v_at,
         format('flow %L: must name its source, "payload" or "result", and its path', p_flow_slug)
       );
     end if;
     if v_input.value ->> 'source' = 'result'
-      and not coalesce(p_step -> 'deps' @> (v_input.value -> 'step'), false)
+      and not coalesce(p_step -> 'deps' ? (v_input.value ->> 'step'), false)
     then
       perform pgflow._raise_manifest_invalid(
         'PF205',
-        format('%s/inputs/%s/step', p_at, v_input.key),
+        v_at || '/step',
         format('flow %L: the step that is named here is not in deps', p_flow_slug)
       );
     end if;
   end loop;
 end;
+$$;
+
+-- _pointer: the JSON pointer (RFC 6901) of a member of what p_at points to.
+-- Called by: _check_options, _check_step.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the pointer.
+create or replace function pgflow._pointer(p_at text, p_key text) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select p_at || '/' || replace(replace(p_key, '~', '~0'), '/', '~1');
 $$;
 
 -- _put_contracts: store the contract and the inputs of each step; apply its options in place.
@@ -663,7 +705,7 @@ $$;
 -- Returns:   whether anything is new or changed.
 create or replace function pgflow._put_contracts(p_flow jsonb) returns boolean
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_changed boolean;
@@ -725,7 +767,7 @@ $$;
 create or replace function pgflow._put_flow(p_flow jsonb)
 returns table (version integer, outcome text)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -792,7 +834,7 @@ $$;
 -- Returns:   whether anything is new or changed.
 create or replace function pgflow._put_steps(p_flow jsonb, p_version integer) returns boolean
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_slug text := p_flow ->> 'slug';
@@ -846,7 +888,7 @@ create or replace function pgflow._raise_manifest_invalid(
   p_code text, p_at text, p_message text, p_details jsonb default '{}'
 ) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using
@@ -870,7 +912,7 @@ $$;
 create or replace function pgflow.deploy(p_manifest jsonb)
 returns table (flow_slug text, version integer, outcome text)
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_flow jsonb;
@@ -899,7 +941,7 @@ $$;
 -- Returns:   how many expired.
 create or replace function pgflow._expire_leases(p_limit integer) returns integer
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_run_ids uuid[];
@@ -944,7 +986,7 @@ begin
 end;
 $$;
 
--- _overdue_leases: leases that ended without a report, and all leases of dead workers.
+-- _overdue_leases: leases that ended without a report, and all leases of dead or silent workers.
 -- Called by: _expire_leases.
 -- Locks:     none.
 -- Raises:    nothing.
@@ -954,13 +996,14 @@ returns table (
   run_id uuid, step_slug text, task_index integer, lease_id uuid, worker_id uuid, worker_name text
 )
 language sql volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select l.run_id, l.step_slug, l.task_index, l.lease_id, l.worker_id, w.name
   from pgflow.leases as l
   left join pgflow.workers as w on w.worker_id = l.worker_id
   where l.leased_until < pgflow._now()
     or w.status = 'dead'
+    or (w.status = 'running' and pgflow._is_silent(w.last_beat_at, w.beat_seconds))
   order by l.leased_until;
 $$;
 
@@ -972,7 +1015,7 @@ $$;
 --            'unserved': steps with waiting tasks that no running worker has a handler for.
 create or replace function pgflow.status() returns jsonb
 language sql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with waiting as (
     select t.contract_id, count(*) as tasks, count(distinct t.run_id) as runs
@@ -1040,16 +1083,16 @@ as $$
   );
 $$;
 
--- sweep: declare silent workers dead, expire overdue leases, forget old watches.
+-- sweep: expire overdue leases, declare silent workers dead, forget old watches.
 -- Called by: every worker, every few seconds; pg_cron where there is one. One at a time: whoever
 --            finds another one at it returns at once.
--- Locks:     runs by id, then step states, then tasks and leases.
+-- Locks:     runs by id, then step states, then tasks and leases, then the rows of the workers.
 -- Raises:    PF503 isolation level.
 -- Returns:   how many leases expired and how many workers were declared dead.
 create or replace function pgflow.sweep(p_limit integer default 1000)
 returns table (expired integer, dead_workers integer)
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := pgflow._now();
@@ -1062,14 +1105,14 @@ begin
     return;
   end if;
 
-  -- Three beats may be missed: a slow commit or a pause of the garbage collector is no death.
+  expired := pgflow._expire_leases(p_limit);
+
+  -- Last: claim_tasks and stop_worker touch the row of a worker while they hold runs or tasks.
   update pgflow.workers as w
   set status = 'dead', idle = false, ended_at = v_now
   where w.status = 'running'
-    and w.last_beat_at < v_now - make_interval(secs => 3 * w.beat_seconds);
+    and pgflow._is_silent(w.last_beat_at, w.beat_seconds);
   get diagnostics dead_workers = row_count;
-
-  expired := pgflow._expire_leases(p_limit);
 
   delete from pgflow.watches as w where w.watched_until < v_now;
   return next;
@@ -1083,7 +1126,7 @@ $$;
 -- Returns:   the current version.
 create or replace function pgflow._check_startable(p_flow_slug text) returns integer
 language plpgsql stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_flow record;
@@ -1120,7 +1163,7 @@ create or replace function pgflow._complete_runs(
   p_run_ids uuid [], p_step_slugs text []
 ) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   with candidate as (
@@ -1165,7 +1208,7 @@ create or replace function pgflow._end_runs(
   p_run_ids uuid [], p_status text, p_errors jsonb []
 ) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set plan_cache_mode = force_generic_plan
 as $$
@@ -1213,7 +1256,7 @@ $$;
 -- Returns:   nothing.
 create or replace function pgflow._lock_runs(p_run_ids uuid []) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set plan_cache_mode = force_generic_plan
 as $$
@@ -1233,7 +1276,7 @@ $$;
 -- Returns:   never.
 create or replace function pgflow._raise_run_not_found(p_run_id uuid) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using
@@ -1253,7 +1296,7 @@ create or replace function pgflow._start_runs(
   p_flow_slug text, p_version integer, p_run_ids uuid [], p_payloads jsonb []
 ) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -1313,7 +1356,7 @@ create or replace function pgflow.cancel_run(
   p_run_id uuid, p_reason text default null
 ) returns text
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_run record;
@@ -1358,7 +1401,7 @@ $$;
 --            order, those that still wait among them as 'created'.
 create or replace function pgflow.get_run(p_run_id uuid) returns jsonb
 language plpgsql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_run record;
@@ -1436,7 +1479,7 @@ create or replace function pgflow.list_runs(
   started_at timestamptz, ended_at timestamptz
 )
 language plpgsql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
@@ -1469,7 +1512,7 @@ create or replace function pgflow.start_flow(
   p_run_id uuid default null  -- chosen by the caller, so that a repeated start is noticed
 ) returns uuid
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_version integer := pgflow._check_startable(p_flow_slug);
@@ -1496,7 +1539,7 @@ create or replace function pgflow.start_flows(
   p_flow_slug text, p_payloads jsonb []
 ) returns uuid []
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_version integer := pgflow._check_startable(p_flow_slug);
@@ -1527,7 +1570,7 @@ create or replace function pgflow.watch_run(
   p_run_id uuid, p_seconds double precision default 60
 ) returns text
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_owner text;
@@ -1560,7 +1603,7 @@ create or replace function pgflow._fail_steps(
   p_run_ids uuid [], p_step_slugs text [], p_errors jsonb []
 ) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   update pgflow.step_states as s
@@ -1601,7 +1644,7 @@ create or replace function pgflow._start_ready_steps(
   p_claiming integer
 ) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := pgflow._now();
@@ -1681,7 +1724,7 @@ create or replace function pgflow.complete_step(
   p_result jsonb
 ) returns text
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_outcome text;
@@ -1712,7 +1755,7 @@ create or replace function pgflow._check_claim(
   p_limit integer, p_lease_seconds double precision
 ) returns void
 language plpgsql immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if p_limit between 1 and 100000 and p_lease_seconds between 0.1 and 86400 then
@@ -1745,7 +1788,7 @@ create or replace function pgflow._end_attempts(
   p_retry_after_seconds double precision []
 ) returns table (lease_id uuid, outcome text, retry_at timestamptz)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -1782,7 +1825,11 @@ begin
         case
           when coalesce(e.retryable, true) and e.attempt < c.max_attempts then
             v_now + coalesce(
-              make_interval(secs => greatest(e.retry_after_seconds, 0)),
+              -- At most a year: infinity and NaN would end the whole batch with an error. Null is
+              -- asked for first, because `greatest` and `least` pass over nulls.
+              case when e.retry_after_seconds is not null then
+                make_interval(secs => least(greatest(e.retry_after_seconds, 0), 31536000))
+              end,
               pgflow._retry_delay(
                 e.attempt, c.base_delay_seconds, c.max_delay_seconds, c.jitter
               )
@@ -1838,7 +1885,7 @@ create or replace function pgflow._retry_delay(
   p_jitter double precision
 ) returns interval
 language sql volatile parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select make_interval(
     -- 2^60 seconds is beyond every cap; the bound keeps the power from overflowing.
@@ -1854,7 +1901,7 @@ $$;
 -- Returns:   the rotated array.
 create or replace function pgflow._rotate(p_ids integer []) returns integer []
 language plpgsql volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_offset integer := floor(random() * cardinality(p_ids));
@@ -1886,7 +1933,7 @@ create or replace function pgflow.claim_tasks(
   args jsonb
 )
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -1996,7 +2043,7 @@ create or replace function pgflow.complete_tasks(
   p_claiming integer default 0  -- how many tasks the caller claims next in this transaction
 ) returns table (ordinal integer, outcome text)
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -2102,7 +2149,7 @@ create or replace function pgflow.extend_leases(
   p_lease_seconds double precision default 30
 ) returns table (ordinal integer, leased_until timestamptz)
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set plan_cache_mode = force_generic_plan
 as $$
@@ -2145,10 +2192,10 @@ create or replace function pgflow.fail_tasks(
   p_lease_ids uuid [],
   p_errors jsonb [],            -- {"code", "type", "message", "traceback"}
   p_retryable boolean [],       -- false: another attempt would end the same way
-  p_retry_after_seconds double precision []  -- null: the back-off of the options
+  p_retry_after_seconds double precision []  -- null: the back-off of the options; a year at most
 ) returns table (ordinal integer, outcome text, retry_at timestamptz)
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -2190,7 +2237,7 @@ create or replace function pgflow.release_tasks(
   p_run_ids uuid [], p_step_slugs text [], p_task_indexes integer [], p_lease_ids uuid []
 ) returns table (ordinal integer, outcome text)
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set plan_cache_mode = force_generic_plan
 as $$
@@ -2251,7 +2298,7 @@ $$;
 -- Returns:   the name of the role.
 create or replace function pgflow._caller() returns name
 language sql stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(nullif(current_setting('role', true), 'none'), session_user)::name;
 $$;
@@ -2263,7 +2310,7 @@ $$;
 -- Returns:   the subject of the JWT when the login role is a trusted gateway, else the caller.
 create or replace function pgflow._current_owner() returns text
 language sql stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(
     (
@@ -2282,7 +2329,7 @@ $$;
 -- Returns:   membership of the caller in pgflow_admin.
 create or replace function pgflow._is_admin() returns boolean
 language sql stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select pg_has_role(pgflow._caller(), 'pgflow_admin', 'member');
 $$;
@@ -2294,7 +2341,7 @@ $$;
 -- Returns:   nothing.
 create or replace function pgflow._notify_watchers(p_run_ids uuid []) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform pg_notify('pgflow_run_' || replace(w.run_id::text, '-', ''), '')
@@ -2328,7 +2375,7 @@ create or replace function pgflow._require_batch(
   p_further_lengths integer [] default '{}'
 ) returns void
 language plpgsql immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_lengths integer[] := array[
@@ -2361,7 +2408,7 @@ $$;
 -- Returns:   nothing.
 create or replace function pgflow._require_read_committed() returns void
 language plpgsql stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
@@ -2386,7 +2433,7 @@ $$;
 -- Returns:   48 bits of milliseconds, version 7, 74 random bits.
 create or replace function pgflow._uuid_v7() returns uuid
 language sql volatile parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select encode(
     set_bit(
@@ -2411,7 +2458,7 @@ $$;
 -- Returns:   the number of the migration; 0 when there is none.
 create or replace function pgflow.breaking_version() returns integer
 language sql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(max(m.number) filter (where m.breaking), 0) from pgflow.migrations as m;
 $$;
@@ -2423,7 +2470,7 @@ $$;
 -- Returns:   true for the owner, for pgflow_viewer and for pgflow_admin.
 create or replace function pgflow.may_see(p_owner text) returns boolean
 language sql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select p_owner = pgflow._current_owner()
     or pg_has_role(pgflow._caller(), 'pgflow_viewer', 'member')
@@ -2437,9 +2484,24 @@ $$;
 -- Returns:   the number of the migration.
 create or replace function pgflow.schema_version() returns integer
 language sql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select max(m.number) from pgflow.migrations as m;
+$$;
+
+-- _is_silent: whether a running worker missed three beats.
+-- Not one: a slow commit or a pause of the garbage collector is no death.
+-- Called by: _overdue_leases, sweep.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   true when it must be taken for dead.
+create or replace function pgflow._is_silent(
+  p_last_beat_at timestamptz, p_beat_seconds double precision
+) returns boolean
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  select p_last_beat_at < pgflow._now() - make_interval(secs => 3 * p_beat_seconds);
 $$;
 
 -- _raise_worker_not_found: tell a worker that the engine does not count on it.
@@ -2449,7 +2511,7 @@ $$;
 -- Returns:   never.
 create or replace function pgflow._raise_worker_not_found(p_worker_id uuid) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using
@@ -2472,7 +2534,7 @@ create or replace function pgflow._wake_workers(
   p_except_worker_id uuid default null
 ) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if exists (
@@ -2495,7 +2557,7 @@ $$;
 -- Returns:   nothing.
 create or replace function pgflow.beat(p_worker_id uuid) returns void
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   update pgflow.workers as w
@@ -2522,15 +2584,15 @@ create or replace function pgflow.register_worker(
   p_beat_seconds double precision default 10
 ) returns table (contract_id integer, flow_slug text, step_slug text, digest text)
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
   v_missing jsonb;
   v_contract_ids integer[];
 begin
-  if cardinality(p_flow_slugs) <> cardinality(p_step_slugs)
-    or cardinality(p_flow_slugs) <> cardinality(p_digests)
+  if cardinality(p_flow_slugs) is distinct from cardinality(p_step_slugs)
+    or cardinality(p_flow_slugs) is distinct from cardinality(p_digests)
   then
     raise exception using
       errcode = 'PF209',
@@ -2549,9 +2611,11 @@ begin
   end if;
 
   select
-    array_agg(c.contract_id order by h.ordinal),
-    jsonb_agg(jsonb_build_object('flow', h.flow_slug, 'step', h.step_slug, 'digest', h.digest))
-      filter (where c.contract_id is null)
+    array_agg(distinct c.contract_id),
+    jsonb_agg(
+      jsonb_build_object('flow', h.flow_slug, 'step', h.step_slug, 'digest', h.digest)
+      order by h.ordinal
+    ) filter (where c.contract_id is null)
   into v_contract_ids, v_missing
   from unnest(p_flow_slugs, p_step_slugs, p_digests)
     with ordinality as h (flow_slug, step_slug, digest, ordinal)
@@ -2592,7 +2656,7 @@ $$;
 -- Returns:   nothing; an unknown worker is none the worse for it.
 create or replace function pgflow.stop_worker(p_worker_id uuid) returns void
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform pgflow.release_tasks(

@@ -5,7 +5,7 @@
 -- Returns:   whether the text is a slug.
 create or replace function pgflow._is_slug(p_text text) returns boolean
 language sql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select p_text ~ '^[a-zA-Z_][a-zA-Z0-9_]{0,127}$' and p_text <> 'run';
 $$;

@@ -5,7 +5,7 @@
 -- Returns:   nothing.
 create or replace function pgflow._check_digest(p_value jsonb, p_at text) returns void
 language plpgsql immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if jsonb_typeof(p_value) is distinct from 'string' or p_value #>> '{}' !~ '^[0-9a-f]{64}$' then

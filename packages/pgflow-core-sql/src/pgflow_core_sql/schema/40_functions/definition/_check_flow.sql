@@ -5,7 +5,7 @@
 -- Returns:   nothing.
 create or replace function pgflow._check_flow(p_flow jsonb, p_at text) returns void
 language plpgsql immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_slug text := p_flow ->> 'slug';
@@ -23,6 +23,16 @@ begin
       'PF206', p_at || '/payload_schema', format('flow %L: must be a JSON Schema object', v_slug)
     );
   end if;
+  if jsonb_typeof(p_flow -> 'description') <> 'string' then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/description', format('flow %L: must be a string', v_slug)
+    );
+  end if;
+  if jsonb_typeof(p_flow -> 'client_startable') <> 'boolean' then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/client_startable', format('flow %L: must be true or false', v_slug)
+    );
+  end if;
   perform pgflow._check_options(p_flow -> 'options', p_at || '/options');
   if jsonb_typeof(p_flow -> 'steps') is distinct from 'array' or p_flow -> 'steps' = '[]' then
     perform pgflow._raise_manifest_invalid(
@@ -35,14 +45,16 @@ begin
   loop
     perform pgflow._check_step(v_step, format('%s/steps/%s', p_at, v_index), v_slug);
   end loop;
-  select s.value ->> 'slug' into v_twice
-  from jsonb_array_elements(p_flow -> 'steps') as s
+  select s.value ->> 'slug', max(s.ordinality) - 1 into v_twice, v_index
+  from jsonb_array_elements(p_flow -> 'steps') with ordinality as s
   group by s.value ->> 'slug'
   having count(*) > 1
   limit 1;
   if found then
     perform pgflow._raise_manifest_invalid(
-      'PF206', p_at || '/steps', format('flow %L: more than one step has the slug %L', v_slug, v_twice)
+      'PF206',
+      format('%s/steps/%s/slug', p_at, v_index),
+      format('flow %L: more than one step has the slug %L', v_slug, v_twice)
     );
   end if;
   perform pgflow._check_graph(p_flow, p_at);

@@ -5,7 +5,7 @@
 -- Returns:   nothing.
 create or replace function pgflow._check_graph(p_flow jsonb, p_at text) returns void
 language plpgsql immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_left jsonb := '{}';  -- the steps not yet removed: slug -> its deps among them
@@ -15,15 +15,16 @@ begin
   select jsonb_object_agg(s.value ->> 'slug', coalesce(s.value -> 'deps', '[]')) into v_left
   from jsonb_array_elements(p_flow -> 'steps') as s;
 
-  select s.key as step_slug, d.value as dep into v_wrong
-  from jsonb_each(v_left) as s
-  cross join lateral jsonb_array_elements_text(s.value) as d
+  select s.ordinality - 1 as step_index, s.value ->> 'slug' as step_slug, d.value as dep
+  into v_wrong
+  from jsonb_array_elements(p_flow -> 'steps') with ordinality as s
+  cross join lateral jsonb_array_elements_text(coalesce(s.value -> 'deps', '[]')) as d
   where not v_left ? d.value
   limit 1;
   if found then
     perform pgflow._raise_manifest_invalid(
       'PF205',
-      p_at || '/steps',
+      format('%s/steps/%s/deps', p_at, v_wrong.step_index),
       format(
         'flow %L: step %L waits for %L, which the flow does not have',
         p_flow ->> 'slug', v_wrong.step_slug, v_wrong.dep
@@ -44,7 +45,9 @@ begin
           p_flow ->> 'slug',
           (select string_agg(k.key, ', ' order by k.key) from jsonb_object_keys(v_left) as k (key))
         ),
-        jsonb_build_object('steps', (select jsonb_agg(k.key) from jsonb_object_keys(v_left) as k (key)))
+        jsonb_build_object('steps', (
+          select jsonb_agg(k.key order by k.key) from jsonb_object_keys(v_left) as k (key)
+        ))
       );
     end if;
     select coalesce(jsonb_object_agg(s.key, s.value - v_free), '{}') into v_left

@@ -5,10 +5,11 @@
 -- Returns:   nothing.
 create or replace function pgflow._check_manifest(p_manifest jsonb) returns void
 language plpgsql immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_twice text;
+  v_index bigint;
 begin
   if jsonb_typeof(p_manifest) is distinct from 'object' then
     perform pgflow._raise_manifest_invalid('PF206', '', 'the manifest must be a JSON object');
@@ -31,14 +32,16 @@ begin
   if jsonb_typeof(p_manifest -> 'flows') is distinct from 'array' then
     perform pgflow._raise_manifest_invalid('PF206', '/flows', 'must be an array of flows');
   end if;
-  select f.value ->> 'slug' into v_twice
-  from jsonb_array_elements(p_manifest -> 'flows') as f
+  select f.value ->> 'slug', max(f.ordinality) - 1 into v_twice, v_index
+  from jsonb_array_elements(p_manifest -> 'flows') with ordinality as f
   group by f.value ->> 'slug'
-  having count(*) > 1
+  having f.value ->> 'slug' is not null and count(*) > 1
   limit 1;
   if found then
     perform pgflow._raise_manifest_invalid(
-      'PF206', '/flows', format('more than one flow has the slug %L', v_twice)
+      'PF206',
+      format('/flows/%s/slug', v_index),
+      format('more than one flow has the slug %L', v_twice)
     );
   end if;
 end;

@@ -5,7 +5,7 @@
 -- Returns:   nothing.
 create or replace function pgflow._check_options(p_options jsonb, p_at text) returns void
 language plpgsql immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_option record;
@@ -31,7 +31,7 @@ begin
   loop
     if v_option.low is null then
       perform pgflow._raise_manifest_invalid(
-        'PF206', p_at || '/' || v_option.key, 'there is no such option'
+        'PF206', pgflow._pointer(p_at, v_option.key), 'there is no such option'
       );
     end if;
     if jsonb_typeof(v_option.value) <> 'number'
@@ -40,7 +40,7 @@ begin
     then
       perform pgflow._raise_manifest_invalid(
         'PF203',
-        p_at || '/' || v_option.key,
+        pgflow._pointer(p_at, v_option.key),
         format(
           '%s is %s; it must be a %s between %s and %s',
           v_option.key, left(v_option.value::text, 100),

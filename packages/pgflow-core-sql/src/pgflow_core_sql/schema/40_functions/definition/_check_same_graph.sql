@@ -5,7 +5,7 @@
 -- Returns:   nothing.
 create or replace function pgflow._check_same_graph(p_flow jsonb, p_version integer) returns void
 language plpgsql stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_slug text := p_flow ->> 'slug';

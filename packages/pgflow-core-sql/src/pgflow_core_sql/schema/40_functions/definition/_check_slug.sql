@@ -5,7 +5,7 @@
 -- Returns:   nothing.
 create or replace function pgflow._check_slug(p_value jsonb, p_at text) returns void
 language plpgsql immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if jsonb_typeof(p_value) is distinct from 'string' or not pgflow._is_slug(p_value #>> '{}') then

@@ -6,7 +6,7 @@
 -- Returns:   whether anything is new or changed.
 create or replace function pgflow._put_contracts(p_flow jsonb) returns boolean
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_changed boolean;

@@ -6,7 +6,7 @@
 create or replace function pgflow._put_flow(p_flow jsonb)
 returns table (version integer, outcome text)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

@@ -5,7 +5,7 @@
 -- Returns:   whether anything is new or changed.
 create or replace function pgflow._put_steps(p_flow jsonb, p_version integer) returns boolean
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_slug text := p_flow ->> 'slug';

@@ -7,7 +7,7 @@ create or replace function pgflow._raise_manifest_invalid(
   p_code text, p_at text, p_message text, p_details jsonb default '{}'
 ) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using

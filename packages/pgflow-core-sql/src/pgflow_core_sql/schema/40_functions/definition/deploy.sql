@@ -11,7 +11,7 @@
 create or replace function pgflow.deploy(p_manifest jsonb)
 returns table (flow_slug text, version integer, outcome text)
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_flow jsonb;

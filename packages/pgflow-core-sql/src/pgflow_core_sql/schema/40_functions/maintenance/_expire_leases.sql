@@ -6,7 +6,7 @@
 -- Returns:   how many expired.
 create or replace function pgflow._expire_leases(p_limit integer) returns integer
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_run_ids uuid[];

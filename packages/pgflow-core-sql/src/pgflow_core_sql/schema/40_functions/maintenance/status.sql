@@ -6,7 +6,7 @@
 --            'unserved': steps with waiting tasks that no running worker has a handler for.
 create or replace function pgflow.status() returns jsonb
 language sql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with waiting as (
     select t.contract_id, count(*) as tasks, count(distinct t.run_id) as runs

@@ -1,13 +1,13 @@
--- sweep: declare silent workers dead, expire overdue leases, forget old watches.
+-- sweep: expire overdue leases, declare silent workers dead, forget old watches.
 -- Called by: every worker, every few seconds; pg_cron where there is one. One at a time: whoever
 --            finds another one at it returns at once.
--- Locks:     runs by id, then step states, then tasks and leases.
+-- Locks:     runs by id, then step states, then tasks and leases, then the rows of the workers.
 -- Raises:    PF503 isolation level.
 -- Returns:   how many leases expired and how many workers were declared dead.
 create or replace function pgflow.sweep(p_limit integer default 1000)
 returns table (expired integer, dead_workers integer)
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := pgflow._now();
@@ -20,14 +20,14 @@ begin
     return;
   end if;
 
-  -- Three beats may be missed: a slow commit or a pause of the garbage collector is no death.
+  expired := pgflow._expire_leases(p_limit);
+
+  -- Last: claim_tasks and stop_worker touch the row of a worker while they hold runs or tasks.
   update pgflow.workers as w
   set status = 'dead', idle = false, ended_at = v_now
   where w.status = 'running'
-    and w.last_beat_at < v_now - make_interval(secs => 3 * w.beat_seconds);
+    and pgflow._is_silent(w.last_beat_at, w.beat_seconds);
   get diagnostics dead_workers = row_count;
-
-  expired := pgflow._expire_leases(p_limit);
 
   delete from pgflow.watches as w where w.watched_until < v_now;
   return next;

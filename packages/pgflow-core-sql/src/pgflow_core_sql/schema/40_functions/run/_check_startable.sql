@@ -5,7 +5,7 @@
 -- Returns:   the current version.
 create or replace function pgflow._check_startable(p_flow_slug text) returns integer
 language plpgsql stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_flow record;

@@ -9,7 +9,7 @@ create or replace function pgflow._complete_runs(
   p_run_ids uuid [], p_step_slugs text []
 ) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   with candidate as (

@@ -7,7 +7,7 @@ create or replace function pgflow._end_runs(
   p_run_ids uuid [], p_status text, p_errors jsonb []
 ) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set plan_cache_mode = force_generic_plan
 as $$

@@ -6,7 +6,7 @@
 -- Returns:   nothing.
 create or replace function pgflow._lock_runs(p_run_ids uuid []) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set plan_cache_mode = force_generic_plan
 as $$

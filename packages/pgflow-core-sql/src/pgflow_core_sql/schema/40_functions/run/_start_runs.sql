@@ -7,7 +7,7 @@ create or replace function pgflow._start_runs(
   p_flow_slug text, p_version integer, p_run_ids uuid [], p_payloads jsonb []
 ) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 declare

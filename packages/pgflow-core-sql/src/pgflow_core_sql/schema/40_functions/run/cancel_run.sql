@@ -7,7 +7,7 @@ create or replace function pgflow.cancel_run(
   p_run_id uuid, p_reason text default null
 ) returns text
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_run record;

@@ -12,7 +12,7 @@ create or replace function pgflow.list_runs(
   started_at timestamptz, ended_at timestamptz
 )
 language plpgsql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin

@@ -9,7 +9,7 @@ create or replace function pgflow.start_flow(
   p_run_id uuid default null  -- chosen by the caller, so that a repeated start is noticed
 ) returns uuid
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_version integer := pgflow._check_startable(p_flow_slug);

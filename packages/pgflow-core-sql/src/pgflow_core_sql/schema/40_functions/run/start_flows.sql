@@ -7,7 +7,7 @@ create or replace function pgflow.start_flows(
   p_flow_slug text, p_payloads jsonb []
 ) returns uuid []
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_version integer := pgflow._check_startable(p_flow_slug);

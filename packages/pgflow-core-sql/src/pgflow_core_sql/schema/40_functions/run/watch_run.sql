@@ -7,7 +7,7 @@ create or replace function pgflow.watch_run(
   p_run_id uuid, p_seconds double precision default 60
 ) returns text
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_owner text;

@@ -7,7 +7,7 @@ create or replace function pgflow._fail_steps(
   p_run_ids uuid [], p_step_slugs text [], p_errors jsonb []
 ) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   update pgflow.step_states as s

@@ -15,7 +15,7 @@ create or replace function pgflow._start_ready_steps(
   p_claiming integer
 ) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := pgflow._now();

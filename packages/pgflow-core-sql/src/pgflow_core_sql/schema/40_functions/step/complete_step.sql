@@ -11,7 +11,7 @@ create or replace function pgflow.complete_step(
   p_result jsonb
 ) returns text
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_outcome text;

@@ -7,7 +7,7 @@ create or replace function pgflow._check_claim(
   p_limit integer, p_lease_seconds double precision
 ) returns void
 language plpgsql immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if p_limit between 1 and 100000 and p_lease_seconds between 0.1 and 86400 then

@@ -14,7 +14,7 @@ create or replace function pgflow._end_attempts(
   p_retry_after_seconds double precision []
 ) returns table (lease_id uuid, outcome text, retry_at timestamptz)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -51,7 +51,11 @@ begin
         case
           when coalesce(e.retryable, true) and e.attempt < c.max_attempts then
             v_now + coalesce(
-              make_interval(secs => greatest(e.retry_after_seconds, 0)),
+              -- At most a year: infinity and NaN would end the whole batch with an error. Null is
+              -- asked for first, because `greatest` and `least` pass over nulls.
+              case when e.retry_after_seconds is not null then
+                make_interval(secs => least(greatest(e.retry_after_seconds, 0), 31536000))
+              end,
               pgflow._retry_delay(
                 e.attempt, c.base_delay_seconds, c.max_delay_seconds, c.jitter
               )

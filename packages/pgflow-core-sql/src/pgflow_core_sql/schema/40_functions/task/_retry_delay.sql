@@ -12,7 +12,7 @@ create or replace function pgflow._retry_delay(
   p_jitter double precision
 ) returns interval
 language sql volatile parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select make_interval(
     -- 2^60 seconds is beyond every cap; the bound keeps the power from overflowing.

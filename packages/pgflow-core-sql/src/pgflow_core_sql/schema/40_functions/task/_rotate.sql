@@ -5,7 +5,7 @@
 -- Returns:   the rotated array.
 create or replace function pgflow._rotate(p_ids integer []) returns integer []
 language plpgsql volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_offset integer := floor(random() * cardinality(p_ids));

@@ -21,7 +21,7 @@ create or replace function pgflow.claim_tasks(
   args jsonb
 )
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off

@@ -14,7 +14,7 @@ create or replace function pgflow.complete_tasks(
   p_claiming integer default 0  -- how many tasks the caller claims next in this transaction
 ) returns table (ordinal integer, outcome text)
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off

@@ -11,7 +11,7 @@ create or replace function pgflow.extend_leases(
   p_lease_seconds double precision default 30
 ) returns table (ordinal integer, leased_until timestamptz)
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set plan_cache_mode = force_generic_plan
 as $$

@@ -11,10 +11,10 @@ create or replace function pgflow.fail_tasks(
   p_lease_ids uuid [],
   p_errors jsonb [],            -- {"code", "type", "message", "traceback"}
   p_retryable boolean [],       -- false: another attempt would end the same way
-  p_retry_after_seconds double precision []  -- null: the back-off of the options
+  p_retry_after_seconds double precision []  -- null: the back-off of the options; a year at most
 ) returns table (ordinal integer, outcome text, retry_at timestamptz)
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off

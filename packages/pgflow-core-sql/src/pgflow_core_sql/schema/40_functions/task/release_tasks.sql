@@ -7,7 +7,7 @@ create or replace function pgflow.release_tasks(
   p_run_ids uuid [], p_step_slugs text [], p_task_indexes integer [], p_lease_ids uuid []
 ) returns table (ordinal integer, outcome text)
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set plan_cache_mode = force_generic_plan
 as $$

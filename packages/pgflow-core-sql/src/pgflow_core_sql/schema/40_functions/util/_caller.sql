@@ -7,7 +7,7 @@
 -- Returns:   the name of the role.
 create or replace function pgflow._caller() returns name
 language sql stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(nullif(current_setting('role', true), 'none'), session_user)::name;
 $$;

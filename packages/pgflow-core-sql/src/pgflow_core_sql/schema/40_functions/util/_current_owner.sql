@@ -5,7 +5,7 @@
 -- Returns:   the subject of the JWT when the login role is a trusted gateway, else the caller.
 create or replace function pgflow._current_owner() returns text
 language sql stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(
     (

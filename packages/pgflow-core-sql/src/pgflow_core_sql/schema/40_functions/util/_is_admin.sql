@@ -5,7 +5,7 @@
 -- Returns:   membership of the caller in pgflow_admin.
 create or replace function pgflow._is_admin() returns boolean
 language sql stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select pg_has_role(pgflow._caller(), 'pgflow_admin', 'member');
 $$;

@@ -5,7 +5,7 @@
 -- Returns:   nothing.
 create or replace function pgflow._notify_watchers(p_run_ids uuid []) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform pg_notify('pgflow_run_' || replace(w.run_id::text, '-', ''), '')

@@ -8,7 +8,7 @@ create or replace function pgflow._require_batch(
   p_further_lengths integer [] default '{}'
 ) returns void
 language plpgsql immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_lengths integer[] := array[

@@ -7,7 +7,7 @@
 -- Returns:   nothing.
 create or replace function pgflow._require_read_committed() returns void
 language plpgsql stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then

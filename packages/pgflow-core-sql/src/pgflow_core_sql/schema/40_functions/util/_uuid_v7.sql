@@ -7,7 +7,7 @@
 -- Returns:   48 bits of milliseconds, version 7, 74 random bits.
 create or replace function pgflow._uuid_v7() returns uuid
 language sql volatile parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select encode(
     set_bit(

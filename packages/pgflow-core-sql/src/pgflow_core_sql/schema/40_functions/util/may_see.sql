@@ -5,7 +5,7 @@
 -- Returns:   true for the owner, for pgflow_viewer and for pgflow_admin.
 create or replace function pgflow.may_see(p_owner text) returns boolean
 language sql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select p_owner = pgflow._current_owner()
     or pg_has_role(pgflow._caller(), 'pgflow_viewer', 'member')

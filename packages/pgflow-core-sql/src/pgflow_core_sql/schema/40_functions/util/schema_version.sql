@@ -5,7 +5,7 @@
 -- Returns:   the number of the migration.
 create or replace function pgflow.schema_version() returns integer
 language sql stable security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select max(m.number) from pgflow.migrations as m;
 $$;

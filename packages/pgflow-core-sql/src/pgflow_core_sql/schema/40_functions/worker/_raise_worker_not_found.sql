@@ -5,7 +5,7 @@
 -- Returns:   never.
 create or replace function pgflow._raise_worker_not_found(p_worker_id uuid) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using

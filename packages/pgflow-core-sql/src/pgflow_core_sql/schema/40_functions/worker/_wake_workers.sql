@@ -10,7 +10,7 @@ create or replace function pgflow._wake_workers(
   p_except_worker_id uuid default null
 ) returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if exists (

@@ -5,7 +5,7 @@
 -- Returns:   nothing.
 create or replace function pgflow.beat(p_worker_id uuid) returns void
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   update pgflow.workers as w

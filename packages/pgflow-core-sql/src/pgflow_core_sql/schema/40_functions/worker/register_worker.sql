@@ -12,15 +12,15 @@ create or replace function pgflow.register_worker(
   p_beat_seconds double precision default 10
 ) returns table (contract_id integer, flow_slug text, step_slug text, digest text)
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
   v_missing jsonb;
   v_contract_ids integer[];
 begin
-  if cardinality(p_flow_slugs) <> cardinality(p_step_slugs)
-    or cardinality(p_flow_slugs) <> cardinality(p_digests)
+  if cardinality(p_flow_slugs) is distinct from cardinality(p_step_slugs)
+    or cardinality(p_flow_slugs) is distinct from cardinality(p_digests)
   then
     raise exception using
       errcode = 'PF209',
@@ -39,9 +39,11 @@ begin
   end if;
 
   select
-    array_agg(c.contract_id order by h.ordinal),
-    jsonb_agg(jsonb_build_object('flow', h.flow_slug, 'step', h.step_slug, 'digest', h.digest))
-      filter (where c.contract_id is null)
+    array_agg(distinct c.contract_id),
+    jsonb_agg(
+      jsonb_build_object('flow', h.flow_slug, 'step', h.step_slug, 'digest', h.digest)
+      order by h.ordinal
+    ) filter (where c.contract_id is null)
   into v_contract_ids, v_missing
   from unnest(p_flow_slugs, p_step_slugs, p_digests)
     with ordinality as h (flow_slug, step_slug, digest, ordinal)

@@ -5,7 +5,7 @@
 -- Returns:   nothing; an unknown worker is none the worse for it.
 create or replace function pgflow.stop_worker(p_worker_id uuid) returns void
 language plpgsql security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform pgflow.release_tasks(

@@ -1,0 +1,1 @@
+"""Files that `pgflow install` copies into a project."""

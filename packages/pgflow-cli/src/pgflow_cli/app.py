@@ -1,0 +1,325 @@
+"""The arguments of every command, and nothing else, so that `pgflow --help` comes at once.
+
+A command is imported only when it runs: `cmd_<name>.py` with `run(args) -> exit code`.
+"""
+
+import argparse
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, NoReturn, Protocol
+
+from pgflow_cli import exit_codes
+
+_DESCRIPTION: Final = """\
+Durable, typed flows on plain PostgreSQL.
+
+Begin with:
+  pgflow demo                   a spoken memo, transcribed and summarised, in seconds
+  pgflow install                migrations and a first flow for your project
+  pgflow dev                    everything needed to work on flows, restarted on change
+"""
+
+_DATABASE: Final = """\
+The database is --database-url, else $PGFLOW_DATABASE_URL, else $DATABASE_URL, else the one that a
+running `pgflow dev` keeps in .pgflow/ of this folder.
+"""
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for: metadata costs 30 ms."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        option_string: str | None = None,
+    ) -> NoReturn:
+        del namespace, values, option_string
+        print(f"pgflow {version('pgflow-cli')}")
+        parser.exit(exit_codes.OK)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser; the parsed arguments carry the module of the command in `command`."""
+    parser = argparse.ArgumentParser(
+        prog="pgflow",
+        description=_DESCRIPTION,
+        epilog=f"{_DATABASE}\n{exit_codes.DESCRIPTION}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    commands = _Commands(parser.add_subparsers(title="commands", metavar="COMMAND", required=True))
+    _add_project_commands(commands)
+    _add_database_commands(commands)
+    _add_run_commands(commands)
+    _add_all_in_one_commands(commands)
+    return parser
+
+
+class _Subparsers(Protocol):
+    """The public half of what `ArgumentParser.add_subparsers` returns."""
+
+    def add_parser(self, name: str, **options: Any) -> argparse.ArgumentParser: ...
+
+
+class _Commands:
+    """Adds commands that share their form: help, examples, `--debug`."""
+
+    def __init__(self, subparsers: _Subparsers) -> None:
+        self._subparsers = subparsers
+
+    def add(
+        self,
+        name: str,
+        text: str,
+        *,
+        examples: Sequence[str],
+        module: str | None = None,
+        details: str = "",
+    ) -> argparse.ArgumentParser:
+        example_lines = "\n".join(f"  {example}" for example in examples)
+        parser = self._subparsers.add_parser(
+            name,
+            help=text,
+            description=f"{text[0].upper()}{text[1:]}.\n\n{details}".rstrip(),
+            epilog=f"examples:\n{example_lines}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        parser.set_defaults(command=module or f"cmd_{name}")
+        return parser
+
+
+def _add_project_commands(commands: _Commands) -> None:
+    install = commands.add(
+        "install",
+        "copy pgflow's migrations into a project and make a first flow",
+        details=(
+            "The copies are named as the folder's own migrations are (Supabase's timestamps,\n"
+            "dbmate, numbers). Run it again after an upgrade: only what is new is added, and no\n"
+            "file that exists is ever changed."
+        ),
+        examples=[
+            "pgflow install",
+            "pgflow install --migrations-path=supabase/migrations --flows-path=supabase/flows",
+        ],
+    )
+    install.add_argument(
+        "--migrations-path",
+        type=Path,
+        metavar="DIR",
+        help="default: supabase/migrations if there is a folder supabase, else migrations",
+    )
+    install.add_argument(
+        "--flows-path",
+        type=Path,
+        metavar="DIR",
+        help="default: supabase/flows if there is a folder supabase, else flows",
+    )
+    _add_json(install)
+
+    compile_ = commands.add(
+        "compile",
+        "compile a folder of flows into its manifest",
+        examples=[
+            "pgflow compile",
+            "pgflow compile flows -o flows.manifest.json",
+            "pgflow compile --check            # in CI: exits 3 when the file is out of date",
+        ],
+    )
+    _add_flows(compile_)
+    compile_.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="default: flows.manifest.json beside the folder; - for stdout",
+    )
+    compile_.add_argument(
+        "--check", action="store_true", help="write nothing; exit 3 with a diff when FILE differs"
+    )
+    _add_json(compile_)
+
+    graph = commands.add(
+        "graph",
+        "draw the steps of a flow",
+        examples=["pgflow graph hello", "pgflow graph hello --mermaid > hello.mmd"],
+    )
+    graph.add_argument("flow", metavar="FLOW", help="slug of the flow")
+    _add_source(graph)
+    graph.add_argument("--mermaid", action="store_true", help="as Mermaid text, for documents")
+    _add_json(graph)
+
+
+def _add_database_commands(commands: _Commands) -> None:
+    migrate = commands.add(
+        "migrate",
+        "bring the pgflow schema of a database up to date",
+        details="Safe to run from several places at once.",
+        examples=["pgflow migrate --database-url postgresql://postgres@localhost/app"],
+    )
+    _add_database(migrate)
+    _add_json(migrate)
+
+    deploy = commands.add(
+        "deploy",
+        "make flows known to a database",
+        details="A changed graph becomes a new version; runs stay on the version they began with.",
+        examples=["pgflow deploy", "pgflow deploy --manifest flows.manifest.json"],
+    )
+    _add_source(deploy, positional=True)
+    _add_database(deploy)
+    _add_json(deploy)
+
+    # Only so that it is listed: entry.py hands its arguments to pgflow-worker as they are.
+    commands.add(
+        "worker",
+        "run the handlers of flows (the same as pgflow-worker)",
+        examples=["pgflow worker flows --concurrency 100", "pgflow worker --help"],
+    )
+
+    status = commands.add(
+        "status",
+        "show deployed flows, workers, and steps that no worker serves",
+        examples=["pgflow status", "pgflow status --json | jq '.workers[].name'"],
+    )
+    _add_database(status)
+    _add_json(status)
+
+
+def _add_run_commands(commands: _Commands) -> None:
+    run = commands.add(
+        "run",
+        "start a run",
+        details=(
+            "Prints the id of the run; with --watch waits, shows each step on stderr and prints\n"
+            "the run output. With --json prints the whole run instead."
+        ),
+        examples=[
+            """pgflow run hello '{"name": "Ada"}' --watch""",
+            "pgflow run hello @payload.json",
+            "jq -n '{name: env.USER}' | pgflow run hello - --watch --json",
+        ],
+    )
+    run.add_argument("flow", metavar="FLOW", help="slug of the flow")
+    run.add_argument("payload", metavar="PAYLOAD", help="JSON text, @FILE, or - for stdin")
+    run.add_argument("--watch", action="store_true", help="wait for the end; exit 1 if it failed")
+    run.add_argument(
+        "--timeout", type=float, metavar="SECONDS", help="with --watch: wait no longer; exit 5"
+    )
+    run.add_argument(
+        "--manifest",
+        type=Path,
+        metavar="FILE",
+        help="check the payload against it before anything is sent",
+    )
+    run.add_argument("--run-id", metavar="UUID", help="the id to give to the run")
+    _add_database(run)
+    _add_json(run)
+
+    runs = commands.add(
+        "runs",
+        "list, show or cancel runs",
+        examples=["pgflow runs list --status failed", "pgflow runs show RUN_ID"],
+    )
+    verbs = _Commands(runs.add_subparsers(title="commands", metavar="VERB", required=True))
+    list_ = verbs.add(
+        "list",
+        "list runs, the newest first",
+        module="cmd_runs_list",
+        examples=["pgflow runs list", "pgflow runs list --flow hello --status started --json"],
+    )
+    list_.add_argument("--flow", metavar="SLUG", help="only runs of this flow")
+    list_.add_argument(
+        "--status",
+        choices=["started", "completed", "failed", "cancelled"],
+        help="only runs with this status",
+    )
+    list_.add_argument("--limit", type=int, default=20, metavar="N", help="default: %(default)s")
+    show = verbs.add(
+        "show",
+        "show a run with its steps, results and errors",
+        module="cmd_runs_show",
+        examples=["pgflow runs show RUN_ID", "pgflow runs show RUN_ID --json | jq .output"],
+    )
+    cancel = verbs.add(
+        "cancel",
+        "cancel a run; cancelling twice is no error",
+        module="cmd_runs_cancel",
+        examples=["pgflow runs cancel RUN_ID --reason 'wrong file'"],
+    )
+    for verb in (show, cancel):
+        verb.add_argument("run_id", metavar="RUN_ID", help="as `pgflow run` printed it")
+    cancel.add_argument("--reason", metavar="TEXT", help="kept with the run")
+    for verb in (list_, show, cancel):
+        _add_database(verb)
+        _add_json(verb)
+
+
+def _add_all_in_one_commands(commands: _Commands) -> None:
+    demo = commands.add(
+        "demo",
+        "transcribe and summarise a spoken memo, from nothing to the run output",
+        details=(
+            "Starts an embedded PostgreSQL in a temporary folder, migrates, compiles, deploys,\n"
+            "starts a worker and a run. Progress goes to stderr, the run output to stdout as\n"
+            "JSON. Nothing is left behind. --database-url alone chooses another database; the\n"
+            "environment is not looked at."
+        ),
+        examples=["pgflow demo", "pgflow demo --audio memo.wav"],
+    )
+    demo.add_argument(
+        "--audio", type=Path, metavar="FILE", help="your own recording: a WAV of English speech"
+    )
+    _add_database(demo)
+
+    dev = commands.add(
+        "dev",
+        "migrate, compile, deploy and work, again on every change",
+        details=(
+            "Uses --database-url or $PGFLOW_DATABASE_URL, else an embedded PostgreSQL that it\n"
+            "keeps in .pgflow/ ($DATABASE_URL may be your production, so it is not used).\n"
+            "While it runs, `pgflow run`, `runs` and `status` find its database on their own."
+        ),
+        examples=[
+            "pgflow dev",
+            "pgflow dev supabase/flows",
+            "pgflow dev --once   # check, then end",
+        ],
+    )
+    _add_flows(dev)
+    dev.add_argument(
+        "--once", action="store_true", help="do everything until the worker works, then stop"
+    )
+    _add_database(dev)
+
+
+def _add_flows(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "flows",
+        nargs="?",
+        type=Path,
+        metavar="FLOWS",
+        help="folder (or file) with flows; default: flows, or else supabase/flows",
+    )
+
+
+def _add_source(parser: argparse.ArgumentParser, *, positional: bool = False) -> None:
+    group = parser.add_mutually_exclusive_group()
+    text = "folder (or file) with flows; default: flows, or else supabase/flows"
+    if positional:
+        group.add_argument("flows", nargs="?", type=Path, metavar="FLOWS", help=text)
+    else:
+        group.add_argument("--flows", type=Path, metavar="FLOWS", help=text)
+    group.add_argument(
+        "--manifest", type=Path, metavar="FILE", help="read this manifest, import no flow"
+    )
+
+
+def _add_database(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--database-url", metavar="URL", help="a PostgreSQL connection string")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON, for scripts")

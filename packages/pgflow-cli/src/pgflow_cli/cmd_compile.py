@@ -1,0 +1,90 @@
+"""`pgflow compile`: one manifest from a folder of flows; `--check` guards it in CI."""
+
+import difflib
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from pgflow_cli import exit_codes
+from pgflow_cli.compiling import compile_folder
+from pgflow_cli.errors import CommandError
+from pgflow_cli.places import flows_path, manifest_path
+from pgflow_cli.terminal import paint, say, write, write_json
+from pgflow_manifest import Manifest, dump_manifest, write_manifest
+
+
+def run(args: Namespace) -> int:
+    """Write, print or compare the manifest."""
+    if args.output == "-" and (args.check or args.json):
+        raise CommandError(
+            "`-o -` prints the manifest itself, so it goes with neither --check nor --json",
+            exit_code=exit_codes.USAGE,
+        )
+    flows = flows_path(args.flows)
+    manifest = compile_folder(flows)
+    if args.output == "-":
+        sys.stdout.buffer.write(dump_manifest(manifest))
+        sys.stdout.buffer.flush()
+        return exit_codes.OK
+    path = Path(args.output) if args.output else _near(manifest_path(flows))
+    if args.check:
+        return _check(manifest, path, as_json=args.json)
+    changed = _write(manifest, path)
+    if args.json:
+        write_json(_report(manifest, path, changed=changed))
+    else:
+        count = len(manifest.flows)
+        what = "wrote" if changed else "unchanged:"
+        write(f"{what} {path} ({count} flow{'' if count == 1 else 's'})")
+    return exit_codes.OK
+
+
+def _check(manifest: Manifest, path: Path, *, as_json: bool) -> int:
+    wanted = dump_manifest(manifest)
+    found = path.read_bytes() if path.is_file() else b""
+    same = found == wanted
+    if as_json:
+        write_json(_report(manifest, path, changed=not same))
+    elif same:
+        write(f"{path} is up to date")
+    else:
+        diff = difflib.unified_diff(
+            found.decode(errors="replace").splitlines(),
+            wanted.decode().splitlines(),
+            fromfile=str(path),
+            tofile="compiled",
+            lineterm="",
+        )
+        for line in diff:
+            write(_painted(line))
+        say(f"{path} differs from the flows; write it with `pgflow compile`", colour="red")
+    return exit_codes.OK if same else exit_codes.DIFFERS
+
+
+def _write(manifest: Manifest, path: Path) -> bool:
+    try:
+        return write_manifest(manifest, path)
+    except OSError as error:
+        raise CommandError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _report(manifest: Manifest, path: Path, *, changed: bool) -> dict[str, object]:
+    return {
+        "file": str(path),
+        "changed": changed,
+        "flows": [
+            {"slug": flow.slug, "digest": flow.digest, "steps": [step.slug for step in flow.steps]}
+            for flow in manifest.flows
+        ],
+    }
+
+
+def _near(path: Path) -> Path:
+    """Say *path* from here, as long as it lies here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _painted(line: str) -> str:
+    if line.startswith("+"):
+        return paint(line, "green", sys.stdout)
+    return paint(line, "red", sys.stdout) if line.startswith("-") else line

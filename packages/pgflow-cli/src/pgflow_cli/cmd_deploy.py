@@ -1,0 +1,22 @@
+"""`pgflow deploy`: make flows known to a database."""
+
+from argparse import Namespace
+
+from pgflow_cli import exit_codes
+from pgflow_cli.connection import connect, find_database
+from pgflow_cli.deploying import deploy
+from pgflow_cli.places import load_source
+from pgflow_cli.terminal import table, write, write_json
+
+
+def run(args: Namespace) -> int:
+    """Deploy all flows of a folder or a manifest, all or none."""
+    manifest = load_source(args.flows, args.manifest)
+    with connect(find_database(args.database_url)) as conn:
+        outcomes = deploy(conn, manifest)
+    if args.json:
+        write_json(outcomes)
+    else:
+        rows = [[each["flow_slug"], str(each["version"]), each["outcome"]] for each in outcomes]
+        write(table(["FLOW", "VERSION", "OUTCOME"], rows))
+    return exit_codes.OK

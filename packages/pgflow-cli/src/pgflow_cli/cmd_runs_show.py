@@ -1,0 +1,56 @@
+"""`pgflow runs show`: one run with its steps, results and errors."""
+
+import json
+import textwrap
+from argparse import Namespace
+
+from pgflow_cli import exit_codes
+from pgflow_cli.cmd_run import read_run
+from pgflow_cli.connection import find_database
+from pgflow_cli.progress import run_duration, step_text
+from pgflow_cli.terminal import write, write_json
+from pgflow_client import Client, ErrorReport, Json, RunSnapshot
+from pgflow_client.calls import as_run_id
+
+
+def run(args: Namespace) -> int:
+    """Print the run; whether it failed does not change the exit code."""
+    run_id = as_run_id(args.run_id)
+    database = find_database(args.database_url)
+    if args.json:
+        write_json(read_run(database, run_id))
+        return exit_codes.OK
+    with Client(database.url) as client:
+        _tell(client.get(run_id))
+    return exit_codes.OK
+
+
+def _tell(run: RunSnapshot) -> None:
+    write(f"run      {run.run_id}")
+    write(f"flow     {run.flow_slug}, version {run.version}")
+    write(f"status   {run.status}{run_duration(run)}")
+    if run.started_at is not None:
+        write(f"started  {run.started_at.astimezone():%Y-%m-%d %H:%M:%S %Z}")
+    write(f"owner    {run.owner}")
+    write(f"payload  {_compact(run.payload)}")
+    if run.status == "cancelled" and run.error is not None:
+        write(f"reason   {run.error.message}")
+    write("")
+    for step in run.steps:
+        write(step_text(step))
+        if step.status == "completed":
+            write(f"    {_compact(step.result)}")
+        elif step.error is not None:
+            write(textwrap.indent(_full(step.error), "    "))
+    if run.status == "completed":
+        write("")
+        write_json(run.output)
+
+
+def _full(error: ErrorReport) -> str:
+    return error.traceback.rstrip() if error.traceback else str(error)
+
+
+def _compact(value: Json) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 500 else f"{text[:499]}…"

@@ -1,0 +1,50 @@
+"""`pgflow status`: what is deployed, who works, and what nobody can serve."""
+
+from argparse import Namespace
+from datetime import UTC, datetime
+from typing import Any
+
+from pgflow_cli import exit_codes
+from pgflow_cli.connection import call, connect, find_database
+from pgflow_cli.terminal import duration, say, table, write, write_json
+
+
+def run(args: Namespace) -> int:
+    """Print the state of a database."""
+    database = find_database(args.database_url)
+    with connect(database) as conn:
+        status: dict[str, Any] = call(conn, "select pgflow.status() as status")[0]["status"]
+    if args.json:
+        write_json(status)
+        return exit_codes.OK
+    say(f"{database}, schema version {status['schema_version']}", colour="dim")
+    flows = [
+        [flow["slug"], str(flow["version"]), str(flow["waiting"]), str(flow["leased"])]
+        for flow in status["flows"]
+    ]
+    _section(["FLOW", "VERSION", "WAITING", "LEASED"], flows, "no flow is deployed")
+    workers = [
+        [worker["name"], worker["status"], _ago(worker["last_beat_at"]), str(worker["leased"])]
+        for worker in status["workers"]
+    ]
+    write("")
+    _section(["WORKER", "STATUS", "LAST BEAT", "LEASED"], workers, "no worker")
+    unserved = [
+        [item["flow_slug"], item["step_slug"], str(item["runs"])] for item in status["unserved"]
+    ]
+    if unserved:
+        write("")
+        write(table(["UNSERVED FLOW", "STEP", "RUNS"], unserved))
+        say("no living worker has the handlers of these steps", colour="yellow")
+    return exit_codes.OK
+
+
+def _section(headings: list[str], rows: list[list[str]], nothing: str) -> None:
+    write(table(headings, rows) if rows else nothing)
+
+
+def _ago(moment: str | None) -> str:
+    if moment is None:
+        return "never"
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+    return f"{duration(max(0.0, seconds))} ago"

@@ -1,0 +1,158 @@
+"""Draw the steps of a flow as boxes and lines, for the terminal and for Mermaid."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pgflow_cli.layout import Item, layers_of
+from pgflow_manifest import FlowSpec
+
+_NORTH, _EAST, _SOUTH, _WEST = 1, 2, 4, 8
+_LINES = dict(zip(range(16), " ╵╶└╷│┌├╴┘─┴┐┤┬┼", strict=True))
+_MERMAID_WORDS = frozenset(
+    ["call", "class", "click", "default", "direction", "end", "graph", "style", "subgraph"]
+)
+
+
+def draw(flow: FlowSpec, *, columns: int) -> str:
+    """Return the graph of *flow* as text, or a list where *columns* are too few for it."""
+    return draw_deps({step.slug: step.deps for step in flow.steps}, columns=columns)
+
+
+def draw_deps(deps: Mapping[str, Sequence[str]], *, columns: int) -> str:
+    """Return the graph of *deps*, which maps each step to the steps it waits for."""
+    layers = layers_of(deps)
+    width = max(item.left + item.width for layer in layers for item in layer)
+    if width > columns:
+        return "\n".join(f"{s} <- {', '.join(d)}" if d else s for s, d in deps.items())
+    canvas = _Canvas()
+    row = 0
+    for upper, lower in zip(layers, [*layers[1:], []], strict=True):
+        for item in upper:
+            canvas.item(item, row)
+        row = canvas.edges(upper, lower, row + 3)
+    return canvas.text()
+
+
+def mermaid(flow: FlowSpec) -> str:
+    """Return the graph of *flow* as a Mermaid flowchart; order-only deps are dotted."""
+    lines = ["flowchart TD"]
+    lines += [f'    {_mermaid_id(step.slug)}["{step.slug}"]' for step in flow.steps]
+    for step in flow.steps:
+        seen = {source.step for source in step.inputs.values() if source.source == "result"}
+        for dep in step.deps:
+            arrow = "-->" if dep in seen else "-.->"
+            lines.append(f"    {_mermaid_id(dep)} {arrow} {_mermaid_id(step.slug)}")
+    return "\n".join(lines)
+
+
+def _mermaid_id(slug: str) -> str:
+    return f"{slug}_" if slug.lower() in _MERMAID_WORDS else slug
+
+
+@dataclass(slots=True)
+class _Canvas:
+    """Lines are kept as directions per cell and owner, so that joins and crossings differ."""
+
+    texts: dict[tuple[int, int], str] = field(default_factory=dict[tuple[int, int], str])
+    lines: dict[tuple[int, int], dict[object, int]] = field(
+        default_factory=dict[tuple[int, int], dict[object, int]]
+    )
+
+    def item(self, item: Item, row: int) -> None:
+        if item.slug is None:
+            for each in range(row, row + 3):
+                self._line(each, item.middle, item, _NORTH | _SOUTH)
+            return
+        rule = "─" * (item.width - 2)
+        for offset, text in enumerate((f"┌{rule}┐", f"│ {item.slug} │", f"└{rule}┘")):
+            for column, letter in enumerate(text, start=item.left):
+                self.texts[row + offset, column] = letter
+        if item.below:
+            self.texts[row + 2, item.middle] = "┬"
+        if item.above:
+            self.texts[row, item.middle] = "▼"
+
+    def edges(self, upper: Sequence[Item], lower: Sequence[Item], row: int) -> int:
+        """Draw the lines between two layers from *row* on; return the row below them."""
+        if not lower:
+            return row
+        tracks = _tracks(upper)
+        height = 1 + max(tracks.values(), default=-1)
+        if height == 0:
+            height = 1
+        for source in upper:
+            if not source.below:
+                continue
+            if source not in tracks:
+                for each in range(row, row + height):
+                    self._line(each, source.middle, source, _NORTH | _SOUTH)
+                continue
+            track = row + tracks[source]
+            # Sources with the same dependents share a track and are one line.
+            owner = tuple(source.below)
+            for each in range(row, track):
+                self._line(each, source.middle, owner, _NORTH | _SOUTH)
+            self._line(track, source.middle, owner, _NORTH)
+            columns = [source.middle, *(target.middle for target in source.below)]
+            for column in range(min(columns), max(columns)):
+                self._line(track, column, owner, _EAST)
+                self._line(track, column + 1, owner, _WEST)
+            for target in source.below:
+                self._line(track, target.middle, owner, _SOUTH)
+                for each in range(track + 1, row + height):
+                    self._drop(each, target)
+        return row + height
+
+    def _drop(self, row: int, target: Item) -> None:
+        """Go down to *target*, joining any track on the way that ends there as well."""
+        self._line(row, target.middle, target, _NORTH | _SOUTH)
+
+    def _line(self, row: int, column: int, owner: object, directions: int) -> None:
+        cell = self.lines.setdefault((row, column), {})
+        cell[owner] = cell.get(owner, 0) | directions
+
+    def text(self) -> str:
+        cells = {place: _letter(owners) for place, owners in self.lines.items()} | self.texts
+        height = 1 + max(row for row, _ in cells)
+        width = 1 + max(column for _, column in cells)
+        rows = ("".join(cells.get((r, c), " ") for c in range(width)) for r in range(height))
+        return "\n".join(row.rstrip() for row in rows)
+
+
+def _tracks(upper: Sequence[Item]) -> dict[Item, int]:
+    """Give each source whose lines bend a row of its own, shared where its dependents are equal.
+
+    A source under whose column another one's line comes down is put above that one, where
+    that is possible, so that the two do not run in the same column.
+    """
+    bent = [item for item in upper if [b.middle for b in item.below] not in ([], [item.middle])]
+    groups: dict[tuple[Item, ...], list[Item]] = {}
+    for item in bent:
+        groups.setdefault(tuple(item.below), []).append(item)
+    ordered: list[tuple[Item, ...]] = []
+    waiting = dict(groups)
+    while waiting:
+        free = [
+            key for key in waiting if not any(_under(waiting[o], key) for o in waiting if o != key)
+        ]
+        ordered.append(free[0] if free else next(iter(waiting)))
+        del waiting[ordered[-1]]
+    return {item: row for row, key in enumerate(ordered) for item in groups[key]}
+
+
+def _under(sources: Sequence[Item], targets: Sequence[Item]) -> bool:
+    """Whether a line down to *targets* would run in the column of one of *sources*."""
+    columns = {target.middle for target in targets}
+    return any(source.middle in columns for source in sources)
+
+
+def _letter(owners: Mapping[object, int]) -> str:
+    directions = list(owners.values())
+    vertical, horizontal = _NORTH | _SOUTH, _EAST | _WEST
+    if len(directions) == 2 and set(directions) == {vertical, horizontal}:
+        # Two lines that cross without touching: the upright one passes in front.
+        return "│"
+    union = 0
+    for each in directions:
+        union |= each
+    return _LINES[union]

@@ -1,0 +1,48 @@
+"""The console scripts `pgflow` and `pgflow-cli`: read the arguments, run the command, tell errors.
+
+Errors become `error [PF...]: message` and `  mend: hint` on stderr; a traceback is shown only
+with `--debug`. Exit codes are in `exit_codes.py`.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from pgflow_cli import exit_codes
+from pgflow_cli.app import build_parser
+from pgflow_cli.interrupts import TerminatedError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; never raises for an error of the user."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["worker"]:
+        worker = importlib.import_module("pgflow_worker.__main__")
+        return cast("Callable[[Sequence[str]], int]", worker.main)(arguments[1:])
+    parser = build_parser()
+    try:
+        args = parser.parse_args(arguments)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else exit_codes.USAGE
+    try:
+        command = importlib.import_module(f"pgflow_cli.{args.command}")
+        return cast("int", command.run(args))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return exit_codes.INTERRUPTED
+    except TerminatedError:
+        print("terminated", file=sys.stderr)
+        return exit_codes.TERMINATED
+    except BrokenPipeError:
+        # The reader of our output has gone, as in `pgflow runs list | head -1`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exit_codes.OK
+    except Exception as error:
+        if args.debug:
+            raise
+        failures = importlib.import_module("pgflow_cli.failures")
+        return cast("Callable[[Exception, str | None], int]", failures.tell)(
+            error, getattr(args, "database_url", None)
+        )

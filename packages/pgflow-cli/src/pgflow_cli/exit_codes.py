@@ -1,0 +1,38 @@
+"""What the exit code of `pgflow` says, so that a script need not read its text."""
+
+from typing import Final
+
+OK: Final = 0
+"""Done; or there was nothing to do."""
+
+FAILED: Final = 1
+"""An error, told on stderr; or the run that was waited for failed or was cancelled."""
+
+USAGE: Final = 2
+"""The command line is wrong; nothing was done."""
+
+DIFFERS: Final = 3
+"""`--check` found a difference; nothing was written."""
+
+UNREACHABLE: Final = 4
+"""The database cannot be reached, or refuses the login."""
+
+TIMEOUT: Final = 5
+"""The time that `--timeout` gives is over; the run goes on."""
+
+INTERRUPTED: Final = 130
+"""Ctrl-C; everything that was started has been stopped."""
+
+TERMINATED: Final = 143
+"""SIGTERM; likewise."""
+
+DESCRIPTION: Final = f"""\
+exit codes:
+  {OK}    done, or nothing to do
+  {FAILED}    an error, told on stderr; or the awaited run failed or was cancelled
+  {USAGE}    the command line is wrong
+  {DIFFERS}    --check found a difference
+  {UNREACHABLE}    the database cannot be reached
+  {TIMEOUT}    --timeout is over; the run goes on
+  {INTERRUPTED}  interrupted by Ctrl-C ({TERMINATED}: by SIGTERM)
+"""

@@ -1,0 +1,132 @@
+"""A worker in a process of its own, which never outlives us."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Final, Self
+
+import psycopg
+
+from pgflow_cli.connection import call
+from pgflow_cli.errors import CommandError
+
+_START_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 10.0
+_POLL_SECONDS: Final = 0.05
+_WATCH: Final = 'read -r _; kill -TERM "$0" 2>/dev/null'
+
+
+class WorkerProcess:
+    """Runs `python -m pgflow_worker` on a folder of flows.
+
+    It has a session of its own, so that Ctrl-C in the terminal reaches only us and we end it in
+    order. Should we be killed, a small shell that waits on a pipe to us notices and ends it.
+
+    Args:
+        flows: the folder (or file) with the flows.
+        database_url: handed over in the environment, where no list of processes shows it.
+        log: where its output goes; by default to our stderr.
+        options: more arguments for the worker.
+    """
+
+    def __init__(
+        self,
+        flows: Path,
+        database_url: str,
+        *,
+        log: Path | None = None,
+        options: Sequence[str] = (),
+    ) -> None:
+        self._log = log
+        environment = {**os.environ, "PGFLOW_DATABASE_URL": database_url}
+        output: IO[bytes] | int = log.open("wb") if log else sys.stderr.fileno()
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "pgflow_worker", str(flows.absolute()), *options],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        if not isinstance(output, int):
+            output.close()
+        self._watcher = subprocess.Popen(  # noqa: S603
+            ["/bin/sh", "-c", _WATCH, str(self._process.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.poll()
+
+    def wait(self) -> int:
+        """Wait until it has ended and return its exit code."""
+        return self._process.wait()
+
+    def wait_until_registered(
+        self, conn: psycopg.Connection[tuple[Any, ...]], before: frozenset[str]
+    ) -> None:
+        """Return once a worker that is not among *before* has registered.
+
+        Raises:
+            CommandError: it ended, or did not register within a minute; shows what it said.
+        """
+        deadline = time.monotonic() + _START_SECONDS
+        while running_workers(conn) <= before:
+            if self.exit_code is not None:
+                raise self.failure(f"the worker ended with exit code {self.exit_code}")
+            if time.monotonic() > deadline:
+                raise self.failure(f"the worker has not registered within {_START_SECONDS:.0f} s")
+            time.sleep(_POLL_SECONDS)
+
+    def failure(self, message: str) -> CommandError:
+        """Build an error that shows the end of the worker's output, if we have it."""
+        if self._log is None:
+            return CommandError(message, hint="see its output above")
+        tail = self._log.read_text(errors="replace").splitlines()[-20:]
+        return CommandError("\n  ".join([f"{message}:", *tail]))
+
+    def begin_stop(self) -> None:
+        """Ask it to finish what it holds, claim nothing more and end; returns at once."""
+        if self.exit_code is None:
+            self._process.send_signal(signal.SIGTERM)
+
+    def stop(self) -> None:
+        """End it: in order if that works within seconds, else by force."""
+        self.begin_stop()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        finally:
+            self._watcher.kill()
+            self._watcher.communicate()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def running_workers(conn: psycopg.Connection[tuple[Any, ...]]) -> frozenset[str]:
+    """Return the ids of the workers that the database takes for running."""
+    status: dict[str, Any] = call(conn, "select pgflow.status() as status")[0]["status"]
+    return frozenset(
+        worker["worker_id"] for worker in status["workers"] if worker["status"] == "running"
+    )

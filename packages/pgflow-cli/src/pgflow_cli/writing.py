@@ -1,0 +1,62 @@
+"""Create several files, all or none."""
+
+import errno
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from pgflow_cli.errors import CommandError
+
+
+def create_files(files: Mapping[Path, str]) -> None:
+    """Create every file of *files*, with the folders they need; none may exist.
+
+    Each is written beside its place first and then renamed, so that a reader never sees half a
+    file. When anything fails, all that was made is removed again.
+
+    Raises:
+        CommandError: a file exists, or cannot be written; nothing has been changed.
+    """
+    made_folders: list[Path] = []
+    made_files: list[Path] = []
+    try:
+        for path in files:
+            _require_absent(path)
+            made_folders += _make_folder(path.parent)
+        temporary = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in files}
+        for path, content in files.items():
+            made_files.append(temporary[path])
+            temporary[path].write_text(content, encoding="utf-8", newline="\n")
+        for path in files:
+            temporary[path].rename(path)
+            made_files.append(path)
+    except BaseException as error:
+        _remove(made_files, made_folders)
+        if isinstance(error, OSError):
+            raise CommandError(
+                f"cannot write {error.filename}: {error.strerror}",
+                hint="nothing was changed; mend it and run the command again",
+            ) from None
+        raise
+
+
+def _require_absent(path: Path) -> None:
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+
+
+def _make_folder(folder: Path) -> list[Path]:
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return list(reversed(missing))
+
+
+def _remove(files: list[Path], folders: list[Path]) -> None:
+    # Every one is tried: one that cannot be removed must not keep the others.
+    for file in files:
+        with suppress(OSError):
+            file.unlink()
+    for folder in reversed(folders):
+        with suppress(OSError):
+            folder.rmdir()

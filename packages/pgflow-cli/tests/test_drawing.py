@@ -1,0 +1,87 @@
+"""Graphs as boxes and lines."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgflow_cli.drawing import draw_deps
+from pgflow_cli.layout import layers_of
+
+DIAMOND = {
+    "transcribe": [],
+    "summarize": ["transcribe"],
+    "capitalize": ["transcribe"],
+    "merge": ["summarize", "capitalize"],
+}
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> dict[str, list[str]]:
+    """Up to nine steps, each waiting for some of those before it."""
+    deps: dict[str, list[str]] = {}
+    for index in range(draw(st.integers(1, 9))):
+        slug = f"s{index}" + "x" * draw(st.integers(0, 9))
+        deps[slug] = (
+            sorted(draw(st.sets(st.sampled_from(sorted(deps)), max_size=3))) if deps else []
+        )
+    return deps
+
+
+def test_the_diamond_is_drawn_as_one() -> None:
+    assert draw_deps(DIAMOND, columns=80).splitlines() == [
+        "        ┌────────────┐",
+        "        │ transcribe │",
+        "        └──────┬─────┘",
+        "      ┌────────┴───────┐",
+        "┌─────▼─────┐   ┌──────▼─────┐",
+        "│ summarize │   │ capitalize │",
+        "└─────┬─────┘   └──────┬─────┘",
+        "      └────────┬───────┘",
+        "           ┌───▼───┐",
+        "           │ merge │",
+        "           └───────┘",
+    ]
+
+
+def test_a_dep_that_skips_a_layer_passes_beside_it() -> None:
+    drawing = draw_deps({"a": [], "b": ["a"], "c": ["a", "b"]}, columns=80)
+    assert drawing.splitlines() == [
+        "   ┌───┐",
+        "   │ a │",
+        "   └─┬─┘",
+        "  ┌──┴──┐",
+        "┌─▼─┐   │",
+        "│ b │   │",
+        "└─┬─┘   │",
+        "  └──┬──┘",
+        "   ┌─▼─┐",
+        "   │ c │",
+        "   └───┘",
+    ]
+
+
+def test_a_graph_too_wide_for_the_terminal_is_a_list() -> None:
+    assert draw_deps(DIAMOND, columns=20).splitlines()[-1] == "merge <- summarize, capitalize"
+
+
+@given(graphs())
+def test_every_step_stands_whole_and_below_its_deps(deps: dict[str, list[str]]) -> None:
+    lines = draw_deps(deps, columns=10_000).splitlines()
+    rows = {
+        slug: next(row for row, line in enumerate(lines) if f"│ {slug} │" in line) for slug in deps
+    }
+    for slug, waits_for in deps.items():
+        assert all(rows[dep] < rows[slug] for dep in waits_for)
+        column = lines[rows[slug]].index(f"│ {slug} │")
+        above, below = lines[rows[slug] - 1], lines[rows[slug] + 1]
+        assert ("▼" in above[column : column + len(slug) + 4]) == bool(waits_for)
+        is_waited_for = any(slug in others for others in deps.values())
+        assert ("┬" in below[column : column + len(slug) + 4]) == is_waited_for
+
+
+@given(graphs())
+def test_items_of_a_layer_never_touch(deps: dict[str, list[str]]) -> None:
+    for layer in layers_of(deps):
+        for left, right in pairwise(layer):
+            assert left.left + left.width < right.left

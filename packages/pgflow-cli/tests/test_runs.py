@@ -1,0 +1,248 @@
+"""Deploy, run, show, cancel and status against a real database with a real worker."""
+
+import io
+import json
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from pgflow_cli import exit_codes, main
+from pgflow_cli.worker_process import WorkerProcess
+
+GUESS = """
+from pgflow_dsl import Flow, GiveUp
+
+flow = Flow("guess", payload=int)
+
+@flow.step
+def check(number: int = flow.payload) -> int:
+    if number == 0:
+        raise GiveUp("nothing to guess")
+    if number < 0:
+        raise ValueError("below zero")
+    return number
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str) -> Path:
+    """A folder with two flows, deployed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PGFLOW_DATABASE_URL", database_url)
+    assert main(["install"]) == exit_codes.OK
+    (tmp_path / "flows" / "guess.py").write_text(GUESS)
+    assert main(["compile"]) == exit_codes.OK
+    assert main(["deploy"]) == exit_codes.OK
+    return tmp_path
+
+
+@pytest.fixture
+def worker(
+    project: Path, database_url: str, conn: psycopg.Connection[tuple[Any, ...]]
+) -> Generator[WorkerProcess]:
+    with WorkerProcess(project / "flows", database_url, log=project / "worker.log") as worker:
+        worker.wait_until_registered(conn, frozenset())
+        yield worker
+
+
+def start(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    capsys.readouterr()
+    assert main(["run", *arguments]) == exit_codes.OK
+    return capsys.readouterr().out.strip()
+
+
+def test_deploy_tells_what_became_of_each_flow(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flow = project / "flows" / "hello.py"
+    flow.write_text(flow.read_text().replace("max_attempts=5", "max_attempts=7"))
+    guess = project / "flows" / "guess.py"
+    guess.write_text(
+        guess.read_text().replace("payload=int", "payload=str").replace(": int", ": str")
+    )
+    capsys.readouterr()
+    assert main(["deploy", "--json"]) == exit_codes.OK
+    outcomes = {each["flow_slug"]: each for each in json.loads(capsys.readouterr().out)}
+    assert outcomes["hello"]["outcome"] == "options_changed"
+    assert (outcomes["guess"]["outcome"], outcomes["guess"]["version"]) == ("new_version", 2)
+    assert main(["deploy", "--manifest", "flows.manifest.json"]) == exit_codes.OK
+
+
+def test_a_watched_run_prints_its_output_alone_on_stdout(
+    project: Path, worker: WorkerProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert main(["run", "hello", '{"name": "Ada"}', "--watch"]) == exit_codes.OK
+    told = capsys.readouterr()
+    assert json.loads(told.out) == {"measure": {"text": "Hello, Ada!", "letters": 8}}
+    lines = told.err.splitlines()
+    assert any(line.startswith("greet completed in ") for line in lines)
+    assert any(line.startswith("measure completed in ") for line in lines)
+    assert lines.index(next(x for x in lines if x.startswith("greet completed"))) < lines.index(
+        next(x for x in lines if x.startswith("measure completed"))
+    )
+
+
+def test_with_json_the_whole_run_is_printed(
+    project: Path, worker: WorkerProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert main(["run", "hello", '{"name": "Ada"}', "--watch", "--json"]) == exit_codes.OK
+    run = json.loads(capsys.readouterr().out)
+    assert run["status"] == "completed"
+    assert [step["slug"] for step in run["steps"]] == ["greet", "measure"]
+    assert run["payload"] == {"name": "Ada"}
+    assert main(["runs", "show", run["run_id"], "--json"]) == exit_codes.OK
+    assert json.loads(capsys.readouterr().out) == run
+    assert main(["runs", "show", run["run_id"]]) == exit_codes.OK
+    shown = capsys.readouterr().out
+    assert "greet completed in " in shown
+    assert '"Hello, Ada!"' in shown
+
+
+def test_a_run_that_fails_exits_with_1_and_tells_why(
+    project: Path, worker: WorkerProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert main(["run", "guess", "0", "--watch"]) == exit_codes.FAILED
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "nothing to guess" in told.err
+    assert main(["runs", "list", "--status", "failed", "--json"]) == exit_codes.OK
+    (listed,) = json.loads(capsys.readouterr().out)
+    assert main(["runs", "show", listed["run_id"]]) == exit_codes.OK
+    assert "nothing to guess" in capsys.readouterr().out
+
+
+def test_an_attempt_that_is_tried_again_is_shown(
+    project: Path, worker: WorkerProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    command = ["run", "guess", "-1", "--watch", "--timeout", "1.5"]
+    assert main(command) in (exit_codes.TIMEOUT, exit_codes.FAILED)
+    assert "ValueError: below zero" in capsys.readouterr().err
+
+
+def test_waiting_longer_than_the_timeout_exits_with_5_and_shows_what_is_awaited(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    command = ["run", "hello", '{"name": "Ada"}', "--watch", "--timeout", "1.3"]
+    assert main(command) == exit_codes.TIMEOUT
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "… greet waits for a worker" in told.err
+    assert "it goes on" in told.err
+
+
+def test_payloads_come_from_text_file_or_stdin(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "payload.json").write_text('{"name": "Grace"}')
+    monkeypatch.setattr("sys.stdin", io.StringIO('{"name": "Edsger"}'))
+    names: list[str] = []
+    for source in ('{"name": "Ada"}', "@payload.json", "-"):
+        run_id = start(capsys, "hello", source)
+        main(["runs", "show", run_id, "--json"])
+        names.append(json.loads(capsys.readouterr().out)["payload"]["name"])
+    assert names == ["Ada", "Grace", "Edsger"]
+
+
+@pytest.mark.parametrize("payload", ["{name: Ada}", "", "NaN", "@none.json", "[" * 100_000])
+def test_a_payload_that_is_no_json_is_a_usage_error(
+    project: Path, capsys: pytest.CaptureFixture[str], payload: str
+) -> None:
+    capsys.readouterr()
+    assert main(["run", "hello", payload]) == exit_codes.USAGE
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_a_payload_of_the_wrong_shape_is_refused_and_leaves_no_trace(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert main(["run", "hello", '{"nom": "Ada"}']) == exit_codes.FAILED
+    assert "error [PF202]: " in capsys.readouterr().err
+    assert main(["runs", "list", "--json"]) == exit_codes.OK
+    assert json.loads(capsys.readouterr().out) == []
+
+
+@pytest.mark.parametrize("remove_manifest", [True, False])
+def test_an_unknown_flow_is_pf101(
+    project: Path, capsys: pytest.CaptureFixture[str], remove_manifest: bool
+) -> None:
+    if remove_manifest:
+        (project / "flows.manifest.json").unlink()
+    capsys.readouterr()
+    assert main(["run", "nonsense", "{}"]) == exit_codes.FAILED
+    assert "error [PF101]: " in capsys.readouterr().err
+
+
+def test_without_a_manifest_the_database_knows_the_flow(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "flows.manifest.json").unlink()
+    assert start(capsys, "hello", '{"name": "Ada"}')
+
+
+def test_the_id_of_a_run_can_be_chosen_once(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = "01930000-0000-7000-8000-000000000001"
+    assert start(capsys, "hello", '{"name": "Ada"}', "--run-id", wanted) == wanted
+    assert main(["run", "hello", '{"name": "Ada"}', "--run-id", wanted]) == exit_codes.FAILED
+    assert "error [PF303]: " in capsys.readouterr().err
+
+
+def test_cancelling_twice_is_no_error(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_id = start(capsys, "hello", '{"name": "Ada"}')
+    for _ in range(2):
+        assert main(["runs", "cancel", run_id, "--reason", "wrong guest"]) == exit_codes.OK
+        assert capsys.readouterr().out == "cancelled\n"
+    main(["runs", "show", run_id])
+    assert "wrong guest" in capsys.readouterr().out
+    main(["runs", "list"])
+    assert run_id in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [["runs", "show"], ["runs", "cancel"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("run_id", "told"),
+    [("01930000-0000-7000-8000-000000000001", "error [PF102]: "), ("nonsense", "is not a run id")],
+)
+def test_a_run_that_does_not_exist_is_told(
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+    run_id: str,
+    told: str,
+) -> None:
+    assert main([*command, run_id]) == exit_codes.FAILED
+    assert told in capsys.readouterr().err
+
+
+def test_status_names_flows_workers_and_what_nobody_serves(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start(capsys, "hello", '{"name": "Ada"}')
+    assert main(["status"]) == exit_codes.OK
+    told = capsys.readouterr()
+    assert "hello" in told.out
+    assert "no worker" in told.out
+    assert "UNSERVED" in told.out
+    assert main(["status", "--json"]) == exit_codes.OK
+    document = json.loads(capsys.readouterr().out)
+    assert {flow["slug"] for flow in document["flows"]} == {"guess", "hello"}
+
+
+def test_status_shows_a_living_worker(
+    project: Path, worker: WorkerProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert main(["status"]) == exit_codes.OK
+    told = capsys.readouterr().out
+    assert "running" in told
+    assert "UNSERVED" not in told

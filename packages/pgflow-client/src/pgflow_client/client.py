@@ -1,0 +1,254 @@
+"""Start, see, await and cancel runs. The asynchronous twin is client_async.py.
+
+What is sent is in calls.py, how it is sent in session.py, how a run is followed in wait.py; this
+file only puts them together.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast, overload
+from uuid import UUID
+
+import psycopg
+
+from pgflow_client import calls
+from pgflow_client.catalog import Catalog
+from pgflow_client.errors import DatabaseUnreachableError, DatabaseUrlError
+from pgflow_client.events import EventTracker, RunEvent
+from pgflow_client.flow_ref import AnyFlowRef, slug_of
+from pgflow_client.handle import RunHandle
+from pgflow_client.json_value import Json
+from pgflow_client.listener import Listener
+from pgflow_client.run import RunSnapshot, RunSummary
+from pgflow_client.session import CallersSession, OwnSession, Session
+from pgflow_client.url import database_url
+from pgflow_client.wait import Ask, Emit, Listen, follow
+from pgflow_manifest import Manifest, RunStatus
+
+OutputT = TypeVar("OutputT")
+
+
+class Client:
+    """Start, see, await and cancel runs, knowing the flows from the manifest alone.
+
+    With a URL it has a connection of its own: opened at the first call, opened anew when it broke,
+    usable from several threads. With your psycopg connection it works inside your transaction:
+    nothing is started without your commit, and nothing of the connection is changed.
+    """
+
+    def __init__(
+        self,
+        url_or_connection: str | psycopg.Connection[Any] | None = None,
+        *,
+        manifest: Manifest | Path | str | None = None,
+    ) -> None:
+        """Make a client; no connection is opened and no file read before they are needed.
+
+        Args:
+            url_or_connection: where the database is; by default what `PGFLOW_DATABASE_URL` or
+                `DATABASE_URL` says. Or your own connection.
+            manifest: the manifest or its file; by default what `PGFLOW_MANIFEST` says, else
+                `flows.manifest.json`, here or in `manifests/`.
+
+        Raises:
+            DatabaseUrlError: no database is named, or not in a way that Postgres understands.
+        """
+        self._catalog = Catalog(manifest)
+        self._session = _session_for(url_or_connection)
+        self._listener = Listener(self._session.connect_twin)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that are the client's own; yours stays as it is."""
+        self._listener.close()
+        self._session.close()
+
+    @overload
+    def start(
+        self, flow: AnyFlowRef[OutputT], payload: object, run_id: UUID | str | None = None
+    ) -> RunHandle[OutputT]: ...
+    @overload
+    def start(
+        self, flow: str, payload: object, run_id: UUID | str | None = None
+    ) -> RunHandle[Json]: ...
+    def start(
+        self,
+        flow: str | AnyFlowRef[Any],
+        payload: object,
+        run_id: UUID | str | None = None,
+    ) -> RunHandle[Any]:
+        """Start a run of *flow*.
+
+        Args:
+            flow: its slug, or a `FlowRef`.
+            payload: a JSON value, a pydantic model or a dataclass.
+            run_id: the id it shall have, so that starting twice is noticed.
+
+        Raises:
+            FlowNotFoundError: PF101, the manifest or the database has no such flow.
+            PayloadInvalidError: PF202, it does not fit; JSON pointer, keyword, message of each
+                fault. Nothing was sent.
+            NotStorableError: PF208, Postgres could not hold it. Nothing was sent.
+            RunIdTakenError: PF303, a run with this id exists.
+            ForbiddenError: PF401, you may not start it.
+        """
+        slug = slug_of(flow)
+        call = calls.start_flow(slug, self._catalog.encode(slug, payload), run_id)
+        return RunHandle(self, self._session.execute(call))
+
+    @overload
+    def start_many(
+        self, flow: AnyFlowRef[OutputT], payloads: Iterable[object]
+    ) -> list[RunHandle[OutputT]]: ...
+    @overload
+    def start_many(self, flow: str, payloads: Iterable[object]) -> list[RunHandle[Json]]: ...
+    def start_many(
+        self, flow: str | AnyFlowRef[Any], payloads: Iterable[object]
+    ) -> list[RunHandle[Any]]:
+        """Start a run for each payload, all or none, and return their handles in order.
+
+        Raises as `start` does; the text of an error says which payload it is.
+        """
+        slug = slug_of(flow)
+        call = calls.start_flows(slug, self._catalog.encode_many(slug, payloads))
+        return [RunHandle(self, run_id) for run_id in self._session.execute(call)]
+
+    @overload
+    def handle(self, run_id: UUID | str, flow: AnyFlowRef[OutputT]) -> RunHandle[OutputT]: ...
+    @overload
+    def handle(self, run_id: UUID | str, flow: None = None) -> RunHandle[Json]: ...
+    def handle(self, run_id: UUID | str, flow: AnyFlowRef[Any] | None = None) -> RunHandle[Any]:
+        """Return a handle of a run that was started elsewhere, typed by *flow*; sends nothing."""
+        del flow
+        return RunHandle(self, calls.as_run_id(run_id))
+
+    def get(self, run_id: UUID | str) -> RunSnapshot:
+        """Read a run and all its steps as they are now.
+
+        Raises:
+            RunNotFoundError: PF102, there is no such run, or it is not yours.
+        """
+        return self._session.execute(calls.get_run(run_id))
+
+    def list(
+        self,
+        flow: str | AnyFlowRef[Any] | None = None,
+        status: RunStatus | None = None,
+        limit: int = 50,
+    ) -> tuple[RunSummary, ...]:
+        """Read the newest runs that you may see, the newest first.
+
+        Args:
+            flow: only runs of this flow.
+            status: only runs with this status.
+            limit: how many at most, 1 to 10,000.
+        """
+        slug = None if flow is None else slug_of(flow)
+        return self._session.execute(calls.list_runs(slug, status, limit))
+
+    def cancel(self, run_id: UUID | str, reason: str | None = None) -> RunStatus:
+        """Cancel a run and return its status afterwards; cancelling twice is the same as once.
+
+        Raises:
+            RunNotFoundError: PF102, there is no such run, or it is not yours.
+            RunFinishedError: PF302, it has already completed or failed.
+        """
+        return self._session.execute(calls.cancel_run(run_id, reason))
+
+    def wait(self, run_id: UUID | str, timeout: float | None = None) -> RunSnapshot:
+        """Return the run once it has ended, in whatever way.
+
+        Args:
+            run_id: the run.
+            timeout: for how many seconds at most; None for as long as it takes.
+
+        Raises:
+            WaitTimeoutError: the time was up; says where the run and every unfinished step stand.
+            InsideTransactionError: your connection is in a transaction, so that no worker would
+                see the run.
+        """
+        ended: RunSnapshot | None = None
+        for snapshot in self._follow(run_id, timeout):
+            ended = snapshot
+        assert ended is not None
+        return ended
+
+    def watch(self, run_id: UUID | str, timeout: float | None = None) -> Iterator[RunEvent]:
+        """Yield what happens in a run until it has ended: each event once, causes first.
+
+        It begins with what has happened so far, whenever it is called. Raises as `wait` does.
+        """
+        tracker = EventTracker()
+        for snapshot in self._follow(run_id, timeout):
+            yield from tracker.update(snapshot)
+
+    def _follow(self, run_id: UUID | str, timeout: float | None) -> Iterator[RunSnapshot]:
+        signal = _Signal()
+        channel: str | None = None
+        needs = follow(calls.as_run_id(run_id), timeout=timeout)
+        try:
+            need = next(needs, None)
+            while need is not None:
+                answer: object = None
+                if isinstance(need, Ask):
+                    try:
+                        answer = self._session.execute_alone(need.call)
+                    except DatabaseUnreachableError as error:
+                        need = needs.throw(error)
+                        continue
+                elif isinstance(need, Emit):
+                    yield need.snapshot
+                elif isinstance(need, Listen):
+                    if channel is None:
+                        channel = need.channel
+                        self._listener.subscribe(channel, signal.set)
+                else:
+                    answer = signal.wait(need.seconds)
+                try:
+                    need = needs.send(answer)
+                except StopIteration:
+                    return
+        finally:
+            if channel is not None:
+                self._listener.unsubscribe(channel, signal.set)
+
+
+class _Signal:
+    """Wakes the thread that waits; remembers whether it was by a notification."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._notified = False
+
+    def set(self, notified: bool) -> None:
+        self._notified = self._notified or notified
+        self._event.set()
+
+    def wait(self, seconds: float) -> bool:
+        self._event.wait(seconds)
+        self._event.clear()
+        notified, self._notified = self._notified, False
+        return notified
+
+
+def _session_for(given: object) -> Session:
+    if isinstance(given, psycopg.Connection):
+        return CallersSession(cast("psycopg.Connection", given))
+    if given is None or isinstance(given, str):
+        return OwnSession(database_url(given))
+    raise DatabaseUrlError(
+        f"a Client takes a URL or a psycopg.Connection, not {type(given).__name__}",
+        hint="an AsyncConnection goes to AsyncClient",
+    )

@@ -1,0 +1,279 @@
+"""Start, see, await and cancel runs from asyncio. The synchronous twin is client.py.
+
+What is sent is in calls.py, how it is sent in session_async.py, how a run is followed in wait.py;
+this file only puts them together.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast, overload
+from uuid import UUID
+
+import psycopg
+
+from pgflow_client import calls
+from pgflow_client.catalog import Catalog
+from pgflow_client.errors import DatabaseUnreachableError, DatabaseUrlError
+from pgflow_client.events import EventTracker, RunEvent
+from pgflow_client.flow_ref import AnyFlowRef, slug_of
+from pgflow_client.handle_async import AsyncRunHandle
+from pgflow_client.json_value import Json
+from pgflow_client.listener import Listener
+from pgflow_client.run import RunSnapshot, RunSummary
+from pgflow_client.session_async import AsyncSession, CallersAsyncSession, OwnAsyncSession
+from pgflow_client.url import database_url
+from pgflow_client.wait import Ask, Emit, Listen, follow
+from pgflow_manifest import Manifest, RunStatus
+
+OutputT = TypeVar("OutputT")
+
+
+class AsyncClient:
+    """Start, see, await and cancel runs, knowing the flows from the manifest alone.
+
+    With a URL it has a connection of its own: opened at the first call, opened anew when it broke,
+    usable from several tasks of one event loop. With your psycopg connection it works inside your
+    transaction: nothing is started without your commit, and nothing of the connection is changed.
+    """
+
+    def __init__(
+        self,
+        url_or_connection: str | psycopg.AsyncConnection[Any] | None = None,
+        *,
+        manifest: Manifest | Path | str | None = None,
+    ) -> None:
+        """Make a client; no connection is opened and no file read before they are needed.
+
+        Args:
+            url_or_connection: where the database is; by default what `PGFLOW_DATABASE_URL` or
+                `DATABASE_URL` says. Or your own connection.
+            manifest: the manifest or its file; by default what `PGFLOW_MANIFEST` says, else
+                `flows.manifest.json`, here or in `manifests/`.
+
+        Raises:
+            DatabaseUrlError: no database is named, or not in a way that Postgres understands.
+        """
+        self._catalog = Catalog(manifest)
+        self._session = _session_for(url_or_connection)
+        self._listener = Listener(self._session.connect_twin)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections that are the client's own; yours stays as it is."""
+        await asyncio.to_thread(self._listener.close)
+        await self._session.close()
+
+    @overload
+    async def start(
+        self, flow: AnyFlowRef[OutputT], payload: object, run_id: UUID | str | None = None
+    ) -> AsyncRunHandle[OutputT]: ...
+    @overload
+    async def start(
+        self, flow: str, payload: object, run_id: UUID | str | None = None
+    ) -> AsyncRunHandle[Json]: ...
+    async def start(
+        self,
+        flow: str | AnyFlowRef[Any],
+        payload: object,
+        run_id: UUID | str | None = None,
+    ) -> AsyncRunHandle[Any]:
+        """Start a run of *flow*.
+
+        Args:
+            flow: its slug, or a `FlowRef`.
+            payload: a JSON value, a pydantic model or a dataclass.
+            run_id: the id it shall have, so that starting twice is noticed.
+
+        Raises:
+            FlowNotFoundError: PF101, the manifest or the database has no such flow.
+            PayloadInvalidError: PF202, it does not fit; JSON pointer, keyword, message of each
+                fault. Nothing was sent.
+            NotStorableError: PF208, Postgres could not hold it. Nothing was sent.
+            RunIdTakenError: PF303, a run with this id exists.
+            ForbiddenError: PF401, you may not start it.
+        """
+        slug = slug_of(flow)
+        call = calls.start_flow(slug, self._catalog.encode(slug, payload), run_id)
+        return AsyncRunHandle(self, await self._session.execute(call))
+
+    @overload
+    async def start_many(
+        self, flow: AnyFlowRef[OutputT], payloads: Iterable[object]
+    ) -> list[AsyncRunHandle[OutputT]]: ...
+    @overload
+    async def start_many(
+        self, flow: str, payloads: Iterable[object]
+    ) -> list[AsyncRunHandle[Json]]: ...
+    async def start_many(
+        self, flow: str | AnyFlowRef[Any], payloads: Iterable[object]
+    ) -> list[AsyncRunHandle[Any]]:
+        """Start a run for each payload, all or none, and return their handles in order.
+
+        Raises as `start` does; the text of an error says which payload it is.
+        """
+        slug = slug_of(flow)
+        call = calls.start_flows(slug, self._catalog.encode_many(slug, payloads))
+        run_ids = await self._session.execute(call)
+        return [AsyncRunHandle(self, run_id) for run_id in run_ids]
+
+    @overload
+    def handle(self, run_id: UUID | str, flow: AnyFlowRef[OutputT]) -> AsyncRunHandle[OutputT]: ...
+    @overload
+    def handle(self, run_id: UUID | str, flow: None = None) -> AsyncRunHandle[Json]: ...
+    def handle(
+        self, run_id: UUID | str, flow: AnyFlowRef[Any] | None = None
+    ) -> AsyncRunHandle[Any]:
+        """Return a handle of a run that was started elsewhere, typed by *flow*; sends nothing."""
+        del flow
+        return AsyncRunHandle(self, calls.as_run_id(run_id))
+
+    async def get(self, run_id: UUID | str) -> RunSnapshot:
+        """Read a run and all its steps as they are now.
+
+        Raises:
+            RunNotFoundError: PF102, there is no such run, or it is not yours.
+        """
+        return await self._session.execute(calls.get_run(run_id))
+
+    async def list(
+        self,
+        flow: str | AnyFlowRef[Any] | None = None,
+        status: RunStatus | None = None,
+        limit: int = 50,
+    ) -> tuple[RunSummary, ...]:
+        """Read the newest runs that you may see, the newest first.
+
+        Args:
+            flow: only runs of this flow.
+            status: only runs with this status.
+            limit: how many at most, 1 to 10,000.
+        """
+        slug = None if flow is None else slug_of(flow)
+        return await self._session.execute(calls.list_runs(slug, status, limit))
+
+    async def cancel(self, run_id: UUID | str, reason: str | None = None) -> RunStatus:
+        """Cancel a run and return its status afterwards; cancelling twice is the same as once.
+
+        Raises:
+            RunNotFoundError: PF102, there is no such run, or it is not yours.
+            RunFinishedError: PF302, it has already completed or failed.
+        """
+        return await self._session.execute(calls.cancel_run(run_id, reason))
+
+    async def wait(
+        self,
+        run_id: UUID | str,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> RunSnapshot:
+        """Return the run once it has ended, in whatever way.
+
+        Args:
+            run_id: the run.
+            timeout: for how many seconds at most; None for as long as it takes.
+
+        Raises:
+            WaitTimeoutError: the time was up; says where the run and every unfinished step stand.
+            InsideTransactionError: your connection is in a transaction, so that no worker would
+                see the run.
+        """
+        ended: RunSnapshot | None = None
+        async for snapshot in self._follow(run_id, timeout):
+            ended = snapshot
+        assert ended is not None
+        return ended
+
+    async def watch(
+        self,
+        run_id: UUID | str,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> AsyncIterator[RunEvent]:
+        """Yield what happens in a run until it has ended: each event once, causes first.
+
+        It begins with what has happened so far, whenever it is called. Raises as `wait` does.
+        """
+        tracker = EventTracker()
+        async for snapshot in self._follow(run_id, timeout):
+            for event in tracker.update(snapshot):
+                yield event
+
+    async def _follow(
+        self,
+        run_id: UUID | str,
+        timeout: float | None,  # noqa: ASYNC109
+    ) -> AsyncIterator[RunSnapshot]:
+        signal = _Signal()
+        channel: str | None = None
+        needs = follow(calls.as_run_id(run_id), timeout=timeout)
+        try:
+            need = next(needs, None)
+            while need is not None:
+                answer: object = None
+                if isinstance(need, Ask):
+                    try:
+                        answer = await self._session.execute_alone(need.call)
+                    except DatabaseUnreachableError as error:
+                        need = needs.throw(error)
+                        continue
+                elif isinstance(need, Emit):
+                    yield need.snapshot
+                elif isinstance(need, Listen):
+                    if channel is None:
+                        channel = need.channel
+                        self._listener.subscribe(channel, signal.set)
+                else:
+                    answer = await signal.wait(need.seconds)
+                try:
+                    need = needs.send(answer)
+                except StopIteration:
+                    return
+        finally:
+            if channel is not None:
+                self._listener.unsubscribe(channel, signal.set)
+
+
+class _Signal:
+    """Wakes the task that waits; remembers whether it was by a notification."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+        self._notified = False
+
+    def set(self, notified: bool) -> None:
+        """Be called from the thread of the listener."""
+        self._notified = self._notified or notified
+        # The loop may have been closed without closing the client.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    async def wait(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        self._event.clear()
+        notified, self._notified = self._notified, False
+        return notified
+
+
+def _session_for(given: object) -> AsyncSession:
+    if isinstance(given, psycopg.AsyncConnection):
+        return CallersAsyncSession(cast("psycopg.AsyncConnection", given))
+    if given is None or isinstance(given, str):
+        return OwnAsyncSession(database_url(given))
+    raise DatabaseUrlError(
+        f"an AsyncClient takes a URL or a psycopg.AsyncConnection, not {type(given).__name__}",
+        hint="a psycopg.Connection goes to Client",
+    )

@@ -1,0 +1,197 @@
+"""What a run looks like at one moment. Built from `pgflow.get_run` in calls.py."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pgflow_client.errors import (
+    RunCancelledError,
+    RunFailedError,
+    RunNotCompletedError,
+    StepNotCompletedError,
+)
+from pgflow_client.json_value import Json, shorten
+from pgflow_manifest import (
+    TERMINAL_STATUSES,
+    RunId,
+    RunStatus,
+    StepNotFoundError,
+    StepStatus,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorReport:
+    """Why a run or an attempt of a step failed, as the worker or the engine wrote it down."""
+
+    code: str | None
+    """`PF603` and so on, where there is one."""
+    type: str | None
+    """Name of the exception class in the worker."""
+    message: str
+    traceback: str | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        told = f"{self.type}: {self.message}" if self.type else self.message
+        return f"[{self.code}] {told}" if self.code else told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSnapshot:
+    """One step of a run."""
+
+    slug: str
+    status: StepStatus
+    result: Json
+    """What the step returned; None until it has completed."""
+    error: ErrorReport | None
+    """Why the last attempt failed."""
+    attempts: int
+    """How many attempts were counted so far, the one that runs included."""
+    started_at: datetime | None
+    ended_at: datetime | None
+    running: bool
+    """Whether a worker holds the lease at this moment."""
+    worker: str | None
+    """Name of the worker that holds the lease."""
+    retry_at: datetime | None
+    """When the next attempt may begin, after one that failed."""
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the step will never change again."""
+        return self.status in TERMINAL_STATUSES
+
+    def __str__(self) -> str:
+        told = f"step {self.slug!r} {self.status}"
+        if self.attempts:
+            told += f", attempt {self.attempts}"
+        if self.running:
+            told += f" running on worker {self.worker!r}" if self.worker else " running"
+        elif self.retry_at is not None and not self.is_terminal:
+            told += f", again at {self.retry_at.isoformat(timespec='seconds')}"
+        elif self.status == "started":
+            told += ", waiting for a worker"
+        return told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSnapshot:
+    """One run and all its steps, read at one moment."""
+
+    run_id: RunId
+    flow_slug: str
+    version: int
+    """The version of the flow that the run keeps to its end."""
+    status: RunStatus
+    payload: Json
+    output: Json
+    """The results of the leaf steps by slug; None until the run has completed."""
+    error: ErrorReport | None
+    owner: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    steps: tuple[StepSnapshot, ...]
+    """In topological order."""
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run will never change again."""
+        return self.status in TERMINAL_STATUSES
+
+    def step(self, slug: str) -> StepSnapshot:
+        """Return the step called *slug*.
+
+        Raises:
+            StepNotFoundError: PF103, the flow has no such step.
+        """
+        for step in self.steps:
+            if step.slug == slug:
+                return step
+        raise StepNotFoundError(
+            f"flow {self.flow_slug!r} has no step {shorten(slug)!r}",
+            hint=f"its steps are {', '.join(step.slug for step in self.steps)}",
+            details={"flow": self.flow_slug, "step": slug},
+        )
+
+    def result(self, slug: str) -> Json:
+        """Return what the step *slug* returned.
+
+        Raises:
+            StepNotFoundError: PF103, the flow has no such step.
+            StepNotCompletedError: it has no result, or none yet.
+        """
+        step = self.step(slug)
+        if step.status == "completed":
+            return step.result
+        reason = f" ({step.error})" if step.error is not None else ""
+        raise StepNotCompletedError(
+            f"run {self.run_id} of flow {self.flow_slug!r} has no result of {step}{reason}",
+            hint="a run that ended will have none; otherwise wait for it",
+            details={"run_id": str(self.run_id), "step": slug, "status": step.status},
+        )
+
+    def completed_output(self) -> Json:
+        """Return the run output, which only a completed run has.
+
+        Raises:
+            RunFailedError: names the steps that failed, with error and attempts.
+            RunCancelledError: somebody cancelled the run.
+            RunNotCompletedError: the run has not ended.
+        """
+        if self.status == "completed":
+            return self.output
+        run = f"run {self.run_id} of flow {self.flow_slug!r}"
+        if self.status == "failed":
+            raise self._failure(run)
+        details = {"run_id": str(self.run_id), "flow": self.flow_slug, "status": self.status}
+        if self.status == "cancelled":
+            reason = self.error.message if self.error is not None else self.status
+            raise RunCancelledError(
+                f"{run} was cancelled" + (f": {shorten(reason)}" if reason != self.status else ""),
+                hint="start another run if the output is still needed",
+                details=details,
+            )
+        raise RunNotCompletedError(f"{run} has not ended", hint="wait for it", details=details)
+
+    def _failure(self, run: str) -> RunFailedError:
+        failed = [step for step in self.steps if step.status == "failed"]
+        told = [
+            f"step {step.slug!r} failed after {step.attempts} "
+            f"attempt{'' if step.attempts == 1 else 's'}: "
+            f"{shorten(str(step.error), 500) if step.error else 'no error was reported'}"
+            for step in failed
+        ]
+        if not told:
+            told = [shorten(str(self.error), 500) if self.error else "no error was reported"]
+        return RunFailedError(
+            f"{run} failed: {'; '.join(told)}",
+            hint=f"`pgflow runs show {self.run_id}` shows every attempt with its traceback",
+            details={
+                "run_id": str(self.run_id),
+                "flow": self.flow_slug,
+                "status": self.status,
+                "steps": [
+                    {
+                        "step": step.slug,
+                        "attempts": step.attempts,
+                        "code": step.error.code if step.error else None,
+                        "type": step.error.type if step.error else None,
+                        "message": step.error.message if step.error else None,
+                    }
+                    for step in failed
+                ],
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """One line of a list of runs."""
+
+    run_id: RunId
+    flow_slug: str
+    version: int
+    status: RunStatus
+    owner: str | None
+    started_at: datetime | None
+    ended_at: datetime | None

@@ -1,0 +1,89 @@
+"""Two speeds of database for tests of the engine, and the recount after each of them.
+
+`tx` is one transaction on a database that all tests share, rolled back: a few milliseconds. `conn`
+(tests/support/fix_pg.py) is a database of the test's own, for what needs commits or two sessions.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.pq import TransactionStatus
+from tests.support.invariants import check_invariants
+
+from pgflow_core_sql.embedded import EmbeddedPostgres
+
+ActingAs = Callable[[str], AbstractContextManager[str]]
+
+
+@pytest.fixture(scope="session")
+def shared_database_url(pg_server: EmbeddedPostgres, template_database: str) -> Iterator[str]:
+    """The URL of the database that `tx` uses: nothing is ever committed to it."""
+    name = sql.Identifier(f"shared_{secrets.token_hex(4)}")
+    template = sql.Identifier(template_database)
+    with psycopg.connect(pg_server.url(), autocommit=True) as admin:
+        admin.execute(sql.SQL("create database {} template {}").format(name, template))
+        yield pg_server.url(name.as_string().strip('"'))
+        admin.execute(sql.SQL("drop database {} with (force)").format(name))
+
+
+@pytest.fixture(scope="session")
+def _shared_session(shared_database_url: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(shared_database_url, autocommit=True) as conn:
+        yield conn
+
+
+@pytest.fixture
+def tx(_shared_session: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
+    """A session inside a transaction, as superuser; rolled back after the recount."""
+    conn = _shared_session
+    with conn.transaction(force_rollback=True):
+        yield conn
+        if conn.info.transaction_status is TransactionStatus.INTRANS:
+            conn.execute("reset session authorization")
+            check_invariants(conn)
+
+
+@pytest.fixture(autouse=True)
+def _invariants_hold(request: pytest.FixtureRequest) -> Iterator[None]:
+    # Asked for before anything else, so that this ends after the sessions of the test are closed.
+    url = None
+    if "database_url" in request.fixturenames:
+        url = request.getfixturevalue("database_url")
+    yield
+    if url is not None:
+        with psycopg.connect(url, autocommit=True) as conn:
+            check_invariants(conn)
+
+
+@pytest.fixture
+def acting_as(tx: psycopg.Connection[Any]) -> ActingAs:
+    """Return `with acting_as("pgflow_client") as name`: `tx` as a new login role, member of it.
+
+    The empty string makes a role that is member of nothing.
+    """
+
+    @contextmanager
+    def acting_as(role: str) -> Iterator[str]:
+        name = f"{role or 'nobody'}_{secrets.token_hex(4)}"
+        tx.execute(sql.SQL("create role {} login").format(sql.Identifier(name)))
+        if role:
+            tx.execute(
+                sql.SQL("grant {} to {}").format(sql.Identifier(role), sql.Identifier(name))
+            )
+        with as_role(tx, name):
+            yield name
+
+    return acting_as
+
+
+@contextmanager
+def as_role(conn: psycopg.Connection[Any], name: str) -> Iterator[None]:
+    """Let *conn* be the session of the login role *name*."""
+    conn.execute(sql.SQL("set session authorization {}").format(sql.Identifier(name)))
+    yield
+    conn.execute("reset session authorization")

@@ -1,0 +1,91 @@
+"""Turn flows into the manifest: the one form that everything outside the worker reads.
+
+Pure: no files, no database, the same bytes for the same definitions. Next:
+`pgflow_manifest.models`, which says what stands in a manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from pgflow_dsl.step import Step, first_paragraph
+from pgflow_manifest import (
+    CycleFoundError,
+    DependencyCycleError,
+    DuplicateStepError,
+    FlowSpec,
+    Input,
+    Manifest,
+    PayloadInput,
+    ResultInput,
+    StepSpec,
+    topological_order,
+    with_digests,
+)
+
+if TYPE_CHECKING:
+    from pgflow_dsl.flow import Flow
+
+_NO_DIGEST = "0" * 64
+
+
+def compile_flow(flow: Flow[Any]) -> FlowSpec:
+    """Return the manifest's part about *flow*, which must have been checked."""
+    try:
+        order = topological_order({slug: step.deps for slug, step in flow.steps.items()})
+    except CycleFoundError as error:
+        raise flow.place.error(
+            DependencyCycleError,
+            f"the steps wait for each other in a circle: {error}",
+            hint="remove one of these from `after` or from the arguments",
+            cycle=list(error.cycle),
+        ) from None
+    return with_digests(
+        FlowSpec(
+            slug=flow.slug,
+            description=first_paragraph(flow.description),
+            client_startable=flow.client_startable,
+            payload_schema=flow.payload_json_type().schema,
+            options=flow.options,
+            steps=tuple(_compile_step(flow.steps[slug]) for slug in order),
+            digest=_NO_DIGEST,
+        )
+    )
+
+
+def _compile_step(step: Step[Any]) -> StepSpec:
+    binding = step.binding
+    inputs: dict[str, Input] = {
+        name: PayloadInput(path=binding.paths[name])
+        if source.step is None
+        else ResultInput(step=source.step.slug, path=binding.paths[name])
+        for name, source in step.sources.items()
+    }
+    return StepSpec(
+        slug=step.slug,
+        description=step.description,
+        deps=step.deps,
+        inputs=inputs,
+        result_schema=binding.result.schema,
+        options=step.options,
+        digest=_NO_DIGEST,
+    )
+
+
+def compile_flows(flows: Iterable[Flow[Any]]) -> Manifest:
+    """Return the manifest of *flows*, sorted by slug.
+
+    Raises:
+        DuplicateStepError: two flows have one slug.
+        DefinitionError: a flow is wrong.
+    """
+    by_slug: dict[str, Flow[Any]] = {}
+    for flow in flows:
+        if (other := by_slug.setdefault(flow.slug, flow)) is not flow:
+            raise flow.place.error(
+                DuplicateStepError,
+                f"another flow has this slug, at {other.place.file}:{other.place.line}",
+                hint="give one of them another slug",
+            )
+    return Manifest(flows=tuple(by_slug[slug].compile() for slug in sorted(by_slug)))

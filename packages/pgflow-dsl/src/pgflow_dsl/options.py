@@ -1,0 +1,53 @@
+"""Turn the options of `Flow(...)` and `@flow.step(...)` into those of the manifest.
+
+The ranges are those of `pgflow_manifest.models`; here an option that is out of range becomes an
+error at the line that says it.
+"""
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from pgflow_dsl.place import Place
+from pgflow_manifest import FlowOptions, OptionOutOfRangeError, StepOptions
+
+_OptionsT = TypeVar("_OptionsT", bound=BaseModel)
+_IN_MANIFEST = {
+    "max_attempts": "max_attempts",
+    "base_delay": "base_delay_seconds",
+    "max_delay": "max_delay_seconds",
+    "jitter": "jitter",
+    "timeout": "timeout_seconds",
+}
+_RANGES = {
+    "max_attempts": "a whole number from 1 to 1,000",
+    "base_delay": "seconds from 0 to 86,400 (a day)",
+    "max_delay": "seconds from 0 to 2,592,000 (30 days)",
+    "jitter": "a share from 0 to 1",
+    "timeout": "seconds above 0 and up to 604,800 (7 days), or None for no limit",
+}
+
+
+def flow_options(place: Place, **options: Any) -> FlowOptions:
+    """Return the options of a flow; raises `OptionOutOfRangeError`."""
+    return _options(FlowOptions, place, options)
+
+
+def step_options(place: Place, **options: Any) -> StepOptions:
+    """Return the options of a step, None meaning that of the flow; raises as `flow_options`."""
+    return _options(StepOptions, place, options)
+
+
+def _options(kind: type[_OptionsT], place: Place, options: dict[str, Any]) -> _OptionsT:
+    values = {_IN_MANIFEST[name]: value for name, value in options.items()}
+    try:
+        return kind.model_validate(values, strict=True)
+    except ValidationError as error:
+        at = error.errors(include_url=False)[0]["loc"][0]
+    name = next(name for name, field in _IN_MANIFEST.items() if field == at)
+    raise place.error(
+        OptionOutOfRangeError,
+        f"{name}={options[name]!r} is out of range",
+        hint=f"{name} takes {_RANGES[name]}",
+        option=name,
+    )

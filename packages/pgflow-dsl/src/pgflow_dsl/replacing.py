@@ -1,0 +1,85 @@
+"""Call handlers, and the functions that a test puts in their place.
+
+A replacement names only those of the handler's arguments that it wants. Next: `testing.py`.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from pgflow_dsl.step import Step
+from pgflow_manifest import DefinitionError, HandlerSignatureError
+
+Replacements: TypeAlias = Mapping[Step[Any], Callable[..., object]]
+"""By step, the function to call instead of its handler."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callee:
+    """A function that gives the result of a step."""
+
+    fn: Callable[..., Any]
+    is_async: bool
+    takes: frozenset[str] | None
+    """The arguments it is given; None for all."""
+
+    async def call(self, arguments: Mapping[str, Any]) -> object:
+        """Return what the function returns; a sync one runs in a thread, as in the worker."""
+        given = {
+            name: value
+            for name, value in arguments.items()
+            if self.takes is None or name in self.takes
+        }
+        value = self.fn(**given) if self.is_async else await asyncio.to_thread(self.fn, **given)
+        return await value if inspect.isawaitable(value) else value
+
+
+def callees(steps: Mapping[str, Step[Any]], replace: Replacements) -> dict[str, Callee]:
+    """Return for every step what to call.
+
+    Raises:
+        DefinitionError: something is to be replaced that is no step of the flow.
+        HandlerSignatureError: a replacement that cannot be called with the handler's arguments.
+    """
+    for step in replace:
+        if steps.get(getattr(step, "slug", "")) is not step:
+            raise DefinitionError(
+                f"`replace` has the key {step!r}, which is not a step of the flow",
+                hint=f"use the steps themselves as keys; the flow has {', '.join(steps)}",
+            )
+    return {
+        slug: _replacement(step, replace[step])
+        if step in replace
+        else Callee(fn=step.fn, is_async=step.is_async, takes=None)
+        for slug, step in steps.items()
+    }
+
+
+def _replacement(step: Step[Any], fn: Callable[..., object]) -> Callee:
+    if not callable(fn):
+        raise HandlerSignatureError(
+            f"step {step.slug!r} is to be replaced by a `{type(fn).__name__}`, which cannot be "
+            "called",
+            hint=f"write `{{{step.slug}: lambda: value}}`",
+        )
+    parameters = inspect.signature(fn).parameters.values()
+    offered = {*step.sources, *([step.context_parameter] if step.context_parameter else [])}
+    for parameter in parameters:
+        positional = parameter.kind is parameter.POSITIONAL_ONLY
+        unknown = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY) and (
+            parameter.name not in offered
+        )
+        if parameter.default is parameter.empty and (positional or unknown):
+            raise HandlerSignatureError(
+                f"the replacement of step {step.slug!r} takes {parameter.name!r}, which the "
+                "handler does not" + (" by name" if positional else ""),
+                hint=f"take some of {', '.join(sorted(offered)) or 'no arguments'}",
+            )
+    takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    return Callee(
+        fn=fn,
+        is_async=inspect.iscoroutinefunction(fn),
+        takes=None if takes_all else frozenset(p.name for p in parameters) & offered,
+    )

@@ -1,0 +1,105 @@
+"""What stands as the default of a handler's argument: `step.result`, `flow.payload.owner_id`.
+
+A checker takes `step.result` for the result itself; at run time it is a `Ref`, which only records
+the path that was written. Next: `handlers.py`, which reads the refs from a signature, and
+`lens.py`, which finds where the path leads in JSON.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Literal, NoReturn, Protocol
+
+from pgflow_manifest import HandlerSignatureError
+
+
+class HasSlug(Protocol):
+    """A flow or a step, as far as a source needs to know it."""
+
+    @property
+    def slug(self) -> str:
+        """The name in the database."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """`.name` in a path."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f".{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """`[key]` in a path."""
+
+    key: Hashable
+
+    def __str__(self) -> str:
+        return f"[{self.key!r}]"
+
+
+Part = Attribute | Item
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Source:
+    """Where the value of one argument comes from."""
+
+    kind: Literal["payload", "result", "context"]
+    flow: HasSlug
+    step: HasSlug | None = None
+    parts: tuple[Part, ...] = ()
+
+    def __str__(self) -> str:
+        head = f"{self.step.slug}.result" if self.step is not None else f"flow.{self.kind}"
+        return head + "".join(str(part) for part in self.parts)
+
+
+class Ref:
+    """Stand for a value that exists only while a step runs.
+
+    Its state is in one dunder slot, so that no field of a payload or result is hidden by it.
+    """
+
+    __slots__ = ("__source__",)
+    __source__: Source
+
+    def __init__(self, source: Source) -> None:
+        object.__setattr__(self, "__source__", source)
+
+    def __getattr__(self, name: str) -> "Ref":
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        return self._extended(Attribute(name))
+
+    def __getitem__(self, key: Hashable) -> "Ref":
+        return self._extended(Item(key))
+
+    def _extended(self, part: Part) -> "Ref":
+        source = self.__source__
+        return Ref(replace(source, parts=(*source.parts, part)))
+
+    def __repr__(self) -> str:
+        return f"<{self.__source__}: known while a step runs>"
+
+    def _refuse(self, *_args: object, **_kwargs: object) -> NoReturn:
+        source = self.__source__
+        raise HandlerSignatureError(
+            f"flow {source.flow.slug!r}: `{source}` stands for a value that exists only while a "
+            "step runs; nothing can be done with it here",
+            hint=f"take it as an argument of a handler, `name: T = {source}`, and use the argument",
+            details={"flow": source.flow.slug, "source": str(source)},
+        )
+
+    # In the body of a handler a ref is always a mistake, which text or truth would hide.
+    __call__ = __bool__ = __len__ = __iter__ = __contains__ = __str__ = __format__ = _refuse
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = _refuse
+    __lt__ = __le__ = __gt__ = __ge__ = __setattr__ = __delattr__ = _refuse
+
+
+def source_of(value: object) -> Source | None:
+    """Return the source that *value* stands for, or None when it is no `Ref`."""
+    return value.__source__ if isinstance(value, Ref) else None

@@ -1,0 +1,236 @@
+"""Run a flow in memory: for users' unit tests, and as the oracle of the engine's own tests.
+
+Arguments and results go through the same JSON as in production, so what cannot be stored fails
+here too. There is no database, no lease and no waiting: the back-off between attempts takes no
+time. Next: `replacing.py`, which calls the functions that stand in for handlers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from pydantic import ValidationError
+from pydantic_core import from_json, to_json
+
+from pgflow_dsl.context import StepContext
+from pgflow_dsl.decode import problems_of
+from pgflow_dsl.encode import ResultEncoder
+from pgflow_dsl.outcomes import GiveUp
+from pgflow_dsl.replacing import Callee, Replacements, callees
+from pgflow_dsl.step import Step
+from pgflow_dsl.types import R
+from pgflow_manifest import (
+    HandlerTimeoutError,
+    PayloadInvalidError,
+    PgflowError,
+    ResultNotSerializableError,
+    TaskError,
+)
+
+if TYPE_CHECKING:
+    from pgflow_dsl.flow import Flow
+
+__all__ = [
+    "FlowTestFailedError",
+    "Replacements",
+    "TestRun",
+    "run_in_memory",
+    "run_in_memory_blocking",
+]
+
+
+class FlowTestFailedError(PgflowError):
+    """A step failed for good while a flow ran in memory.
+
+    The exception of the handler is its `__cause__`.
+    """
+
+    def __init__(self, step: Step[Any], attempts: int, why: str) -> None:
+        tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+        super().__init__(
+            f"flow {step.flow_slug!r}: step {step.slug!r} failed after {tries}: {why}",
+            hint="the exception above this one is the handler's own",
+            details={"flow": step.flow_slug, "step": step.slug, "attempts": attempts},
+        )
+        self.flow_slug = step.flow_slug
+        self.step_slug = step.slug
+        self.attempts = attempts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestRun:
+    """What a run in memory came to."""
+
+    __test__: ClassVar[bool] = False  # pytest would collect it for its name
+
+    run_id: uuid.UUID
+    results: Mapping[str, Any]
+    """The result of every step by slug, read back from JSON into the declared type."""
+    output: Mapping[str, Any]
+    """The results of the leaf steps by slug: the run output."""
+    attempts: Mapping[str, int]
+    """How many attempts each step took."""
+    steps: Mapping[str, Step[Any]] = field(repr=False)
+
+    def result(self, step: Step[R]) -> R:
+        """Return the result of *step*; raises `KeyError` for a step of another flow."""
+        if self.steps.get(step.slug) is not step:
+            raise KeyError(f"{step!r} is not a step of the flow that was run")
+        return cast("R", self.results[step.slug])
+
+
+def run_in_memory_blocking(flow: Flow[Any], payload: Any, replace: Replacements) -> TestRun:
+    """Do what `run_in_memory` does, from code that is not async."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(run_in_memory(flow, payload, replace))
+    raise PgflowError(
+        f"flow {flow.slug!r}: `flow.test` was called while an event loop is running",
+        hint="in async code write `await flow.test_async(...)`",
+    )
+
+
+async def run_in_memory(flow: Flow[Any], payload: Any, replace: Replacements) -> TestRun:
+    """Run *flow*, which must have been checked, and return every result.
+
+    Raises:
+        FlowTestFailedError: a step failed for good.
+        PayloadInvalidError: *payload* does not fit.
+        HandlerSignatureError: a replacement asks for an argument that the handler does not have.
+    """
+    run = _Run(flow, _payload_document(flow, payload), callees(flow.steps, replace))
+    await run.execute()
+    waited_for = {dep for step in flow.steps.values() for dep in step.deps}
+    return TestRun(
+        run_id=run.run_id,
+        results=run.results,
+        output={slug: value for slug, value in run.results.items() if slug not in waited_for},
+        attempts=run.attempts,
+        steps=flow.steps,
+    )
+
+
+class _Run:
+    def __init__(self, flow: Flow[Any], payload: Any, callees: Mapping[str, Callee]) -> None:
+        self.run_id = uuid.uuid4()
+        self.results: dict[str, Any] = {}
+        self.attempts: dict[str, int] = {}
+        self._flow = flow
+        self._payload = payload
+        self._callees = callees
+        self._documents: dict[str, Any] = {}
+
+    async def execute(self) -> None:
+        tasks: dict[str, asyncio.Task[None]] = {}
+        try:
+            async with asyncio.TaskGroup() as group:
+                for slug, step in self._flow.steps.items():
+                    deps = [tasks[dep] for dep in step.deps]
+                    tasks[slug] = group.create_task(self._run_step(step, deps), name=slug)
+        except BaseExceptionGroup as failures:
+            first = failures.exceptions[0]
+            raise first from first.__cause__
+        self.results = {slug: self.results[slug] for slug in self._flow.steps}
+
+    async def _run_step(self, step: Step[Any], deps: list[asyncio.Task[None]]) -> None:
+        for dep in deps:
+            await dep
+        most = step.options.max_attempts or self._flow.options.max_attempts
+        for attempt in range(1, most + 1):
+            self.attempts[step.slug] = attempt
+            try:
+                text = step.encode_result(await self._attempt(step, attempt, most))
+                self.results[step.slug] = step.decode_result(text)
+            except Exception as error:
+                if attempt == most or not _is_retryable(error):
+                    why = f"{type(error).__name__}: {error}"
+                    raise FlowTestFailedError(step, attempt, why) from error
+            else:
+                self._documents[step.slug] = from_json(text)
+                return
+
+    async def _attempt(self, step: Step[Any], attempt: int, most: int) -> object:
+        timeout = step.options.timeout_seconds or self._flow.options.timeout_seconds
+        arguments = step.decode_args(to_json(self._gathered(step)))
+        if step.context_parameter is not None:
+            arguments[step.context_parameter] = self._context(step, attempt, most, timeout)
+        limit = asyncio.timeout(timeout)
+        try:
+            async with limit:
+                return await self._callees[step.slug].call(arguments)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise HandlerTimeoutError(
+                f"step {step.slug!r} ran longer than its timeout of {timeout:g} s",
+                hint="raise the timeout of the step, or give it less work",
+            ) from error
+
+    def _gathered(self, step: Step[Any]) -> dict[str, Any]:
+        whole = {
+            name: self._payload if source.step is None else self._documents[source.step.slug]
+            for name, source in step.sources.items()
+        }
+        return {name: _at(whole[name], path) for name, path in step.binding.paths.items()}
+
+    def _context(
+        self, step: Step[Any], attempt: int, most: int, timeout: float | None
+    ) -> StepContext:
+        facts = {"run_id": str(self.run_id), "step_slug": step.slug, "attempt": attempt}
+        return StepContext(
+            run_id=self.run_id,
+            flow_slug=self._flow.slug,
+            step_slug=step.slug,
+            attempt=attempt,
+            max_attempts=most,
+            deadline=datetime.now(UTC) + timedelta(seconds=timeout) if timeout else None,
+            idempotency_key=f"{self.run_id}/{step.slug}/0",
+            lease_id=uuid.uuid4(),
+            log=logging.LoggerAdapter(logging.getLogger("pgflow.test"), facts),
+        )
+
+
+def _is_retryable(error: Exception) -> bool:
+    if isinstance(error, TaskError):
+        return error.retryable
+    return not isinstance(error, GiveUp)
+
+
+def _at(document: Any, path: tuple[str | int, ...]) -> Any:
+    """Return the part of *document* at *path*, or None where it has none, as the engine does."""
+    for key in path:
+        try:
+            document = document[key]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return document
+
+
+def _payload_document(flow: Flow[Any], payload: Any) -> Any:
+    json_type = flow.payload_json_type()
+    read = cast("Callable[[bytes], object]", json_type.adapter.validate_json)
+    try:
+        text = ResultEncoder(json_type, f"flow {flow.slug!r}", "the payload").encode(payload)
+    except ResultNotSerializableError as error:
+        if not isinstance(payload, dict | list):
+            raise PayloadInvalidError(error.message, hint=error.hint) from error
+        # Plain JSON, as a client in another language would send it.
+        text = to_json(payload)
+    try:
+        read(text)
+    except ValidationError as error:
+        problems = problems_of(error)
+        listed = "; ".join(f"{at or '/'}: {problem}" for at, problem in problems)
+        raise PayloadInvalidError(
+            f"flow {flow.slug!r}: the payload does not fit its type: {listed}",
+            hint="pass a value of the payload type, or a dict with the keys of its JSON",
+            details={"errors": [{"at": at, "message": problem} for at, problem in problems]},
+        ) from error
+    return from_json(text)

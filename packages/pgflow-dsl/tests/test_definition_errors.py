@@ -1,0 +1,533 @@
+"""Every mistake in a definition is refused at import, with the line, the step and the mend."""
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from pgflow_dsl import Flow, Step, StepContext
+from pgflow_manifest import (
+    DefinitionError,
+    DependencyCycleError,
+    DuplicateStepError,
+    HandlerSignatureError,
+    InvalidSlugError,
+    OptionOutOfRangeError,
+    PgflowError,
+    ResultTypeError,
+    UnknownDepError,
+)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, computed_field
+
+
+class Memo(BaseModel):
+    name: str
+    owner: str = "me"
+
+
+class Text(BaseModel):
+    text: str
+
+
+class Custom:
+    pass
+
+
+def new_flow() -> tuple[Flow[Memo], Step[Text]]:
+    flow = Flow("memo", payload=Memo)
+
+    @flow.step
+    def transcribe(memo: Memo = flow.payload) -> Text:
+        return Text(text=memo.name)
+
+    return flow, transcribe
+
+
+def refused(kind: type[PgflowError], define: Callable[[], object], *parts: str) -> PgflowError:
+    with pytest.raises(kind) as caught:
+        define()
+    text = str(caught.value)
+    for part in parts:
+        assert part in text
+    assert "\n  mend: " in text
+    assert caught.value.details["file"] == __file__
+    return caught.value
+
+
+def step(flow: Flow[Any], fn: Callable[..., Any], **options: Any) -> Callable[[], object]:
+    if options:
+        return lambda: flow.step(**options)(fn)
+    return lambda: flow.step(fn)
+
+
+def test_an_error_names_file_line_flow_step_and_mend() -> None:
+    flow, _ = new_flow()
+
+    def shorten(text: str) -> str:
+        return text
+
+    error = refused(HandlerSignatureError, step(flow, shorten))
+    line = inspect.getsourcelines(shorten)[1]
+    assert error.message.endswith(
+        f"test_definition_errors.py:{line}: step 'shorten' of flow 'memo': "
+        "argument 'text' has no source"
+    )
+    assert error.hint == "write `text: T = <step>.result`, `flow.payload` or `flow.context`"
+    assert error.details == {
+        "file": __file__,
+        "line": line,
+        "flow": "memo",
+        "step": "shorten",
+        "argument": "text",
+    }
+
+
+def test_a_plain_default_is_no_source_and_its_value_is_not_shown() -> None:
+    flow, _ = new_flow()
+
+    def call(key: str = "s3cret") -> str:
+        return key
+
+    error = refused(HandlerSignatureError, step(flow, call), "'key' has no source", "plain `str`")
+    assert "s3cret" not in str(error)
+
+
+def test_a_step_or_a_flow_as_default_is_told_apart() -> None:
+    flow, transcribe = new_flow()
+
+    def one(text: Any = transcribe) -> str:
+        return str(text)
+
+    def two(text: Any = flow) -> str:
+        return str(text)
+
+    refused(HandlerSignatureError, step(flow, one), "step 'transcribe' itself", "transcribe.result")
+    refused(HandlerSignatureError, step(flow, two), "the flow itself", "flow.payload")
+
+
+def test_arguments_that_cannot_be_passed_by_name_are_refused() -> None:
+    flow, _ = new_flow()
+
+    def stars(*texts: str) -> str:
+        return "".join(texts)
+
+    def keywords(**texts: str) -> str:
+        return "".join(texts)
+
+    def positional(memo: Memo = flow.payload, /) -> str:
+        return memo.name
+
+    refused(HandlerSignatureError, step(flow, stars), "`*texts` has no source")
+    refused(HandlerSignatureError, step(flow, keywords), "`**texts` has no source")
+    refused(HandlerSignatureError, step(flow, positional), "'memo' is positional-only", "`/`")
+
+
+def test_an_argument_without_annotation_is_refused() -> None:
+    flow, _ = new_flow()
+
+    def bare(memo=flow.payload) -> str:  # type: ignore[no-untyped-def]
+        return str(memo)
+
+    refused(
+        HandlerSignatureError, step(flow, bare), "'memo' has no annotation", "memo: T = flow.payload"
+    )
+
+
+def test_a_missing_return_annotation_is_refused() -> None:
+    flow, _ = new_flow()
+
+    def quiet(memo: Memo = flow.payload):  # type: ignore[no-untyped-def]
+        return memo
+
+    refused(ResultTypeError, step(flow, quiet), "does not say what it returns", "def quiet(...)")
+
+
+def test_the_name_of_an_argument_must_be_a_slug() -> None:
+    flow, _ = new_flow()
+
+    def one(größe: Memo = flow.payload) -> str:
+        return größe.name
+
+    def two(run: Memo = flow.payload) -> str:
+        return run.name
+
+    refused(InvalidSlugError, step(flow, one), "argument 'größe'")
+    refused(InvalidSlugError, step(flow, two), "argument 'run' is reserved")
+
+
+def test_generators_and_things_that_are_no_functions_are_refused() -> None:
+    flow, _ = new_flow()
+
+    def many() -> Iterator[int]:
+        yield 1
+
+    async def many_async() -> AsyncIterator[int]:
+        yield 1
+
+    refused(HandlerSignatureError, step(flow, many), "cannot be a generator", "return that")
+    refused(HandlerSignatureError, step(flow, many_async), "cannot be a generator")
+    refused(HandlerSignatureError, step(flow, Custom), "a `type` is not a function")
+    refused(
+        HandlerSignatureError,
+        step(flow, functools.partial(many), slug="partly"),
+        "a `partial` is not a function",
+    )
+
+
+def test_a_lambda_has_no_name_to_be_called_by() -> None:
+    flow, _ = new_flow()
+    refused(InvalidSlugError, step(flow, lambda: 1), "'<lambda>' is not a slug")
+
+
+def test_a_source_of_another_flow_is_refused() -> None:
+    flow, transcribe = new_flow()
+    other = Flow("other", payload=Memo)
+    twin = Flow("memo", payload=Memo)
+
+    def takes_step(text: Text = transcribe.result) -> str:
+        return text.text
+
+    def takes_payload(memo: Memo = flow.payload) -> str:
+        return memo.name
+
+    def takes_context(ctx: StepContext = flow.context) -> str:
+        return ctx.step_slug
+
+    refused(UnknownDepError, step(other, takes_step), "'transcribe' belongs to flow 'memo'")
+    refused(UnknownDepError, step(twin, takes_step), "another flow that is also called 'memo'")
+    refused(UnknownDepError, step(other, takes_payload), "`flow.payload` of flow 'memo'")
+    refused(UnknownDepError, step(other, takes_context), "`flow.context` of flow 'memo'")
+
+
+def test_two_steps_with_one_slug_are_refused_with_both_places() -> None:
+    flow, transcribe = new_flow()
+
+    def transcribe_again() -> str:
+        return ""
+
+    refused(
+        DuplicateStepError,
+        step(flow, transcribe_again, slug="transcribe"),
+        "already has a step 'transcribe'",
+        f"{transcribe.place.file}:{transcribe.place.line}",
+        "another_slug",
+    )
+
+
+@pytest.mark.parametrize("slug", ["", "1st", "a-b", "run", "x" * 129, "naïve", "a\n"])
+def test_a_bad_slug_is_refused(slug: str) -> None:
+    flow, _ = new_flow()
+
+    def fine() -> str:
+        return ""
+
+    refused(InvalidSlugError, lambda: Flow(slug, payload=Memo))
+    refused(InvalidSlugError, step(flow, fine, slug=slug))
+
+
+def test_a_slug_that_is_no_text_is_refused() -> None:
+    not_a_text: Any = 5
+    refused(InvalidSlugError, lambda: Flow(not_a_text, payload=Memo), "5 is not a text")
+
+
+def test_the_context_can_be_taken_once_and_whole_and_as_a_context() -> None:
+    flow, _ = new_flow()
+
+    def twice(a: StepContext = flow.context, b: StepContext = flow.context) -> str:
+        return a.step_slug + b.step_slug
+
+    def a_part(attempt: int = flow.context.attempt) -> int:
+        return attempt
+
+    def wrong(ctx: Memo = flow.context) -> str:  # type: ignore[assignment]
+        return ctx.name
+
+    def payload(ctx: StepContext = flow.payload) -> str:  # type: ignore[assignment]
+        return ctx.step_slug
+
+    refused(HandlerSignatureError, step(flow, twice), "'a' and 'b' both take `flow.context`")
+    refused(HandlerSignatureError, step(flow, a_part), "a part of the context", "`ctx.attempt`")
+    refused(HandlerSignatureError, step(flow, wrong), "annotated `Memo`", "ctx: StepContext")
+    refused(HandlerSignatureError, step(flow, payload), "annotated `StepContext`")
+
+
+def test_the_context_may_be_annotated_as_optional() -> None:
+    flow, _ = new_flow()
+
+    @flow.step
+    def fine(ctx: StepContext | None = flow.context) -> str:
+        return ctx.step_slug if ctx else ""
+
+    assert fine.context_parameter == "ctx"
+    assert fine.sources == {}
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("max_attempts", 0),
+        ("max_attempts", 1001),
+        ("max_attempts", "3"),
+        ("max_attempts", True),
+        ("base_delay", -1),
+        ("max_delay", float("inf")),
+        ("jitter", 1.5),
+        ("jitter", float("nan")),
+        ("timeout", 0),
+        ("timeout", "30s"),
+    ],
+)
+def test_an_option_out_of_range_is_refused(option: str, value: Any) -> None:
+    flow, _ = new_flow()
+
+    def fine() -> str:
+        return ""
+
+    expected = f"{option}={value!r} is out of range"
+    options: Any = {option: value}
+    refused(OptionOutOfRangeError, step(flow, fine, **options), expected, f"{option} takes")
+    refused(OptionOutOfRangeError, lambda: Flow("f", payload=Memo, **options), expected)
+    assert "fine" not in flow.steps
+
+
+def test_after_takes_steps_of_the_same_flow() -> None:
+    flow, transcribe = new_flow()
+    other = Flow("other", payload=Memo)
+    lone: Any = transcribe
+    result: Any = transcribe.result
+
+    def fine() -> str:
+        return ""
+
+    refused(HandlerSignatureError, step(flow, fine, after=lone), "not a tuple", "after=(first,)")
+    refused(HandlerSignatureError, step(flow, fine, after=(result,)), "a `Ref`, which is not a")
+    refused(HandlerSignatureError, step(flow, fine, after=("transcribe",)), "holds a `str`")
+    refused(UnknownDepError, step(other, fine, after=(transcribe,)), "belongs to flow 'memo'")
+
+
+class WithAny(BaseModel):
+    deep: list[dict[str, Any]]
+
+
+class WithCustom(BaseModel):
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+    custom: Custom
+
+
+class Renamed(BaseModel):
+    n: int = Field(serialization_alias="N")
+
+
+class Area(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    side: int
+
+    @computed_field
+    @property
+    def area(self) -> int:
+        return self.side**2
+
+
+class Pair(NamedTuple):
+    left: int
+    right: Any
+
+
+@dataclasses.dataclass
+class Holder:
+    items: "list[object]"
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        (Any, "`Any`, which says nothing"),
+        (object, "`object`, which says nothing"),
+        (list, "bare `list`"),
+        (dict, "bare `dict`"),
+        (list[Any], "it holds `Any`"),
+        (WithAny, "`WithAny.deep` is `Any`"),
+        (list[WithAny], "`WithAny.deep` is `Any`"),
+        (Pair, "`Pair.right` is `Any`"),
+        (Holder, "`Holder.items` is `object`"),
+        (Custom, "`Custom`"),
+        (int | Custom, "`Custom`"),
+        (WithCustom, "IsInstanceSchema"),
+        (Callable[[], int], "a callable"),
+        (bytes, "UTF-8"),
+        (complex, "no JSON form"),
+        (SecretStr, "no JSON form"),
+        (type[int], "no JSON form"),
+        (BaseModel, "`BaseModel` itself"),
+        (dict[tuple[int, int], int], "keys of type `tuple"),
+        (Renamed, "`Renamed.n` is written as 'N' but read as 'n'"),
+        (Area, "`Area.area` is computed"),
+    ],
+)
+def test_a_result_without_exact_json_is_refused(result: Any, text: str) -> None:
+    flow, _ = new_flow()
+
+    def bad() -> object:
+        return None
+
+    bad.__annotations__["return"] = result
+    error = refused(ResultTypeError, step(flow, bad), "the result type `", text)
+    assert error.details["role"] == "result"
+    assert "bad" not in flow.steps
+
+
+@pytest.mark.parametrize("payload", [Any, object, list, WithAny, Custom, bytes, dict[str, Any]])
+def test_a_payload_without_exact_json_is_refused(payload: Any) -> None:
+    error = refused(ResultTypeError, lambda: Flow("f", payload=payload), "the payload type `")
+    assert error.details["role"] == "payload"
+    assert error.details["step"] is None
+
+
+def test_an_argument_that_cannot_be_read_is_refused() -> None:
+    flow, transcribe = new_flow()
+
+    def any_argument(text: Any = transcribe.result) -> str:
+        return str(text)
+
+    def custom_argument(text: Custom = transcribe.result) -> str:  # type: ignore[assignment]
+        return str(text)
+
+    refused(
+        HandlerSignatureError,
+        step(flow, any_argument),
+        "argument 'text' is annotated `Any`, which cannot be read from JSON",
+    )
+    refused(HandlerSignatureError, step(flow, custom_argument), "pydantic cannot read it")
+
+
+def test_an_argument_of_another_type_than_its_source_is_refused() -> None:
+    flow, transcribe = new_flow()
+
+    def whole(n: int = transcribe.result) -> int:  # type: ignore[assignment]
+        return n
+
+    def part(n: int = transcribe.result.text) -> int:  # type: ignore[assignment]
+        return n
+
+    refused(
+        HandlerSignatureError,
+        step(flow, whole),
+        "argument 'n' is annotated `int`, but `transcribe.result` is `Text`",
+        "write `n: Text = transcribe.result`",
+    )
+    refused(HandlerSignatureError, step(flow, part), "`transcribe.result.text` is `str`")
+
+
+def test_annotations_that_never_become_defined_are_refused_by_check() -> None:
+    flow, _ = new_flow()
+
+    @flow.step
+    def lost() -> "Nowhere":  # type: ignore[name-defined]  # noqa: F821
+        return None
+
+    refused(HandlerSignatureError, flow.check, "name 'Nowhere' is not defined", "module level")
+    refused(HandlerSignatureError, lambda: lost.encode_result(1), "'Nowhere' is not defined")
+
+
+class Incomplete(BaseModel):
+    part: "Nothing"  # type: ignore[name-defined]  # noqa: F821
+
+
+def test_a_payload_that_never_becomes_defined_is_refused_by_check() -> None:
+    flow = Flow("incomplete", payload=Incomplete)
+
+    @flow.step
+    def fine(memo: Incomplete = flow.payload) -> str:
+        return str(memo)
+
+    refused(ResultTypeError, flow.check, "the payload type cannot be resolved", "Nothing")
+
+
+def test_a_type_defined_further_down_is_found() -> None:
+    flow = Flow("late", payload=Memo)
+
+    @flow.step
+    def early() -> "LaterText":
+        return LaterText(text="a")
+
+    @flow.step
+    def next_one(text: "str" = early.result.text) -> "Awaitable[str]":
+        async def work() -> str:
+            return text
+
+        return work()
+
+    assert early.encode_result(LaterText(text="a")) == b'{"text":"a"}'
+    assert next_one.is_async
+    flow.check()
+
+
+class LaterText(BaseModel):
+    text: str
+
+
+def test_types_of_the_enclosing_function_are_found() -> None:
+    class Local(BaseModel):
+        n: int
+
+    flow = Flow("local", payload=Local)
+
+    @flow.step
+    def double(it: "Local" = flow.payload) -> "Local":
+        return Local(n=it.n * 2)
+
+    assert double.encode_result(Local(n=2)) == b'{"n":2}'
+
+
+def test_a_flow_without_steps_is_refused_by_check() -> None:
+    refused(DefinitionError, Flow("empty", payload=Memo).check, "no steps", "@flow.step")
+
+
+def test_a_circle_made_by_force_is_refused() -> None:
+    flow, transcribe = new_flow()
+
+    @flow.step
+    def last(text: Text = transcribe.result) -> str:
+        return text.text
+
+    transcribe.after = (last,)
+    refused(DependencyCycleError, flow.compile, "in a circle: ", "transcribe", "last")
+
+
+def test_a_decorated_handler_is_read_through_its_wrapper() -> None:
+    flow, transcribe = new_flow()
+
+    def traced(fn: Callable[..., Awaitable[str]]) -> Callable[..., Awaitable[str]]:
+        @functools.wraps(fn)
+        def wrapper(*args: Any, **kwargs: Any) -> Awaitable[str]:
+            return fn(*args, **kwargs)
+
+        return wrapper
+
+    @traced
+    async def inner(text: Text = transcribe.result) -> str:
+        """Say it.
+
+        At length.
+        """
+        return text.text
+
+    made: Step[Any] = flow.step(inner)
+    assert made.slug == "inner"
+    assert made.is_async
+    assert made.deps == ("transcribe",)
+    assert made.description == "Say it."
+    assert flow.test(Memo(name="x")).results["inner"] == "x"
+
+
+def test_steps_and_flows_show_themselves() -> None:
+    flow, transcribe = new_flow()
+    assert repr(flow) == "<flow 'memo'>"
+    assert repr(transcribe) == "<step 'transcribe' of flow 'memo'>"
+    assert transcribe.fn(Memo(name="a")) == Text(text="a")
+    assert not callable(transcribe)
+    assert list(flow.steps.values()) == [transcribe]
+    assert transcribe.flow_slug == "memo"
+    assert not transcribe.is_async

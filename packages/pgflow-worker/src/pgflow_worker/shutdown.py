@@ -1,0 +1,112 @@
+"""End a worker without losing anything: drain, then cancel and release, then give up.
+
+First request: no more claims, and the running handlers may end within the grace period. Second
+request, or the end of the period: the rest is cancelled and released, so that other workers run it;
+a released attempt does not count.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Generator
+from typing import Final
+
+from pgflow_worker.exchange import Exchange
+from pgflow_worker.lease import StopReason
+from pgflow_worker.logs import logger
+from pgflow_worker.outcome import Released
+from pgflow_worker.signals import Signals
+
+REACTION: Final = 1.0
+"""Seconds that cancelled handlers have to end before their tasks are released over their heads."""
+FLUSH: Final = 5.0
+"""Seconds that the last reports may take, in case the database is away."""
+
+
+class Shutdown:
+    """Runs an exchange until it is done or somebody asks it to stop."""
+
+    def __init__(self, grace: float, signals: Signals) -> None:
+        self._grace = grace
+        self._signals = signals
+        self._asked = asyncio.Event()
+        self._asked_again = asyncio.Event()
+
+    def request(self) -> None:
+        """Ask to stop; asked again, the running handlers are cancelled at once."""
+        if self._asked.is_set():
+            self._asked_again.set()
+        self._asked.set()
+
+    async def supervise(self, exchange: Exchange) -> None:
+        """Let *exchange* run, and end it when that is requested.
+
+        Raises:
+            PgflowError: what `Exchange.run` raises.
+        """
+        work = asyncio.create_task(exchange.run(), name="pgflow-exchange")
+        try:
+            if not await _first(work, self._asked, None):
+                exchange.stop_claiming()
+                running = len(exchange.executor.running)
+                self._signals.draining.fire(running)
+                logger.info(
+                    "stopping: %d handlers may end within %g s; stop again to release them now",
+                    running,
+                    self._grace,
+                )
+                if not await _first(work, self._asked_again, self._grace):
+                    await self._release(exchange, work)
+            await work
+        finally:
+            await _cancel(work)
+
+    async def _release(self, exchange: Exchange, work: "asyncio.Task[None]") -> None:
+        executor = exchange.executor
+        for lease in list(exchange.leases.values()):
+            executor.stop(lease, StopReason.SHUTDOWN)
+        await asyncio.wait({work}, timeout=REACTION)
+        late = [lease for lease in exchange.leases.values() if not lease.ended]
+        for lease in late:
+            logger.warning(
+                "the handler does not end; its task is released for other workers",
+                extra=lease.fields(),
+            )
+            executor.write_off(lease, Released(lease))
+        await asyncio.wait({work}, timeout=FLUSH)
+        if not work.done():
+            logger.error(
+                "%d tasks could not be reported; they run elsewhere once their leases expire",
+                len(exchange.leases),
+            )
+            await _cancel(work)
+
+
+@contextlib.contextmanager
+def stop_on_signals(request: Callable[[], None]) -> Generator[None]:
+    """Call *request* in the running loop on SIGTERM and SIGINT; for the main thread only."""
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, request)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+async def _first(work: "asyncio.Task[None]", event: asyncio.Event, seconds: float | None) -> bool:
+    """Wait for *work* or *event*, at most *seconds*; return whether *work* has ended."""
+    waiting = asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({work, waiting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    return work.done()
+
+
+async def _cancel(work: "asyncio.Task[None]") -> None:
+    if not work.done():
+        work.cancel()
+        await asyncio.wait({work}, timeout=FLUSH)

@@ -1,0 +1,5 @@
+"""What the worker's tests share; see tests/support/fix_worker.py."""
+
+from tests.support.fix_worker import engine, serve
+
+__all__ = ["engine", "serve"]
