@@ -81,6 +81,16 @@ def test_one_payload_of_many_that_does_not_fit_is_named(manifest: Manifest) -> N
         Client(NOWHERE, manifest=manifest).start_many("memo", [good, {}, good])
 
 
+@pytest.mark.parametrize("schema", [{"type": "nope"}, {"$ref": "http://127.0.0.1:1/schema.json"}])
+def test_a_payload_schema_that_cannot_be_used_names_its_flow(
+    manifest: Manifest, schema: dict[str, object]
+) -> None:
+    flow = manifest.flow("anything").model_copy(update={"payload_schema": schema})
+
+    with pytest.raises(ManifestError, match="payload schema of flow 'anything'"):
+        Catalog(Manifest(flows=(flow,))).encode("anything", 1)
+
+
 def test_a_deep_payload_from_deep_in_the_stack_is_refused_clearly(manifest: Manifest) -> None:
     value: object = 1
     for _ in range(500):

@@ -95,12 +95,24 @@ class Catalog:
     def _validator(self, slug: str) -> "Draft202012Validator":
         known = self._validators.get(slug)
         if known is None:
-            # Late, because it costs 5 ms that a process which only waits need not pay.
-            from jsonschema_rs import Draft202012Validator  # noqa: PLC0415
-
-            schema = self.flow(slug).payload_schema
-            known = self._validators[slug] = Draft202012Validator(schema, mask="the value")
+            known = self._validators[slug] = self._compile(self.flow(slug))
         return known
+
+    def _compile(self, flow: FlowSpec) -> "Draft202012Validator":
+        # Late: a process that only waits need not load it.
+        from jsonschema_rs import Draft202012Validator, ReferencingError  # noqa: PLC0415
+
+        try:
+            return Draft202012Validator(
+                flow.payload_schema, mask="the value", retriever=_refuse_to_fetch
+            )
+        except (ValueError, ReferencingError) as error:
+            raise ManifestError(
+                f"the payload schema of flow {flow.slug!r} in {self._origin} cannot be used: "
+                f"{shorten(str(error))}",
+                hint="compile the manifest anew",
+                details={"flow": flow.slug},
+            ) from error
 
     def _read(self) -> Manifest:
         if isinstance(self._source, Manifest):
@@ -123,6 +135,11 @@ class Catalog:
             hint=f"write it with `pgflow compile FLOWS -o {MANIFEST_FILE_NAME}`, or pass "
             "manifest=PATH",
         )
+
+
+def _refuse_to_fetch(uri: str) -> Any:
+    """Keep a manifest from making the client fetch anything."""
+    raise ValueError(f"{uri} is not part of the manifest")
 
 
 def _unknown_flow(slug: str, flows: Mapping[str, FlowSpec], origin: str) -> FlowNotFoundError:

@@ -17,6 +17,7 @@ begin
 
   update pgflow.workers as w
   set status = 'stopped', idle = false, ended_at = pgflow._now()
-  where w.worker_id = p_worker_id;
+  where w.worker_id = p_worker_id
+    and w.status = 'running';
 end;
 $$;

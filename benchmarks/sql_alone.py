@@ -1,0 +1,122 @@
+"""How many steps per second the SQL functions move, with one connection and no handlers.
+
+Each trip completes a batch and claims the next in one pipeline and one commit, as the worker does;
+the claim brings the results of the deps. Values are sent and read as text and left undecoded, so
+that Python weighs as little as it can.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from time import perf_counter
+from uuid import uuid4
+
+import psycopg
+from benchmarks.measure import Bench, Benchmark, Goal, Round
+from psycopg.rows import TupleRow
+
+BATCH = 500
+FIGURE = "diamond steps through SQL alone, batches of 500, one connection"
+
+_COMPLETE = """
+select count(*) from pgflow.complete_tasks(
+  %s::uuid[], %s::text[], %s::int[], %s::uuid[], %s::jsonb[], %s
+) as t where t.outcome <> 'completed'
+"""
+_CLAIM = """
+select t.run_id::text, t.step_slug, t.task_index::text, t.lease_id::text, t.args::text
+from pgflow.claim_tasks(%s, %s, 60) as t
+"""
+_RESULTS = {
+    "transcribe": r'"{\"transcription\":\"memo.wav\",\"language\":\"en\"}"',
+    "summarize": r'"\"en\""',
+    "capitalize": r'"\"MEMO.WAV\""',
+    "merge": r'"[\"en\",\"MEMO.WAV\"]"',
+}
+"""What each step returns, as an element of an array literal of jsonb."""
+
+
+def run_round(bench: Bench) -> Round:
+    """Work off diamond runs that wait already, and return the steps per second."""
+    runs = 3_000 if bench.quick else 10_000
+    with bench.database() as url, psycopg.connect(url, autocommit=True) as conn:
+        start_diamonds(conn, runs)
+        worker_id = _register(conn, bench)
+        began = perf_counter()
+        steps = _work_off(conn, worker_id)
+        seconds = perf_counter() - began
+        check_all_completed(conn, runs)
+    if steps != runs * 4:
+        raise RuntimeError(f"{steps} steps were claimed, {runs * 4} were expected")
+    return {FIGURE: steps / seconds}
+
+
+def start_diamonds(conn: psycopg.Connection, runs: int) -> None:
+    """Start *runs* runs of the diamond, in batches."""
+    payload = '{"object_name": "memo.wav", "owner_id": "someone"}'
+    for start in range(0, runs, 1000):
+        conn.execute(
+            "select pgflow.start_flows('diamond', array_fill(%s::jsonb, array[%s::int]))",
+            (payload, min(1000, runs - start)),
+        )
+
+
+def check_all_completed(conn: psycopg.Connection, runs: int) -> None:
+    """Refuse figures of a round in which not everything was done."""
+    row = conn.execute(
+        "select count(*) filter (where status = 'completed') from pgflow.runs"
+    ).fetchone()
+    if row != (runs,):
+        raise RuntimeError(f"only {row} of {runs} runs have completed")
+
+
+def _register(conn: psycopg.Connection, bench: Bench) -> str:
+    worker_id = str(uuid4())
+    flow = bench.manifest.flow("diamond")
+    conn.execute(
+        "select pgflow.register_worker(%s::uuid, 'benchmark', %s, %s, %s)",
+        (
+            worker_id,
+            [flow.slug] * len(flow.steps),
+            [step.slug for step in flow.steps],
+            [step.digest for step in flow.steps],
+        ),
+    )
+    return worker_id
+
+
+def _work_off(conn: psycopg.Connection, worker_id: str) -> int:
+    steps = 0
+    refused: deque[psycopg.Cursor[TupleRow]] = deque()
+    claim = conn.execute(_CLAIM, (worker_id, BATCH), prepare=True)
+    while tasks := claim.fetchall():
+        steps += len(tasks)
+        run_ids, slugs, indexes, lease_ids, _args = zip(*tasks, strict=True)
+        results = (_RESULTS[slug] for slug in slugs)
+        with conn.pipeline():
+            refused.append(
+                conn.execute(
+                    _COMPLETE,
+                    (
+                        *(_array(column) for column in (run_ids, slugs, indexes, lease_ids)),
+                        _array(results),
+                        BATCH,
+                    ),
+                    prepare=True,
+                )
+            )
+            claim = conn.execute(_CLAIM, (worker_id, BATCH), prepare=True)
+    if any(cursor.fetchone() != (0,) for cursor in refused):
+        raise RuntimeError("the engine did not accept every result")
+    return steps
+
+
+def _array(items: Iterable[str]) -> str:
+    return f"{{{','.join(items)}}}"
+
+
+BENCHMARK = Benchmark(
+    slug="sql_alone",
+    about="complete and claim in one pipeline, dependency results delivered",
+    figures={FIGURE: ("steps/s", Goal(value=12_000, at_least=True))},
+    run_round=run_round,
+)
