@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
-from pgflow_dsl import Flow, StepContext
 from pydantic import BaseModel
 from tests.support.fix_worker import Engine, Serve
+
+from pgflow_dsl import Flow, StepContext
 
 
 class Memo(BaseModel):

@@ -4,10 +4,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from pgflow_dsl import Flow, GiveUp, Retry
-from pgflow_dsl.context import StepContext
 from pydantic import JsonValue
 from tests.support.fix_worker import Engine, Serve
+
+from pgflow_dsl import Flow, GiveUp, Retry
+from pgflow_dsl.context import StepContext
 
 
 async def test_a_failed_attempt_is_retried_after_its_back_off(engine: Engine, serve: Serve) -> None:
@@ -220,14 +221,14 @@ def _sync_raiser(flow: Flow[int], error_type: type[BaseException]) -> Any:
 async def test_an_error_text_is_made_storable_and_short(engine: Engine, serve: Serve) -> None:
     flow = Flow("odd_errors", payload=int, max_attempts=1)
 
-    class Odd(Exception):
+    class OddError(Exception):
         def __str__(self) -> str:
             raise RuntimeError("no text")
 
     @flow.step
     async def work(n: int = flow.payload) -> int:
         if n == 0:
-            raise Odd
+            raise OddError
         if n == 1:
             raise ValueError(
                 "nul \x00, half \ud800, postgresql://ann:hunter2@db/app " + "x" * 50_000

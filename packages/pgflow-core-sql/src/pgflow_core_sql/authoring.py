@@ -69,8 +69,8 @@ def next_migration(number: int, name: str, changes: Mapping[str, str]) -> tuple[
         else:
             parts.append(files[function].read_text(encoding="utf-8"))
     parts.append("revoke all on all functions in schema pgflow from public;\n")
-    grants = next(path for path in source_files() if path.stem == "20_grants")
-    parts.append(grants.read_text(encoding="utf-8"))
+    for stem in ("20_grants", "40_supabase"):
+        parts.append(files[stem].read_text(encoding="utf-8"))
     return _with_header(number, name, "\n".join(parts)), by_hand
 
 

@@ -8,6 +8,12 @@ from typing import Any
 import psycopg
 
 _QUERIES = {
+    "schema": """
+        select n.nspname,
+               concat_ws(' ', obj_description(n.oid, 'pg_namespace'), array(
+                 select a.grantee::regrole::text || '=' || a.privilege_type
+                 from aclexplode(n.nspacl) a where a.grantee <> n.nspowner order by 1)::text)
+        from pg_namespace n where n.nspname = 'pgflow'""",
     "function": """
         select p.oid::regprocedure::text,
                pg_get_functiondef(p.oid) || coalesce(array(

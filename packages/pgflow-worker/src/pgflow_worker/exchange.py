@@ -32,8 +32,8 @@ from pgflow_worker.signals import Signals
 POLL_FIRST: Final = 0.02
 POLL_LAST: Final = 2.0
 """Longest delay between two looks of an idle worker, in case a NOTIFY was lost."""
-LOCKED_DELAY: Final = 2.0
-"""Seconds between two tries of a report whose run somebody holds locked."""
+LOCKED_DELAY: Final = 4
+"""Pause between two tries of a report whose run is locked, in multiples of the lock timeout."""
 
 Register = Callable[[], Awaitable[Mapping[int, Handler]]]
 
@@ -69,6 +69,7 @@ class Exchange:
         self._retries: list[float] = []
         self._locked: deque[Outcome] = deque()
         self._locked_at = 0.0
+        self._locked_delay = LOCKED_DELAY * config.lock_timeout
 
     async def run(self) -> None:
         """Work until `stop_claiming` was called, or nothing is left to drain, and all is reported.
@@ -89,7 +90,9 @@ class Exchange:
                 await self._rest(free)
 
     async def close(self) -> None:
-        """Let go of threads and connection."""
+        """Let go of handlers, threads and connection; reports nothing any more."""
+        for lease in list(self.executor.running):
+            self.executor.stop(lease, StopReason.SHUTDOWN)
         self.executor.close()
         await self._link.close()
 
@@ -257,7 +260,7 @@ class Exchange:
     async def _retry_locked(self) -> None:
         """Report one of those that were locked, by itself, so that it holds nobody else up."""
         batch = Batch([self._locked.popleft()])
-        self._locked_at = monotonic() + LOCKED_DELAY
+        self._locked_at = monotonic() + self._locked_delay
         try:
             await self._send_apart(batch)
         except psycopg.Error as error:
@@ -270,9 +273,9 @@ class Exchange:
     def _postpone(self, outcome: Outcome) -> None:
         logger.info(
             "its run is locked by somebody; reported again in %.1f s",
-            LOCKED_DELAY,
+            self._locked_delay,
             extra=outcome.lease.fields(),
         )
         self._locked.append(outcome)
-        self._locked_at = monotonic() + LOCKED_DELAY
-        asyncio.get_running_loop().call_later(LOCKED_DELAY, self._woken.set)
+        self._locked_at = monotonic() + self._locked_delay
+        asyncio.get_running_loop().call_later(self._locked_delay, self._woken.set)

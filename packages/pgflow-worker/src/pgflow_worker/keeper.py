@@ -81,25 +81,27 @@ class Keeper:
 
     def _run(self) -> None:
         backoff = Backoff(0.05, 5.0, jitter=0.5)
-        lost_at: float | None = None
+        lost = False
         while not self._closing.is_set():
             try:
                 with connect(self._config, "keeper") as conn:
                     conn.add_notify_handler(lambda _: self._on_work())
                     conn.execute(LISTEN)
-                    if lost_at is not None:
+                    if lost:
+                        lost = False
+                        logger.info("the keeper's connection is back")
                         self._signals.reconnected.fire("keeper")
-                        lost_at = None
                     self._on_work()
                     self._serve(conn, backoff)
             except (psycopg.Error, OSError) as error:
-                if lost_at is None:
+                if not lost:
+                    lost = True
+                    logger.warning(
+                        "no lease is extended until the keeper's connection is back (%s)",
+                        first_line(error),
+                    )
                     self._signals.disconnected.fire("keeper")
-                lost_at = lost_at or monotonic()
-                delay = backoff.next()
-                # The exchange tells the user; this thread only has to come back.
-                logger.debug("the keeper tries again in %.1f s (%s)", delay, first_line(error))
-                self._closing.wait(delay)
+                self._closing.wait(backoff.next())
             except PgflowError as error:
                 logger.error("the worker cannot be registered again: %s", error)
                 self._closing.wait(self._config.beat)
@@ -140,6 +142,8 @@ class Keeper:
         try:
             calls.beat(conn, self._worker_id)
         except psycopg.Error as error:
+            if errors.is_lock_timeout(error):
+                return
             if not errors.is_worker_unknown(error):
                 raise
             logger.warning("the engine declared this worker dead; registering again")

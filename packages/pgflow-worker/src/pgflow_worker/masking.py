@@ -9,9 +9,9 @@ from psycopg.conninfo import conninfo_to_dict
 from pgflow_worker.errors import UsageError
 
 _SECRETS: Final = (
-    re.compile(r"(?P<keep>\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@]+(?=@)", re.IGNORECASE),
+    re.compile(r"(?P<keep>\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)\S+(?=@)", re.IGNORECASE),
     re.compile(
-        r"(?P<keep>\b(?:ssl)?password\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^\s&'\"]+)", re.IGNORECASE
+        r"(?P<keep>\b(?:ssl|pg)?password\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^\s&'\"]+)", re.IGNORECASE
     ),
 )
 

@@ -55,31 +55,35 @@ class Shutdown:
                     running,
                     self._grace,
                 )
-                if not await _first(work, self._asked_again, self._grace):
+                # With nothing in hand there is nothing to wait for but a round under way.
+                patience = self._grace if exchange.leases else REACTION
+                if not await _first(work, self._asked_again, patience):
                     await self._release(exchange, work)
-            await work
+            if not work.cancelled():
+                await work
         finally:
             await _cancel(work)
 
     async def _release(self, exchange: Exchange, work: "asyncio.Task[None]") -> None:
         executor = exchange.executor
-        for lease in list(exchange.leases.values()):
-            executor.stop(lease, StopReason.SHUTDOWN)
-        await asyncio.wait({work}, timeout=REACTION)
-        late = [lease for lease in exchange.leases.values() if not lease.ended]
-        for lease in late:
-            logger.warning(
-                "the handler does not end; its task is released for other workers",
-                extra=lease.fields(),
-            )
-            executor.write_off(lease, Released(lease))
-        await asyncio.wait({work}, timeout=FLUSH)
-        if not work.done():
+        if exchange.leases:
+            for lease in list(exchange.leases.values()):
+                executor.stop(lease, StopReason.SHUTDOWN)
+            await asyncio.wait({work}, timeout=REACTION)
+        if exchange.leases:
+            for lease in [lease for lease in exchange.leases.values() if not lease.ended]:
+                logger.warning(
+                    "the handler does not end; its task is released for other workers",
+                    extra=lease.fields(),
+                )
+                executor.write_off(lease, Released(lease))
+            await asyncio.wait({work}, timeout=FLUSH)
+        if exchange.leases:
             logger.error(
                 "%d tasks could not be reported; they run elsewhere once their leases expire",
                 len(exchange.leases),
             )
-            await _cancel(work)
+        await _cancel(work)
 
 
 @contextlib.contextmanager

@@ -99,6 +99,11 @@ class Worker:
         """How many handlers have not ended; after `run`, those that ignore their cancellation."""
         return len(self._exchange.executor.running) if self._exchange is not None else 0
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stop_requested.is_set()
+
     async def run(self) -> None:
         """Serve until `stop` is called, or, with `drain`, until nothing is left to do.
 
@@ -110,7 +115,11 @@ class Worker:
         """
         shutdown = Shutdown(self.config.grace, self.signals)
         with self._requests_to(shutdown):
-            handlers = await asyncio.to_thread(self._registration.prepare, self._stop_requested)
+            try:
+                handlers = await asyncio.to_thread(self._registration.prepare, self._stop_requested)
+            except asyncio.CancelledError:
+                self._stop_requested.set()  # the thread must not wait on for the database
+                raise
             try:
                 await self._serve(handlers, shutdown)
             finally:

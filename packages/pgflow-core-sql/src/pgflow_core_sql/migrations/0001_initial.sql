@@ -23,7 +23,7 @@ revoke all on schema pgflow from public;
 comment on schema pgflow is 'pgflow: typed DAG workflows inside Postgres';
 
 -- _is_slug: the slug rule, the same as pgflow_manifest.SLUG_PATTERN.
--- Called by: the CHECK constraints of flows and steps, deploy.
+-- Called by: _check_slug, the CHECK constraints of flows and steps.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   whether the text is a slug.
@@ -880,7 +880,8 @@ end;
 $$;
 
 -- _raise_manifest_invalid: say where in the manifest what is wrong.
--- Called by: the checks of deploy.
+-- Called by: _check_manifest, _check_flow, _check_step, _check_graph, _check_options, _check_slug,
+--            _check_digest.
 -- Locks:     none.
 -- Raises:    the given code.
 -- Returns:   never.
@@ -1533,7 +1534,8 @@ $$;
 -- start_flows: start a run for each payload, all in one go.
 -- Called by: clients.
 -- Locks:     none; everything is new.
--- Raises:    PF101 unknown flow; PF202 a payload is null; PF401 not startable.
+-- Raises:    PF101 unknown flow; PF202 a payload is null; PF303 a new run id is taken, which 74
+--            random bits make all but impossible; PF401 not startable.
 -- Returns:   the run ids, in the order of the payloads.
 create or replace function pgflow.start_flows(
   p_flow_slug text, p_payloads jsonb []
@@ -2304,7 +2306,7 @@ as $$
 $$;
 
 -- _current_owner: on whose behalf the caller acts.
--- Called by: start_flow, start_flows, may_see.
+-- Called by: _start_runs, cancel_run, may_see.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the subject of the JWT when the login role is a trusted gateway, else the caller.
@@ -2322,16 +2324,21 @@ as $$
   );
 $$;
 
--- _is_admin: whether the caller may do everything; superusers may.
--- Called by: start_flow, start_flows, cancel_run.
+-- _is_admin: whether the caller may do everything; superusers may, and who owns the schema.
+-- Called by: _check_startable, cancel_run, may_see.
 -- Locks:     none.
 -- Raises:    nothing.
--- Returns:   membership of the caller in pgflow_admin.
+-- Returns:   membership of the caller in pgflow_admin or in the role that ran the migrations.
 create or replace function pgflow._is_admin() returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select pg_has_role(pgflow._caller(), 'pgflow_admin', 'member');
+  select pg_has_role(pgflow._caller(), 'pgflow_admin', 'member')
+    or pg_has_role(
+      pgflow._caller(),
+      (select n.nspowner from pg_catalog.pg_namespace as n where n.nspname = 'pgflow'),
+      'member'
+    );
 $$;
 
 -- _notify_watchers: tell the clients that watch one of these runs to look again.
@@ -2522,7 +2529,7 @@ $$;
 -- _wake_workers: send one NOTIFY when an idle worker could take one of these tasks.
 -- A busy worker claims again by itself; not notifying it keeps the database-wide lock that NOTIFY
 -- takes at commit off the hot path. A wake-up lost to a race costs one polling interval at most.
--- Called by: start_flow, start_flows, complete_tasks, fail_tasks, release_tasks, _expire_leases.
+-- Called by: _start_runs, _start_ready_steps, _end_attempts, release_tasks.
 -- Locks:     the queue of notifications, at commit, when a worker is idle.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -2731,18 +2738,60 @@ create policy attempts_of_own_runs on pgflow.attempts for select using (
 -- On a database with Supabase's roles: signed-in users are clients, the service role is worker and
 -- admin, `anon` is nothing. Realtime reads the tables as the user, so the user may select from
 -- runs and step_states, under row-level security. On any other Postgres nothing happens.
+-- Supabase's roles are NOINHERIT: membership says who they are and gives them no privilege, so each
+-- privilege is granted to them as well. May run again, when functions were added.
 do $$
+declare
+  v_role record;
+  v_grant record;
 begin
+  for v_role in
+    select m.target, m.source
+    from (
+      values
+      ('authenticated', 'pgflow_client'),
+      ('service_role', 'pgflow_worker'),
+      ('service_role', 'pgflow_viewer'),
+      ('service_role', 'pgflow_admin')
+    ) as m (target, source)
+    join pg_catalog.pg_roles as r on r.rolname = m.target
+  loop
+    execute format('grant %I to %I', v_role.source, v_role.target);
+    execute format('grant usage on schema pgflow to %I', v_role.target);
+    for v_grant in
+      select a.privilege_type, 'function ' || p.oid::regprocedure::text as object
+      from pg_catalog.pg_proc as p
+      cross join lateral aclexplode(p.proacl) as a
+      where p.pronamespace = 'pgflow'::regnamespace
+        and a.grantee = v_role.source::regrole
+      union all
+      select a.privilege_type, 'table ' || c.oid::regclass::text
+      from pg_catalog.pg_class as c
+      cross join lateral aclexplode(c.relacl) as a
+      where c.relnamespace = 'pgflow'::regnamespace
+        and a.grantee = v_role.source::regrole
+    loop
+      execute format('grant %s on %s to %I', v_grant.privilege_type, v_grant.object, v_role.target);
+    end loop;
+  end loop;
+
   if exists (select 1 from pg_catalog.pg_roles as r where r.rolname = 'authenticated') then
-    grant pgflow_client to authenticated;
     grant select on pgflow.runs, pgflow.step_states to authenticated;
   end if;
-  if exists (select 1 from pg_catalog.pg_roles as r where r.rolname = 'service_role') then
-    grant pgflow_worker, pgflow_viewer, pgflow_admin to service_role;
-  end if;
-  if exists (select 1 from pg_catalog.pg_publication as p where p.pubname = 'supabase_realtime') then
-    alter publication supabase_realtime add table pgflow.runs, pgflow.step_states;
-  end if;
+
+  for v_grant in
+    select t.name
+    from (values ('runs'), ('step_states')) as t (name)
+    join pg_catalog.pg_publication as p on p.pubname = 'supabase_realtime'
+    where not p.puballtables
+      and not exists (
+        select 1
+        from pg_catalog.pg_publication_rel as pr
+        where pr.prpubid = p.oid and pr.prrelid = ('pgflow.' || t.name)::regclass
+      )
+  loop
+    execute format('alter publication supabase_realtime add table pgflow.%I', v_grant.name);
+  end loop;
 end;
 $$;
 

@@ -1,5 +1,6 @@
 -- _raise_manifest_invalid: say where in the manifest what is wrong.
--- Called by: the checks of deploy.
+-- Called by: _check_manifest, _check_flow, _check_step, _check_graph, _check_options, _check_slug,
+--            _check_digest.
 -- Locks:     none.
 -- Raises:    the given code.
 -- Returns:   never.

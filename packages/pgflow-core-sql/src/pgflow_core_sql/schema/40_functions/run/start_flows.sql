@@ -1,7 +1,8 @@
 -- start_flows: start a run for each payload, all in one go.
 -- Called by: clients.
 -- Locks:     none; everything is new.
--- Raises:    PF101 unknown flow; PF202 a payload is null; PF401 not startable.
+-- Raises:    PF101 unknown flow; PF202 a payload is null; PF303 a new run id is taken, which 74
+--            random bits make all but impossible; PF401 not startable.
 -- Returns:   the run ids, in the order of the payloads.
 create or replace function pgflow.start_flows(
   p_flow_slug text, p_payloads jsonb []
