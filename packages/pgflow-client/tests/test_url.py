@@ -3,7 +3,8 @@
 import pytest
 
 from pgflow_client import AsyncClient, Client, DatabaseUnreachableError, DatabaseUrlError
-from pgflow_client.url import database_url, mask_url
+from pgflow_client.url import database_url
+from pgflow_manifest import mask_secrets
 
 
 def test_the_given_url_wins_over_the_environment() -> None:
@@ -47,7 +48,7 @@ def test_a_malformed_url_is_refused_without_its_password() -> None:
     ],
 )
 def test_passwords_are_masked(text: str, masked: str) -> None:
-    assert mask_url(text) == masked
+    assert mask_secrets(text) == masked
 
 
 def test_an_unreachable_database_is_told_without_the_password() -> None:

@@ -12,7 +12,8 @@ import psycopg
 import pytest
 
 import pgflow_worker
-from pgflow_worker import Signals, describe_database, mask_secrets
+from pgflow_manifest import mask_secrets
+from pgflow_worker import Signals, describe_database
 from pgflow_worker.arrays import IntArray, JsonbArray, TextArray, UuidArray, use_raw_values
 from pgflow_worker.backoff import Backoff
 from pgflow_worker.logs import ConsoleFormatter, JsonFormatter, set_up_logging
@@ -50,13 +51,13 @@ def test_raw_values_are_bytes(conn: psycopg.Connection) -> None:
 @pytest.mark.parametrize(
     ("text", "masked"),
     [
-        ("postgresql://ann:hunter2@db:5432/app", "postgresql://ann:***@db:5432/app"),
-        ("at postgres://:hunter2@db/app, sir", "at postgres://:***@db/app, sir"),
-        ("postgresql://ann:hun@ter2@db/app", "postgresql://ann:***@db/app"),
-        ("host=db password=hunter2 user=ann", "host=db password=*** user=ann"),
-        ("host=db password='hun ter2' user=ann", "host=db password=*** user=ann"),
-        ("PGPASSWORD=hunter2 psql", "PGPASSWORD=*** psql"),
-        ("postgresql://db/app?password=hunter2&x=1", "postgresql://db/app?password=***&x=1"),
+        ("postgresql://ann:hunter2@db:5432/app", "postgresql://ann:****@db:5432/app"),
+        ("at postgres://:hunter2@db/app, sir", "at postgres://:****@db/app, sir"),
+        ("postgresql://ann:hun@ter2@db/app", "postgresql://ann:****@db/app"),
+        ("host=db password=hunter2 user=ann", "host=db password=**** user=ann"),
+        ("host=db password='hun ter2' user=ann", "host=db password=**** user=ann"),
+        ("PGPASSWORD=hunter2 psql", "PGPASSWORD=**** psql"),
+        ("postgresql://db/app?password=hunter2&x=1", "postgresql://db/app?password=****&x=1"),
         ("https://example.org/a:b", "https://example.org/a:b"),
         ("nothing to hide", "nothing to hide"),
     ],
@@ -92,7 +93,7 @@ def test_json_lines_hold_every_field_and_no_password() -> None:
         "time": "2023-11-14T22:13:20.250+00:00",
         "level": "info",
         "logger": "pgflow.worker",
-        "message": "to postgresql://ann:***@db/app",
+        "message": "to postgresql://ann:****@db/app",
         "worker": "w1",
         "step": "merge",
         "size": 3,
@@ -137,16 +138,20 @@ def test_delays_double_up_to_their_cap() -> None:
 def test_lanes_start_no_more_threads_than_needed() -> None:
     lanes = ThreadLanes(2)
     names: list[str] = []
+    began = threading.Semaphore(0)
     gate = threading.Semaphore(0)
     done = threading.Semaphore(0)
 
     def work() -> None:
         names.append(threading.current_thread().name)
+        began.release()
         gate.acquire()
         done.release()
 
     for _ in range(5):
         lanes.submit(work)
+    for _ in range(2):  # both must be at work before one is let go on to the rest
+        assert began.acquire(timeout=5)
     for _ in range(5):
         gate.release()
     for _ in range(5):

@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 from pgflow_cli import exit_codes
 from pgflow_cli.errors import CommandError
 from pgflow_cli.masking import mask
+from pgflow_manifest import URL_VARIABLES
 
 DEV_DIRECTORY: Final = Path(".pgflow")
 """Where `pgflow dev` keeps its database, below the working directory."""
@@ -21,7 +22,6 @@ DEV_DIRECTORY: Final = Path(".pgflow")
 DEV_FILE: Final = DEV_DIRECTORY / "dev.json"
 """Written by `pgflow dev` while it runs, so that other commands find its database."""
 
-_VARIABLES: Final = ("PGFLOW_DATABASE_URL", "DATABASE_URL")
 _CONNECT_SECONDS: Final = 10
 
 
@@ -45,7 +45,7 @@ def find_database(given: str | None) -> Database:
     Raises:
         CommandError: none is named, or the text is no connection string.
     """
-    found = named_database(given, _VARIABLES) or _dev_database()
+    found = named_database(given, URL_VARIABLES) or _dev_database()
     if found is None:
         raise CommandError(
             "no database is named",

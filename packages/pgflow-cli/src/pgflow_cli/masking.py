@@ -5,7 +5,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from pgflow_client import mask_url
+from pgflow_manifest import mask_secrets
 
 
 def mask(text: str, *urls: str | None) -> str:
@@ -16,7 +16,7 @@ def mask(text: str, *urls: str | None) -> str:
     for url in urls:
         for secret in _secrets_of(url or ""):
             text = text.replace(secret, "****")
-    return mask_url(text)
+    return mask_secrets(text)
 
 
 def _secrets_of(url: str) -> set[str]:

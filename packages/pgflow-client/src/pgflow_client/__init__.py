@@ -40,7 +40,7 @@ from pgflow_client.handle import RunHandle
 from pgflow_client.handle_async import AsyncRunHandle
 from pgflow_client.json_value import Json
 from pgflow_client.run import ErrorReport, RunSnapshot, RunSummary, StepSnapshot
-from pgflow_client.url import database_url, mask_url
+from pgflow_client.url import database_url
 
 __all__ = [
     "AsyncClient",
@@ -74,5 +74,4 @@ __all__ = [
     "StepStarted",
     "WaitTimeoutError",
     "database_url",
-    "mask_url",
 ]

@@ -8,7 +8,7 @@ from psycopg.pq import TransactionStatus
 
 from pgflow_client.calls import Call
 from pgflow_client.errors import DatabaseUnreachableError, InsideTransactionError
-from pgflow_client.url import mask_url
+from pgflow_manifest import mask_secrets
 
 _SERVER_IS_GOING = frozenset({"57P01", "57P02", "57P03"})
 _CONNECT_TIMEOUT: Final = 10
@@ -60,7 +60,7 @@ def connecting_failed(
 ) -> DatabaseUnreachableError:
     """Build the error for a connection that could not be made."""
     return DatabaseUnreachableError(
-        f"cannot connect to {mask_url(url)}: {mask_url(str(error)).strip()}",
+        f"cannot connect to {mask_secrets(url)}: {mask_secrets(str(error)).strip()}",
         hint="check that the server runs and that host, port, user and password are right",
         was_reachable=was_reachable,
     )
@@ -75,7 +75,7 @@ def connection_lost(url: str, call: Call[Any]) -> DatabaseUnreachableError:
             "it may have been done or not; to be sure, start with a run_id and, if in doubt, again"
         )
     return DatabaseUnreachableError(
-        f"the connection to {mask_url(url)} was lost during {call.name}",
+        f"the connection to {mask_secrets(url)} was lost during {call.name}",
         hint=hint,
         was_reachable=True,
     )

@@ -1,29 +1,13 @@
 """Where the database is, and how to name it without its password."""
 
 import os
-import re
 from collections.abc import Mapping
-from typing import Final
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from pgflow_client.errors import DatabaseUrlError
-
-URL_VARIABLES: Final = ("PGFLOW_DATABASE_URL", "DATABASE_URL")
-"""The environment variables that may name the database, the first one that is set wins."""
-
-_MASK: Final = "****"
-_PASSWORD_IN_AUTHORITY = re.compile(r"(?<=://)([^/?#\s]*):([^/?#\s]*)@")
-_PASSWORD_AS_OPTION = re.compile(
-    r"(?P<key>\b(?:ssl)?password\s*=\s*)(?:'(?:[^'\\]|\\.)*'?|[^\s&#]+)", re.IGNORECASE
-)
-
-
-def mask_url(text: str) -> str:
-    """Return *text* fit for logs: every password of a URL or connection string in it is masked."""
-    masked = _PASSWORD_IN_AUTHORITY.sub(rf"\1:{_MASK}@", text)
-    return _PASSWORD_AS_OPTION.sub(rf"\g<key>{_MASK}", masked)
+from pgflow_manifest import URL_VARIABLES, mask_secrets
 
 
 def database_url(given: str | None, environment: Mapping[str, str] | None = None) -> str:
@@ -53,7 +37,7 @@ def _checked(url: str, origin: str) -> str:
     except ProgrammingError:
         # libpq quotes the string in its message, and it may hold the password.
         raise DatabaseUrlError(
-            f"{origin} is not a connection string that Postgres understands: {mask_url(url)!r}",
+            f"{origin} is not a connection string that Postgres understands: {mask_secrets(url)!r}",
             hint="write postgresql://user:password@host:5432/database, with special characters "
             "percent-encoded, or 'host=… dbname=…'",
         ) from None

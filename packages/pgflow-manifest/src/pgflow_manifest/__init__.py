@@ -12,6 +12,7 @@ from pgflow_manifest.codec import (
     read_manifest,
     write_manifest,
 )
+from pgflow_manifest.database_url import URL_VARIABLES, mask_secrets
 from pgflow_manifest.digest import (
     contract_of_schema,
     digest_of,
@@ -106,6 +107,7 @@ __all__ = [
     "SLUG_PATTERN",
     "STEP_STATUSES",
     "TERMINAL_STATUSES",
+    "URL_VARIABLES",
     "WORKER_STATUSES",
     "ArgumentsInvalidError",
     "AttemptOutcome",
@@ -181,6 +183,7 @@ __all__ = [
     "invalid_manifest",
     "load_manifest",
     "manifest_json_schema",
+    "mask_secrets",
     "read_manifest",
     "slug_problem",
     "step_digest",

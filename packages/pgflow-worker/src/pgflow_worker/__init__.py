@@ -6,7 +6,7 @@ Start with `Worker` (worker.py), which lists its parts; the command line is in `
 from pgflow_worker.config import WorkerConfig, resolve_database_url
 from pgflow_worker.errors import DatabaseUnreachableError, UsageError
 from pgflow_worker.logs import set_up_logging
-from pgflow_worker.masking import describe_database, mask_secrets
+from pgflow_worker.masking import describe_database
 from pgflow_worker.signals import Signal, Signals
 from pgflow_worker.worker import Worker
 
@@ -18,7 +18,6 @@ __all__ = [
     "Worker",
     "WorkerConfig",
     "describe_database",
-    "mask_secrets",
     "resolve_database_url",
     "set_up_logging",
 ]

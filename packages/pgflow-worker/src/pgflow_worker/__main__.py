@@ -8,12 +8,11 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from pgflow_manifest import PgflowError
+from pgflow_manifest import PgflowError, mask_secrets
 from pgflow_worker.arguments import make_parser
 from pgflow_worker.config import default_name
 from pgflow_worker.errors import UsageError
 from pgflow_worker.logs import logger, set_up_logging
-from pgflow_worker.masking import mask_secrets
 from pgflow_worker.worker import Worker
 
 OK: Final = 0

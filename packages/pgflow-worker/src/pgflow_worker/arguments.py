@@ -4,7 +4,7 @@ import argparse
 from importlib.metadata import version
 from typing import Final
 
-from pgflow_worker.config import URL_VARIABLES
+from pgflow_manifest import URL_VARIABLES
 
 EPILOG: Final = """\
 examples:

@@ -4,13 +4,10 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
+from pgflow_manifest import URL_VARIABLES
 from pgflow_worker.errors import UsageError
 from pgflow_worker.masking import describe_database
-
-URL_VARIABLES: Final = ("PGFLOW_DATABASE_URL", "DATABASE_URL")
-"""Environment variables that are asked for the database, in this order."""
 
 
 def default_name() -> str:

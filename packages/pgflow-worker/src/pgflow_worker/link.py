@@ -5,11 +5,12 @@ from time import monotonic
 
 import psycopg
 
+from pgflow_manifest import mask_secrets
 from pgflow_worker.backoff import Backoff
 from pgflow_worker.config import WorkerConfig
 from pgflow_worker.connections import AsyncConnection, connect_async
 from pgflow_worker.logs import logger
-from pgflow_worker.masking import describe_database, mask_secrets
+from pgflow_worker.masking import describe_database
 from pgflow_worker.signals import Signals
 
 READ_ONLY: str = "25006"

@@ -12,8 +12,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TextIO
 
+from pgflow_manifest import mask_secrets
 from pgflow_worker.lease import Lease
-from pgflow_worker.masking import mask_secrets
 
 LogFormat = Literal["console", "json"]
 

@@ -1,28 +1,9 @@
 """Say which database is meant without saying its password."""
 
-import re
-from typing import Final
-
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from pgflow_worker.errors import UsageError
-
-_SECRETS: Final = (
-    re.compile(r"(?P<keep>\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)\S+(?=@)", re.IGNORECASE),
-    re.compile(
-        r"(?P<keep>\b(?:ssl|pg)?password\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^\s&'\"]+)", re.IGNORECASE
-    ),
-)
-
-
-def mask_secrets(text: str) -> str:
-    """Replace the passwords of connection strings in *text* by `***`."""
-    if "://" not in text and "password" not in text.lower():
-        return text
-    for pattern in _SECRETS:
-        text = pattern.sub(r"\g<keep>***", text)
-    return text
 
 
 def describe_database(database_url: str) -> str:

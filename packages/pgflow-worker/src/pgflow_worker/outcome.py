@@ -13,9 +13,9 @@ from pgflow_manifest import (
     HandlerTimeoutError,
     ResultNotSerializableError,
     TaskError,
+    mask_secrets,
 )
 from pgflow_worker.lease import Lease, StopReason
-from pgflow_worker.masking import mask_secrets
 
 _MAX_MESSAGE: Final = 2_000
 _MAX_TRACEBACK: Final = 8_000
