@@ -72,6 +72,7 @@ def ask(model: HostedModel, transcription: str, *, timeout: float = 20.0) -> str
         return str(answer["choices"][0]["message"]["content"]).strip()
     except urllib.error.HTTPError as error:
         # 408, 409 and 429 ask for patience; the other 4xx answer the same every time.
+        error.close()
         passing = error.code >= 500 or error.code in (408, 409, 429)
         raise ModelError(f"{model.name} answered HTTP {error.code}", passing=passing) from None
     except OSError as error:

@@ -76,6 +76,12 @@ def test_help_comes_at_once() -> None:
     assert min(took() for _ in range(5)) < 0.2
 
 
+def test_worker_is_handed_on_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["worker", "--help"]) == exit_codes.OK
+    assert "usage: pgflow-worker" in capsys.readouterr().out
+    assert main(["worker", "--no-such-option"]) == exit_codes.USAGE
+
+
 def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == exit_codes.OK
     assert re.fullmatch(r"pgflow \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)

@@ -125,7 +125,7 @@ def test_an_upgrade_adds_only_what_is_new_and_sorts_it_last(project: Path, folde
 def test_a_copy_is_recognised_under_any_name(project: Path) -> None:
     main(["install"])
     copy = project / "migrations" / "pgflow_0001_initial.sql"
-    copy.rename(project / "migrations" / "20250101000000_workflow_engine.sql")
+    copy.rename(project / "migrations" / "20250101000000_engine.sql")
     assert plan_copies(project / "migrations", migrations()) == []
 
 

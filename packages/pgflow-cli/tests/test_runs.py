@@ -2,6 +2,10 @@
 
 import io
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -44,6 +48,7 @@ def worker(
     project: Path, database_url: str, conn: psycopg.Connection[tuple[Any, ...]]
 ) -> Generator[WorkerProcess]:
     with WorkerProcess(project / "flows", database_url, log=project / "worker.log") as worker:
+        worker.start()
         worker.wait_until_registered(conn, frozenset())
         yield worker
 
@@ -246,3 +251,19 @@ def test_status_shows_a_living_worker(
     told = capsys.readouterr().out
     assert "running" in told
     assert "UNSERVED" not in told
+
+
+def test_on_a_terminal_the_steps_are_drawn_again_in_place(
+    project: Path, worker: WorkerProcess
+) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "pgflow_cli", "run", "hello", '{"name": "Ada"}', "--watch"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs) as process:
+        output, _ = process.communicate(timeout=30)
+    os.close(theirs)
+    drawn = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert json.loads(output)["measure"]["letters"] == 8
+    last = drawn.rsplit("\x1b[2A", 1)[-1]
+    assert "\x1b[32m✓\x1b[0m greet" in last
+    assert "\x1b[32m✓\x1b[0m measure" in last

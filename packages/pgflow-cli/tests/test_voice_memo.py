@@ -58,9 +58,9 @@ def result_type(flow: Flow[Any], slug: str) -> Any:
 
 
 def resaved(path: Path, *, rate: int, channels: int) -> Path:
-    """The example's recording as other devices save it."""
+    """The first sentence of the example's recording as other devices save it."""
     with wave.open(str(EXAMPLE.recording), "rb") as file:
-        samples = array.array("h", file.readframes(file.getnframes()))
+        samples = array.array("h", file.readframes(int(3.7 * 16_000)))
     length = len(samples) * rate // 16_000
     stretched = array.array("h")
     for index in range(length):
@@ -84,7 +84,8 @@ def save(
 
 
 def test_the_recording_is_heard_summarised_and_merged(flow: Flow[Any]) -> None:
-    run = flow.test(payload_of())
+    # Not absolute, so it is taken from the folder of the example.
+    run = flow.test(payload_of(bucket_id="memos"))
     heard = run.results["transcribe"]
     assert heard.transcription == " ".join(SENTENCES)
     assert heard.phrases == SENTENCES
@@ -98,16 +99,14 @@ def test_the_recording_is_heard_summarised_and_merged(flow: Flow[Any]) -> None:
     }
 
 
-def test_a_bucket_may_be_a_name_below_a_folder(
+def test_a_bucket_may_be_a_name_below_a_folder_of_buckets(
     flow: Flow[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    summary = result_type(flow, "summarize")(summary="", model=None)
-    replace = {step(flow, "summarize"): lambda: summary}
-    in_example = flow.test(payload_of(bucket_id="memos"), replace=replace)
     monkeypatch.setenv("BUCKETS", str(tmp_path))
-    (tmp_path / "inbox").symlink_to(EXAMPLE.recording.parent)
-    elsewhere = flow.test(payload_of(bucket_id="inbox"), replace=replace)
-    assert in_example.results["transcribe"] == elsewhere.results["transcribe"]
+    (tmp_path / "inbox").mkdir()
+    memo = resaved(tmp_path / "inbox" / "memo.wav", rate=16_000, channels=1)
+    run = flow.test(payload_of(memo, bucket_id="inbox"))
+    assert run.results["transcribe"].transcription == SENTENCES[0]
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(44_100, 2), (48_000, 1)])
@@ -116,7 +115,7 @@ def test_other_rates_and_channels_are_converted(
 ) -> None:
     memo = resaved(tmp_path / "memo.wav", rate=rate, channels=channels)
     run = flow.test(payload_of(memo))
-    assert run.results["transcribe"].transcription == " ".join(SENTENCES)
+    assert run.results["transcribe"].transcription == SENTENCES[0]
 
 
 def test_silence_gives_an_empty_transcription(flow: Flow[Any], tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def run(args: Namespace) -> int:
         sys.stdout.buffer.write(dump_manifest(manifest))
         sys.stdout.buffer.flush()
         return exit_codes.OK
-    path = Path(args.output) if args.output else _near(manifest_path(flows))
+    path = Path(args.output) if args.output else manifest_path(flows)
     if args.check:
         return _check(manifest, path, as_json=args.json)
     changed = _write(manifest, path)
@@ -77,11 +77,6 @@ def _report(manifest: Manifest, path: Path, *, changed: bool) -> dict[str, objec
             for flow in manifest.flows
         ],
     }
-
-
-def _near(path: Path) -> Path:
-    """Say *path* from here, as long as it lies here."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _painted(line: str) -> str:

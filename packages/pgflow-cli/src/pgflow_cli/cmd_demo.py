@@ -5,7 +5,7 @@ import tempfile
 import threading
 from argparse import Namespace
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,7 +19,7 @@ from pgflow_cli.deploying import deploy
 from pgflow_cli.drawing import draw
 from pgflow_cli.errors import CommandError
 from pgflow_cli.example import Example, check_recording, find_example
-from pgflow_cli.interrupts import terminations_raise
+from pgflow_cli.interrupts import terminations_raise, undisturbed
 from pgflow_cli.progress import run_duration, watch
 from pgflow_cli.terminal import doing, duration, say, write_json
 from pgflow_cli.worker_process import WorkerProcess, running_workers
@@ -48,6 +48,7 @@ def run(args: Namespace) -> int:
             log = folder / "worker.log"
             with WorkerProcess(example.flows, database.url, log=log) as worker:
                 with doing("starting a worker"):
+                    worker.start()
                     worker.wait_until_registered(conn, before)
                 say(f"a run for {recording.name}, {duration(seconds)} of speech")
                 ended = _see(database, manifest, worker, recording)
@@ -66,9 +67,10 @@ def _database(given: Database | None, folder: Path) -> Generator[Database]:
         yield given
         return
     server = EmbeddedPostgres(folder / "postgres", keep=False)
-    with doing(f"starting PostgreSQL {server.version} in a temporary folder"):
-        server.start()
-    with server:
+    with ExitStack() as stack:
+        with doing(f"starting PostgreSQL {server.version} in a temporary folder"), undisturbed():
+            # Held back, an interruption finds the server in the stack and stops it.
+            stack.enter_context(server)
         yield Database(url=server.url(), origin="embedded")
 
 

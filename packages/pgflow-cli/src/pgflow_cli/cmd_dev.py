@@ -7,8 +7,8 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from pgflow_cli import exit_codes
 from pgflow_cli.connection import DEV_DIRECTORY, DEV_FILE, Database, connect, named_database
 from pgflow_cli.deploying import deploy
 from pgflow_cli.failures import tell
-from pgflow_cli.interrupts import terminations_raise
+from pgflow_cli.interrupts import terminations_raise, undisturbed
 from pgflow_cli.payload_example import example_of
 from pgflow_cli.places import flows_path, manifest_path
 from pgflow_cli.terminal import doing, say
@@ -35,15 +35,10 @@ def run(args: Namespace) -> int:
     """Do everything once, then again whenever a flow changes, until Ctrl-C."""
     flows = flows_path(args.flows)
     given = named_database(args.database_url, ("PGFLOW_DATABASE_URL",))
-    with (
-        terminations_raise(),
-        _database(given) as database,
-        connect(database) as conn,
-        _announced(database),
-    ):
-        with doing("migrating"):
+    with terminations_raise(), _database(given) as database, _announced(database):
+        with doing("migrating"), connect(database) as conn:
             migrate(conn)
-        session = _Session(flows, database, conn)
+        session = _Session(flows, database)
         try:
             if not session.take_over() and args.once:
                 return exit_codes.FAILED
@@ -57,12 +52,9 @@ def run(args: Namespace) -> int:
 class _Session:
     """The worker of the flows as they were when they last made sense."""
 
-    def __init__(
-        self, flows: Path, database: Database, conn: psycopg.Connection[tuple[Any, ...]]
-    ) -> None:
+    def __init__(self, flows: Path, database: Database) -> None:
         self._flows = flows
         self._database = database
-        self._conn = conn
         self._seen = fingerprint(flows)
         self._worker: WorkerProcess | None = None
         self._leaving: list[WorkerProcess] = []
@@ -77,25 +69,17 @@ class _Session:
             return False
         try:
             manifest = read_manifest(path)
-            outcomes = deploy(self._conn, manifest)
-            for each in outcomes:
-                say(f"  {each['flow_slug']}  version {each['version']}  {each['outcome']}")
-            # The old one finishes what it holds while the new one already claims.
-            if self._worker is not None:
-                self._worker.begin_stop()
-                self._leaving.append(self._worker)
-                self._worker = None
-            before = running_workers(self._conn)
-            worker = WorkerProcess(self._flows, self._database.url)
-            self._worker = worker
-            self._told_end = False
-            with doing("starting a worker"):
-                worker.wait_until_registered(self._conn, before)
+            say(f"  {path}")
+            # Connected anew each time: the database may have been restarted since.
+            with connect(self._database) as conn:
+                for each in deploy(conn, manifest):
+                    say(f"  {each['flow_slug']}  version {each['version']}  {each['outcome']}")
+                self._change_worker(conn)
         except (PgflowError, psycopg.Error) as error:
             tell(error, self._database.url)
             self._say_kept()
             return False
-        self._say_how(list(manifest.flows))
+        self._say_how(manifest.flows)
         return True
 
     def follow(self) -> None:
@@ -122,15 +106,31 @@ class _Session:
         for worker in workers:
             worker.stop()
 
+    def _change_worker(self, conn: psycopg.Connection[tuple[Any, ...]]) -> None:
+        # The old one finishes what it holds while the new one already claims.
+        if self._worker is not None:
+            self._worker.begin_stop()
+            self._leaving.append(self._worker)
+            self._worker = None
+        before = running_workers(conn)
+        worker = self._worker = WorkerProcess(self._flows, self._database.url)
+        self._told_end = False
+        with doing("starting a worker"):
+            worker.start()
+            worker.wait_until_registered(conn, before)
+
     def _compile(self, path: Path) -> bool:
         # In a process of its own: modules that were imported once would not be read again.
         command = [sys.executable, "-m", "pgflow_cli", "compile", str(self._flows), "-o", str(path)]
-        with doing("compiling"):
-            done = subprocess.run(  # noqa: S603
-                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-            )
-        say((done.stdout + done.stderr).rstrip())
-        return done.returncode == exit_codes.OK
+        try:
+            with doing("compiling"):
+                subprocess.run(  # noqa: S603
+                    command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
+                )
+        except subprocess.CalledProcessError as error:
+            say(str(error.stderr).rstrip())
+            return False
+        return True
 
     def _let_go(self) -> None:
         gone = [worker for worker in self._leaving if worker.exit_code is not None]
@@ -144,7 +144,7 @@ class _Session:
         else:
             say("no worker runs; save a change to try again", colour="yellow")
 
-    def _say_how(self, flows: list[FlowSpec]) -> None:
+    def _say_how(self, flows: Sequence[FlowSpec]) -> None:
         option = ""
         if os.environ.get("DATABASE_URL") and self._database.origin == "embedded":
             # DATABASE_URL would win over the file in .pgflow.
@@ -165,9 +165,10 @@ def _database(given: Database | None) -> Generator[Database]:
     if not ignored.exists():
         ignored.write_text("*\n")
     server = EmbeddedPostgres(DEV_DIRECTORY / "postgres")
-    with doing(f"starting PostgreSQL {server.version} in {DEV_DIRECTORY}/"):
-        server.start()
-    with server:
+    with ExitStack() as stack:
+        with doing(f"starting PostgreSQL {server.version} in {DEV_DIRECTORY}/"), undisturbed():
+            # Held back, an interruption finds the server in the stack and stops it.
+            stack.enter_context(server)
         yield Database(url=server.url(), origin="embedded")
 
 

@@ -18,13 +18,13 @@ from pgflow_cli.interrupts import TerminatedError
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; never raises for an error of the user."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments[:1] == ["worker"]:
-        worker = importlib.import_module("pgflow_worker.__main__")
-        return cast("Callable[[Sequence[str]], int]", worker.main)(arguments[1:])
-    parser = build_parser()
     try:
-        args = parser.parse_args(arguments)
+        if arguments[:1] == ["worker"]:
+            worker = importlib.import_module("pgflow_worker.__main__")
+            return cast("Callable[[Sequence[str]], int]", worker.main)(arguments[1:])
+        args = build_parser().parse_args(arguments)
     except SystemExit as end:
+        # How argparse ends for --help and for a wrong command line.
         return end.code if isinstance(end.code, int) else exit_codes.USAGE
     try:
         command = importlib.import_module(f"pgflow_cli.{args.command}")

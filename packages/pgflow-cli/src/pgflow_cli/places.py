@@ -37,8 +37,9 @@ def flows_path(given: Path | None) -> Path:
 
 
 def manifest_path(flows: Path) -> Path:
-    """Return the manifest's place for *flows*: beside the folder, or beside a single file."""
-    return flows.absolute().parent / MANIFEST_FILE_NAME
+    """Return the manifest's place for *flows*: beside the folder, said from here."""
+    path = flows.absolute().parent / MANIFEST_FILE_NAME
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def find_manifest() -> Path | None:

@@ -1,5 +1,6 @@
 """Show a run while it happens: a block that is drawn again on a terminal, else line by line."""
 
+import shutil
 import sys
 import threading
 import time
@@ -61,7 +62,7 @@ class RunProgress:
         self._live = is_live(sys.stderr)
         self._snapshot: RunSnapshot | None = None
         self._seen_running: dict[tuple[str, int], float] = {}
-        self._drawn = 0
+        self._drawn: list[str] = []
         self._last_line = time.monotonic()
         self._patience = _SILENCE_SECONDS
         self._lock = threading.Lock()
@@ -86,6 +87,10 @@ class RunProgress:
     def tell(self, event: RunEvent) -> None:
         """Show that *event* has happened."""
         with self._lock:
+            if self._snapshot is None:
+                # What has scrolled out of the window cannot be drawn again.
+                rows = shutil.get_terminal_size().lines
+                self._live = self._live and len(event.snapshot.steps) < rows
             self._snapshot = event.snapshot
             for step in event.snapshot.steps:
                 if step.running:
@@ -121,10 +126,12 @@ class RunProgress:
         if not self._live or self._snapshot is None:
             return
         lines = [self._step_line(step) for step in self._snapshot.steps]
-        up = f"\x1b[{self._drawn}A" if self._drawn else ""
+        if lines == self._drawn:
+            return
+        up = f"\x1b[{len(self._drawn)}A" if self._drawn else ""
         sys.stderr.write(up + "".join(f"\r\x1b[K{line}\n" for line in lines))
         sys.stderr.flush()
-        self._drawn = len(lines)
+        self._drawn = lines
 
     def _step_line(self, step: StepSnapshot) -> str:
         assert self._snapshot is not None

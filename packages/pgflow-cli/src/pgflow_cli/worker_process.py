@@ -5,17 +5,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Self
+from typing import Any, Final, Self
 
 import psycopg
 
 from pgflow_cli.connection import call
 from pgflow_cli.errors import CommandError
+from pgflow_cli.interrupts import undisturbed
 
 _START_SECONDS: Final = 60.0
+_GRACE_SECONDS: Final = 3.0
+"""Short, since somebody waits at the terminal; what is cut off runs again, uncounted."""
+
 _STOP_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.05
 _WATCH: Final = 'read -r _; kill -TERM "$0" 2>/dev/null'
@@ -31,46 +35,37 @@ class WorkerProcess:
         flows: the folder (or file) with the flows.
         database_url: handed over in the environment, where no list of processes shows it.
         log: where its output goes; by default to our stderr.
-        options: more arguments for the worker.
     """
 
-    def __init__(
-        self,
-        flows: Path,
-        database_url: str,
-        *,
-        log: Path | None = None,
-        options: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, flows: Path, database_url: str, *, log: Path | None = None) -> None:
+        self._flows = flows
+        self._database_url = database_url
         self._log = log
-        environment = {**os.environ, "PGFLOW_DATABASE_URL": database_url}
-        output: IO[bytes] | int = log.open("wb") if log else sys.stderr.fileno()
-        self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "pgflow_worker", str(flows.absolute()), *options],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-        if not isinstance(output, int):
-            output.close()
-        self._watcher = subprocess.Popen(  # noqa: S603
-            ["/bin/sh", "-c", _WATCH, str(self._process.pid)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watcher: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the process; whoever calls this must call `stop`, or use a `with` block."""
+        # An interruption in here would leave a process that nobody knows of.
+        with undisturbed():
+            self._process = _start_worker(self._flows, self._database_url, self._log)
+            self._watcher = subprocess.Popen(  # noqa: S603
+                ["/bin/sh", "-c", _WATCH, str(self._process.pid)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended; None while it runs."""
-        return self._process.poll()
+        """How it ended; None while it runs, and before it was started."""
+        return None if self._process is None else self._process.poll()
 
-    def wait(self) -> int:
-        """Wait until it has ended and return its exit code."""
-        return self._process.wait()
+    def wait(self) -> None:
+        """Wait until it has ended."""
+        if self._process is not None:
+            self._process.wait()
 
     def wait_until_registered(
         self, conn: psycopg.Connection[tuple[Any, ...]], before: frozenset[str]
@@ -97,22 +92,25 @@ class WorkerProcess:
 
     def begin_stop(self) -> None:
         """Ask it to finish what it holds, claim nothing more and end; returns at once."""
-        if self.exit_code is None:
+        if self._process is not None:
+            # Does nothing when it has ended.
             self._process.send_signal(signal.SIGTERM)
 
     def stop(self) -> None:
-        """End it: in order if that works within seconds, else by force."""
+        """End it, if it was started: in order if that works within seconds, else by force."""
         self.begin_stop()
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        finally:
+        if self._process is not None:
+            try:
+                self._process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        if self._watcher is not None:
             self._watcher.kill()
             self._watcher.communicate()
 
     def __enter__(self) -> Self:
+        """Return itself, not started yet, so that the end of the block stops it in any case."""
         return self
 
     def __exit__(
@@ -122,6 +120,19 @@ class WorkerProcess:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def _start_worker(flows: Path, database_url: str, log: Path | None) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "pgflow_worker", str(flows.absolute())]
+    with log.open("wb") if log else nullcontext(sys.stderr.fileno()) as output:
+        return subprocess.Popen(  # noqa: S603
+            [*command, f"--grace={_GRACE_SECONDS:g}"],
+            env={**os.environ, "PGFLOW_DATABASE_URL": database_url},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
 
 
 def running_workers(conn: psycopg.Connection[tuple[Any, ...]]) -> frozenset[str]:
