@@ -3,8 +3,9 @@
 import ast
 from pathlib import Path
 
-import pgflow_dsl
 import pytest
+
+import pgflow_dsl
 
 SOURCES = sorted(Path(pgflow_dsl.__file__).parent.glob("*.py"))
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
+
 from pgflow_dsl import Flow
 from pgflow_dsl.source import Attribute, Item, source_of
 from pgflow_manifest import HandlerSignatureError
-from pydantic import BaseModel
 
 
 class Memo(BaseModel):

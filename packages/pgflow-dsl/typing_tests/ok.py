@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Awaitable, Sequence
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pgflow_dsl import Flow, GiveUp, Retry, Step, StepContext, TestRun, compile_flows
@@ -98,6 +98,24 @@ async def merge(
     return {"summary": s.summary, "loud": loud, "ended": ended}
 
 
+@flow.step
+def either(t: Transcription = transcribe.result) -> Summary | Transcription:
+    return t
+
+
+@flow.step
+def mode(it: Summary | Transcription = either.result) -> Literal["short", "long"]:
+    return "short" if isinstance(it, Summary) else "long"
+
+
+@flow.step(timeout=1)
+async def settled(m: Literal["short", "long"] = mode.result) -> Literal["yes"] | Span | None:
+    return "yes" if m == "short" else None
+
+
+assert_type(either, Step[Summary | Transcription])
+assert_type(mode, Step[Literal["short", "long"]])
+assert_type(settled, Step[Literal["yes"] | Span | None])
 assert_type(transcribe, Step[Transcription])
 assert_type(summarize, Step[Summary])
 assert_type(capitalize, Step[str])

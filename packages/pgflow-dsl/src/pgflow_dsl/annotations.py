@@ -27,13 +27,13 @@ def peel(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
             annotation = annotation.__origin__
         elif origin in _QUALIFIERS:
             annotation = get_args(annotation)[0]
-        elif is_alias(annotation):
-            annotation = annotation.__value__
         elif is_alias(origin):
             annotation = substitute(
                 origin.__value__,
                 dict(zip(origin.__type_params__, get_args(annotation), strict=False)),
             )
+        elif is_alias(annotation):
+            annotation = annotation.__value__
         elif hasattr(annotation, "__supertype__"):
             annotation = annotation.__supertype__
         else:
@@ -140,7 +140,9 @@ def awaited_type(annotation: Any) -> tuple[Any, bool]:
 
 
 def shown(annotation: Any) -> str:
-    """Return *annotation* as a person would write it."""
+    """Return *annotation* as a person would write it, metadata left out."""
+    if get_origin(annotation) is typing.Annotated:
+        return shown(annotation.__origin__)
     if annotation is type(None):
         return "None"
     if inspect.isclass(annotation) and get_origin(annotation) is None:

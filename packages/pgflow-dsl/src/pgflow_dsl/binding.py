@@ -19,7 +19,7 @@ from pgflow_dsl.decode import ArgumentDecoder
 from pgflow_dsl.encode import ResultEncoder
 from pgflow_dsl.exact import InexactTypeError, check_exact
 from pgflow_dsl.handlers import Handler
-from pgflow_dsl.io_types import JsonType, result_type, when_defined
+from pgflow_dsl.io_types import JsonType, adapter_for, result_type, when_defined
 from pgflow_dsl.lens import Lens, LensError, look
 from pgflow_dsl.source import Source
 from pgflow_manifest import HandlerSignatureError
@@ -112,7 +112,8 @@ def _checked_lens(
             hint=error.hint,
             argument=name,
         ) from None
-    _check_readable(handler, name, annotation)
+    if annotation != lens.annotation:
+        _check_readable(handler, name, annotation)
     if not fits(lens.annotation, annotation):
         raise place.error(
             HandlerSignatureError,
@@ -128,7 +129,7 @@ def _checked_lens(
 def _check_readable(handler: Handler, name: str, annotation: Any) -> None:
     try:
         check_exact(annotation)
-        when_defined(lambda: ArgumentDecoder({name: annotation}, {}, ""))
+        adapter_for(annotation)
     except InexactTypeError as error:
         text, hint = error.text, error.hint
     except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema):

@@ -56,9 +56,8 @@ class ArgumentDecoder:
 
     def _refused(self, error: ValidationError) -> ArgumentsInvalidError:
         problems = problems_of(error)
-        listed = "; ".join(f"{at or '/'}: {text}" for at, text in problems)
         return ArgumentsInvalidError(
-            f"{self._what}: the arguments do not fit the types of the handler: {listed}",
+            f"{self._what}: the arguments do not fit the types of the handler: {listed(error)}",
             hint="deploy the flow and restart the workers if a type was changed; otherwise give "
             "the argument the type of its source",
             details={"errors": [{"at": at, "message": text} for at, text in problems]},
@@ -71,3 +70,8 @@ def problems_of(error: ValidationError) -> list[tuple[str, str]]:
         ("".join(f"/{part}" for part in item["loc"]), item["msg"])
         for item in error.errors(include_url=False, include_input=False, include_context=False)
     ]
+
+
+def listed(error: ValidationError) -> str:
+    """Return the problems on one line, each after its JSON pointer."""
+    return "; ".join(f"{at or '/'}: {text}" for at, text in problems_of(error))

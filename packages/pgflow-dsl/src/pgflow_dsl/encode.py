@@ -8,7 +8,7 @@ one call into pydantic-core and byte searches. Next: `decode.py`, the way back.
 import dataclasses
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, Final, cast
 
@@ -17,7 +17,6 @@ from pydantic_core import PydanticSerializationError
 
 from pgflow_dsl.annotations import shown
 from pgflow_dsl.io_types import JsonType
-from pgflow_dsl.type_walk import is_recursive, may_hold_non_finite
 from pgflow_manifest import ResultNotSerializableError
 
 MAX_DEPTH: Final = 199
@@ -30,6 +29,8 @@ MAX_DIGITS: Final = 131_072
 """Digits of a `numeric` before its decimal point."""
 
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_REPLACED: Final = "\N{REPLACEMENT CHARACTER}".encode() * 3
+"""What pydantic writes for a lone surrogate in a key; in a value it raises."""
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _LONG_NUMBER: Final = re.compile(rb"\d{%d}" % (MAX_DIGITS + 1))
 _ONLY_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
@@ -49,13 +50,22 @@ class ResultEncoder:
         subject: what the values are, as errors say it.
     """
 
-    __slots__ = ("_declared", "_may_be_deep", "_may_be_non_finite", "_subject", "_to_json", "_what")
+    __slots__ = (
+        "_declared",
+        "_may_be_deep",
+        "_may_be_non_finite",
+        "_may_be_none",
+        "_subject",
+        "_to_json",
+        "_what",
+    )
 
     def __init__(self, json_type: JsonType, what: str, subject: str = "the result") -> None:
         self._to_json = cast("Callable[..., bytes]", json_type.adapter.serializer.to_json)
         self._declared = shown(json_type.annotation)
-        self._may_be_non_finite = may_hold_non_finite(json_type.annotation)
-        self._may_be_deep = is_recursive(json_type.annotation)
+        self._may_be_non_finite = json_type.may_be_non_finite
+        self._may_be_deep = json_type.may_be_deep
+        self._may_be_none = json_type.may_be_none
         self._what = what
         self._subject = subject
 
@@ -70,6 +80,12 @@ class ResultEncoder:
             text = self._to_json(value, by_alias=True, warnings="error")
         except Exception as error:
             raise self._refused_by_pydantic(value, error) from error
+        if value is None and not self._may_be_none:
+            # pydantic writes null for None whatever was declared.
+            raise self._error(
+                f"it is None where `{self._declared}` was declared",
+                "return a value on every path, or declare `| None`",
+            )
         if b"\\u0000" in text and _NUL.search(text):
             raise self._error(
                 "a text in it holds the character \\u0000, which Postgres cannot store",
@@ -84,6 +100,8 @@ class ResultEncoder:
                 "it holds inf or nan, which JSON cannot hold",
                 "return None or a text for values that are not finite",
             )
+        if _REPLACED in text and holds_lone_surrogate(value):
+            raise self._lone_surrogate()
         if self._may_be_deep and text.count(b"[") + text.count(b"{") > MAX_DEPTH:
             self._check_depth(text)
         if len(text) > MAX_DIGITS:
@@ -112,6 +130,12 @@ class ResultEncoder:
             "return a flatter form, such as a list of nodes with the ids of their parents",
         )
 
+    def _lone_surrogate(self) -> ResultNotSerializableError:
+        return self._error(
+            "a text in it holds a lone surrogate, which is no valid Unicode",
+            'clean it, as in `text.encode(errors="replace").decode()`',
+        )
+
     def _refused_by_pydantic(self, value: object, error: Exception) -> ResultNotSerializableError:
         text = str(error)
         if "depth exceeded" in text or isinstance(error, RecursionError):
@@ -119,10 +143,7 @@ class ResultEncoder:
         if "Circular reference" in text:
             return self._error("it holds itself", "return data without a circle")
         if "surrogates not allowed" in text:
-            return self._error(
-                "a text in it holds a lone surrogate, which is no valid Unicode",
-                'clean it, as in `text.encode(errors="replace").decode()`',
-            )
+            return self._lone_surrogate()
         if (found := _UNEXPECTED.search(text)) is not None:
             where = f"its field {found['field']!r}" if found["field"] else "it"
             if isinstance(error, PydanticSerializationError) and not found["field"]:
@@ -164,20 +185,30 @@ def depth_of(text: bytes, *, at_most: int) -> int:
 
 def holds_non_finite(value: object) -> bool:
     """Whether *value* or a part of it is inf or nan."""
+    return any(
+        (isinstance(part, float) and not math.isfinite(part))
+        or (isinstance(part, Decimal) and not part.is_finite())
+        for part in _walk(value)
+    )
+
+
+def holds_lone_surrogate(value: object) -> bool:
+    """Whether a text in *value*, keys included, is no valid Unicode."""
+    return any(
+        isinstance(part, str) and any("\ud800" <= character <= "\udfff" for character in part)
+        for part in _walk(value)
+    )
+
+
+def _walk(value: object) -> Iterator[object]:
     pending: list[Any] = [value]
     seen: set[int] = set()
     while pending:
         item = pending.pop()
-        if isinstance(item, float):
-            if not math.isfinite(item):
-                return True
-        elif isinstance(item, Decimal):
-            if not item.is_finite():
-                return True
-        elif not isinstance(item, str | int | bytes | None) and id(item) not in seen:
+        yield item
+        if not isinstance(item, str | int | float | bytes | None) and id(item) not in seen:
             seen.add(id(item))
             pending.extend(_parts(item))
-    return False
 
 
 def _parts(item: Any) -> list[Any]:

@@ -62,6 +62,8 @@ def refuse_unreadable(annotation: Any) -> None:
         for name, facts in schema_fields(TypeAdapter(node.annotation)).items():
             if facts["type"] == "computed-field":
                 _refuse_computed(node, name)
+            elif facts.get("serialization_exclude") or facts.get("init_only"):
+                _refuse_unwritten(node, name, facts)
             elif (written := facts.get("serialization_alias", name)) not in _read_names(
                 name, facts, node
             ):
@@ -79,6 +81,14 @@ def _read_names(name: str, facts: dict[str, Any], node: Node) -> set[str]:
     if config.get("populate_by_name") or config.get("validate_by_name"):
         names.add(name)
     return names
+
+
+def _refuse_unwritten(node: Node, name: str, facts: dict[str, Any]) -> None:
+    if facts.get("required") is not False and facts["schema"]["type"] != "default":
+        raise InexactTypeError(
+            f"`{shown(node.annotation)}.{name}` is not written, but needed to read it back",
+            "give the field a default",
+        )
 
 
 def _refuse_computed(node: Node, name: str) -> None:

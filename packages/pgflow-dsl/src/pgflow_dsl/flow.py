@@ -10,7 +10,9 @@
 
 Every argument names its source as its default. The decorators ask for a callable without required
 arguments, so a forgotten source is a type error, and each default is checked against its annotation
-by the ordinary rule of the language (`typing_tests/`). Next: `handlers.py` and `step.py`.
+by the ordinary rule of the language (`typing_tests/`). They take a union of two callables: with one
+that returns `R | Awaitable[R]`, mypy joins the members of a union or a Literal to their base class.
+Next: `handlers.py` and `step.py`.
 """
 
 import inspect
@@ -45,7 +47,7 @@ class StepDecorator:
     def __init__(self, make: Callable[[Callable[..., Any]], Step[Any]]) -> None:
         self._make = make
 
-    def __call__(self, fn: Callable[[], R | Awaitable[R]], /) -> Step[R]:
+    def __call__(self, fn: Callable[[], Awaitable[R]] | Callable[[], R], /) -> Step[R]:
         """Make a step of *fn*; errors as `Flow.step`."""
         return cast("Step[R]", self._make(fn))
 
@@ -121,7 +123,7 @@ class Flow(Generic[I]):
         return cast("StepContext", Ref(Source(kind="context", flow=self)))
 
     @overload
-    def step(self, fn: Callable[[], R | Awaitable[R]], /) -> Step[R]: ...
+    def step(self, fn: Callable[[], Awaitable[R]] | Callable[[], R], /) -> Step[R]: ...
 
     @overload
     def step(

@@ -14,13 +14,15 @@ from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerati
 from pydantic.json_schema import JsonSchemaMode
 
 from pgflow_dsl.annotations import shown
+from pgflow_dsl.compat import fits
 from pgflow_dsl.exact import ExactJsonSchema, InexactTypeError, check_exact
 from pgflow_dsl.field_facts import refuse_unreadable
 from pgflow_dsl.place import Place
+from pgflow_dsl.remember import remembered
+from pgflow_dsl.type_walk import is_recursive, may_hold_non_finite
 from pgflow_manifest import JsonSchema, ResultTypeError
 
 _T = TypeVar("_T")
-_NOT_YET = frozenset(["class-not-fully-defined", "undefined-annotation"])
 
 
 class NotYetDefinedError(Exception):
@@ -39,6 +41,11 @@ class JsonType:
     adapter: TypeAdapter[Any]
     schema: JsonSchema
     mode: JsonSchemaMode
+    may_be_deep: bool
+    """Whether values can be nested as deeply as they like."""
+    may_be_non_finite: bool
+    """Whether values can hold inf or nan."""
+    may_be_none: bool
 
 
 def payload_type(annotation: Any, place: Place) -> JsonType:
@@ -67,8 +74,11 @@ def _json_type(
     except InexactTypeError as error:
         text, hint = error.text, error.hint
     except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema) as error:
-        text = f"pydantic cannot write {_blamed(error.message)} as JSON"
+        text = re.split(r"\n|\. Set ", error.message, maxsplit=1)[0]
         hint = "write a pydantic model, a dataclass, a TypedDict or a JSON type"
+    except (PydanticUserError, TypeError) as error:
+        text = f"pydantic refuses it: {str(error).split(chr(10), 1)[0]}"
+        hint = "mend the type; `pydantic.TypeAdapter` of it alone gives the same error"
     raise place.error(
         ResultTypeError,
         f"{what} `{shown(annotation)}` has no exact JSON form: {text}",
@@ -78,23 +88,25 @@ def _json_type(
     )
 
 
+@remembered
 def _checked(annotation: Any, mode: JsonSchemaMode) -> JsonType:
     check_exact(annotation)
     adapter = adapter_for(annotation)
     if mode == "serialization":
         refuse_unreadable(annotation)
     schema: JsonSchema = adapter.json_schema(mode=mode, schema_generator=ExactJsonSchema)
-    return JsonType(annotation=annotation, adapter=adapter, schema=schema, mode=mode)
+    return JsonType(
+        annotation=annotation,
+        adapter=adapter,
+        schema=schema,
+        mode=mode,
+        may_be_deep=is_recursive(annotation),
+        may_be_non_finite=may_hold_non_finite(annotation),
+        may_be_none=fits(type(None), annotation),
+    )
 
 
-def _blamed(message: str) -> str:
-    found = re.search(r"(<class '[^']+'>|schema for .+?\.(?= Set)|core_schema\.\w+)", message)
-    if found is None:
-        return "it"
-    text = found[0].removeprefix("schema for ").removesuffix(".")
-    return "`" + text.removeprefix("<class '").removesuffix("'>").rsplit(".", 1)[-1] + "`"
-
-
+@remembered
 def adapter_for(annotation: Any) -> TypeAdapter[Any]:
     """Return the reader and writer of *annotation*.
 
@@ -116,9 +128,5 @@ def when_defined(build: Callable[[], _T]) -> _T:
     """Return what *build* returns, telling apart what is wrong from what is not defined yet."""
     try:
         return build()
-    except PydanticUserError as error:
-        if error.code not in _NOT_YET:
-            raise
-        raise NotYetDefinedError(error.message.split("\n", 1)[0]) from error
     except NameError as error:
         raise NotYetDefinedError(str(error)) from error

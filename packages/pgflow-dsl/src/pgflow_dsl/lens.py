@@ -25,6 +25,7 @@ from pgflow_dsl.annotations import (
     shown,
 )
 from pgflow_dsl.field_facts import schema_fields
+from pgflow_dsl.io_types import adapter_for
 from pgflow_dsl.source import Attribute, Item, Part
 
 MakeDefault = Callable[[], Any]
@@ -147,7 +148,7 @@ def _hop_into_fields(annotation: Any, part: Part, *, written: bool) -> _Hop:
         raise LensError(f"`{shown(annotation)}` has no `{part}`", f"write `{right}`")
     if not isinstance(name, str) or name not in types:
         raise _unknown_field(annotation, part, types)
-    facts = schema_fields(TypeAdapter(annotation)).get(name)
+    facts = schema_fields(adapter_for(annotation)).get(name)
     if facts is None or (written and facts.get("serialization_exclude")):
         raise LensError(
             f"`{shown(annotation)}{part}` is not written to JSON",

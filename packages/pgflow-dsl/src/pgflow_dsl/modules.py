@@ -99,8 +99,6 @@ class _FolderFinder(MetaPathFinder):
         top = fullname.split(".", 1)[0]
         if top in sys.stdlib_module_names or _spec(top, self._folder / top) is None:
             return False
-        if top == self._package.split(".", 1)[0]:
-            return False
         installed = PathFinder.find_spec(top)
         return installed is None or _is_at(installed, self._folder)
 

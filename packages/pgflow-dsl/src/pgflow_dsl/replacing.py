@@ -32,8 +32,23 @@ class Callee:
             for name, value in arguments.items()
             if self.takes is None or name in self.takes
         }
-        value = self.fn(**given) if self.is_async else await asyncio.to_thread(self.fn, **given)
+        if self.is_async:
+            value = self.fn(**given)
+        else:
+            value, error = await asyncio.to_thread(_outcome, self.fn, given)
+            if error is not None:
+                raise error
         return await value if inspect.isawaitable(value) else value
+
+
+def _outcome(
+    fn: Callable[..., Any], arguments: Mapping[str, Any]
+) -> tuple[Any, BaseException | None]:
+    """Return what *fn* returned or raised: a future would change some exceptions on the way."""
+    try:
+        return fn(**arguments), None
+    except BaseException as error:
+        return None, error
 
 
 def callees(steps: Mapping[str, Step[Any]], replace: Replacements) -> dict[str, Callee]:

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from pgflow_dsl.context import StepContext
-from pgflow_dsl.decode import problems_of
+from pgflow_dsl.decode import listed, problems_of
 from pgflow_dsl.encode import ResultEncoder
 from pgflow_dsl.outcomes import GiveUp
 from pgflow_dsl.replacing import Callee, Replacements, callees
@@ -143,11 +143,13 @@ class _Run:
         for dep in deps:
             await dep
         most = step.options.max_attempts or self._flow.options.max_attempts
-        for attempt in range(1, most + 1):
+        attempt = 0
+        while True:
+            attempt += 1
             self.attempts[step.slug] = attempt
             try:
                 text = step.encode_result(await self._attempt(step, attempt, most))
-                self.results[step.slug] = step.decode_result(text)
+                self.results[step.slug] = _read_back(step, text)
             except Exception as error:
                 if attempt == most or not _is_retryable(error):
                     why = f"{type(error).__name__}: {error}"
@@ -197,6 +199,17 @@ class _Run:
         )
 
 
+def _read_back(step: Step[Any], text: bytes) -> Any:
+    """Return the result as dependents see it; the database checks the same by its schema."""
+    try:
+        return step.decode_result(text)
+    except ValidationError as error:
+        raise ResultNotSerializableError(
+            f"step {step.slug!r}: the result does not fit its own type: {listed(error)}",
+            hint="return what the annotation says, or correct the annotation",
+        ) from error
+
+
 def _is_retryable(error: Exception) -> bool:
     if isinstance(error, TaskError):
         return error.retryable
@@ -227,9 +240,8 @@ def _payload_document(flow: Flow[Any], payload: Any) -> Any:
         read(text)
     except ValidationError as error:
         problems = problems_of(error)
-        listed = "; ".join(f"{at or '/'}: {problem}" for at, problem in problems)
         raise PayloadInvalidError(
-            f"flow {flow.slug!r}: the payload does not fit its type: {listed}",
+            f"flow {flow.slug!r}: the payload does not fit its type: {listed(error)}",
             hint="pass a value of the payload type, or a dict with the keys of its JSON",
             details={"errors": [{"at": at, "message": problem} for at, problem in problems]},
         ) from error

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from pgflow_dsl.annotations import class_of, parts, peel, shown
+from pgflow_dsl.annotations import class_of, has_fields, parts, peel, shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,16 +26,16 @@ class Node:
     is_customised: bool = False
     """Whether pydantic metadata changes how it is written or read."""
     is_repeated: bool = False
-    """Whether the walk has been here before, that is, the type is recursive."""
+    """Whether it is inside itself, that is, the type is recursive."""
 
 
 def walk(annotation: Any) -> Iterator[Node]:
-    """Yield *annotation* and every type inside it, each class once."""
-    return _walk(annotation, field=None, owner=None, above=())
+    """Yield *annotation* and every type inside it; the fields of a class once."""
+    return _walk(annotation, field=None, owner=None, above=(), done=[])
 
 
 def _walk(
-    annotation: Any, *, field: str | None, owner: Any, above: tuple[Any, ...]
+    annotation: Any, *, field: str | None, owner: Any, above: tuple[Any, ...], done: list[Any]
 ) -> Iterator[Node]:
     if annotation is JsonValue:
         yield Node(annotation=annotation, field=field, owner=owner)
@@ -50,14 +50,18 @@ def _walk(
         for item in metadata
     )
     yield Node(annotation=peeled, field=field, owner=owner, is_customised=customised)
-    if customised:
+    if customised or peeled in done:
         return
+    if has_fields(class_of(peeled)):
+        # Models that share models would otherwise take exponential time.
+        done.append(peeled)
     for name, part in parts(peeled):
         yield from _walk(
             part,
             field=field if name is None else f"{shown(peeled)}.{name}",
             owner=owner if name is None else peeled,
             above=(*above, annotation, peeled),
+            done=done,
         )
 
 

@@ -1,12 +1,15 @@
 """Every mistake in a definition is refused at import, with the line, the step and the mend."""
 
-import dataclasses
 import functools
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 import pytest
+from pydantic import (
+    BaseModel,
+)
+
 from pgflow_dsl import Flow, Step, StepContext
 from pgflow_manifest import (
     DefinitionError,
@@ -19,7 +22,8 @@ from pgflow_manifest import (
     ResultTypeError,
     UnknownDepError,
 )
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, computed_field
+
+T = TypeVar("T")
 
 
 class Memo(BaseModel):
@@ -71,7 +75,7 @@ def test_an_error_names_file_line_flow_step_and_mend() -> None:
     error = refused(HandlerSignatureError, step(flow, shorten))
     line = inspect.getsourcelines(shorten)[1]
     assert error.message.endswith(
-        f"test_definition_errors.py:{line}: step 'shorten' of flow 'memo': "
+        f"test_signature_errors.py:{line}: step 'shorten' of flow 'memo': "
         "argument 'text' has no source"
     )
     assert error.hint == "write `text: T = <step>.result`, `flow.payload` or `flow.context`"
@@ -131,7 +135,10 @@ def test_an_argument_without_annotation_is_refused() -> None:
         return str(memo)
 
     refused(
-        HandlerSignatureError, step(flow, bare), "'memo' has no annotation", "memo: T = flow.payload"
+        HandlerSignatureError,
+        step(flow, bare),
+        "'memo' has no annotation",
+        "memo: T = flow.payload",
     )
 
 
@@ -147,7 +154,7 @@ def test_a_missing_return_annotation_is_refused() -> None:
 def test_the_name_of_an_argument_must_be_a_slug() -> None:
     flow, _ = new_flow()
 
-    def one(größe: Memo = flow.payload) -> str:
+    def one(größe: Memo = flow.payload) -> str:  # noqa: PLC2401 - what is refused
         return größe.name
 
     def two(run: Memo = flow.payload) -> str:
@@ -305,180 +312,6 @@ def test_after_takes_steps_of_the_same_flow() -> None:
     refused(HandlerSignatureError, step(flow, fine, after=(result,)), "a `Ref`, which is not a")
     refused(HandlerSignatureError, step(flow, fine, after=("transcribe",)), "holds a `str`")
     refused(UnknownDepError, step(other, fine, after=(transcribe,)), "belongs to flow 'memo'")
-
-
-class WithAny(BaseModel):
-    deep: list[dict[str, Any]]
-
-
-class WithCustom(BaseModel):
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-    custom: Custom
-
-
-class Renamed(BaseModel):
-    n: int = Field(serialization_alias="N")
-
-
-class Area(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    side: int
-
-    @computed_field
-    @property
-    def area(self) -> int:
-        return self.side**2
-
-
-class Pair(NamedTuple):
-    left: int
-    right: Any
-
-
-@dataclasses.dataclass
-class Holder:
-    items: "list[object]"
-
-
-@pytest.mark.parametrize(
-    ("result", "text"),
-    [
-        (Any, "`Any`, which says nothing"),
-        (object, "`object`, which says nothing"),
-        (list, "bare `list`"),
-        (dict, "bare `dict`"),
-        (list[Any], "it holds `Any`"),
-        (WithAny, "`WithAny.deep` is `Any`"),
-        (list[WithAny], "`WithAny.deep` is `Any`"),
-        (Pair, "`Pair.right` is `Any`"),
-        (Holder, "`Holder.items` is `object`"),
-        (Custom, "`Custom`"),
-        (int | Custom, "`Custom`"),
-        (WithCustom, "IsInstanceSchema"),
-        (Callable[[], int], "a callable"),
-        (bytes, "UTF-8"),
-        (complex, "no JSON form"),
-        (SecretStr, "no JSON form"),
-        (type[int], "no JSON form"),
-        (BaseModel, "`BaseModel` itself"),
-        (dict[tuple[int, int], int], "keys of type `tuple"),
-        (Renamed, "`Renamed.n` is written as 'N' but read as 'n'"),
-        (Area, "`Area.area` is computed"),
-    ],
-)
-def test_a_result_without_exact_json_is_refused(result: Any, text: str) -> None:
-    flow, _ = new_flow()
-
-    def bad() -> object:
-        return None
-
-    bad.__annotations__["return"] = result
-    error = refused(ResultTypeError, step(flow, bad), "the result type `", text)
-    assert error.details["role"] == "result"
-    assert "bad" not in flow.steps
-
-
-@pytest.mark.parametrize("payload", [Any, object, list, WithAny, Custom, bytes, dict[str, Any]])
-def test_a_payload_without_exact_json_is_refused(payload: Any) -> None:
-    error = refused(ResultTypeError, lambda: Flow("f", payload=payload), "the payload type `")
-    assert error.details["role"] == "payload"
-    assert error.details["step"] is None
-
-
-def test_an_argument_that_cannot_be_read_is_refused() -> None:
-    flow, transcribe = new_flow()
-
-    def any_argument(text: Any = transcribe.result) -> str:
-        return str(text)
-
-    def custom_argument(text: Custom = transcribe.result) -> str:  # type: ignore[assignment]
-        return str(text)
-
-    refused(
-        HandlerSignatureError,
-        step(flow, any_argument),
-        "argument 'text' is annotated `Any`, which cannot be read from JSON",
-    )
-    refused(HandlerSignatureError, step(flow, custom_argument), "pydantic cannot read it")
-
-
-def test_an_argument_of_another_type_than_its_source_is_refused() -> None:
-    flow, transcribe = new_flow()
-
-    def whole(n: int = transcribe.result) -> int:  # type: ignore[assignment]
-        return n
-
-    def part(n: int = transcribe.result.text) -> int:  # type: ignore[assignment]
-        return n
-
-    refused(
-        HandlerSignatureError,
-        step(flow, whole),
-        "argument 'n' is annotated `int`, but `transcribe.result` is `Text`",
-        "write `n: Text = transcribe.result`",
-    )
-    refused(HandlerSignatureError, step(flow, part), "`transcribe.result.text` is `str`")
-
-
-def test_annotations_that_never_become_defined_are_refused_by_check() -> None:
-    flow, _ = new_flow()
-
-    @flow.step
-    def lost() -> "Nowhere":  # type: ignore[name-defined]  # noqa: F821
-        return None
-
-    refused(HandlerSignatureError, flow.check, "name 'Nowhere' is not defined", "module level")
-    refused(HandlerSignatureError, lambda: lost.encode_result(1), "'Nowhere' is not defined")
-
-
-class Incomplete(BaseModel):
-    part: "Nothing"  # type: ignore[name-defined]  # noqa: F821
-
-
-def test_a_payload_that_never_becomes_defined_is_refused_by_check() -> None:
-    flow = Flow("incomplete", payload=Incomplete)
-
-    @flow.step
-    def fine(memo: Incomplete = flow.payload) -> str:
-        return str(memo)
-
-    refused(ResultTypeError, flow.check, "the payload type cannot be resolved", "Nothing")
-
-
-def test_a_type_defined_further_down_is_found() -> None:
-    flow = Flow("late", payload=Memo)
-
-    @flow.step
-    def early() -> "LaterText":
-        return LaterText(text="a")
-
-    @flow.step
-    def next_one(text: "str" = early.result.text) -> "Awaitable[str]":
-        async def work() -> str:
-            return text
-
-        return work()
-
-    assert early.encode_result(LaterText(text="a")) == b'{"text":"a"}'
-    assert next_one.is_async
-    flow.check()
-
-
-class LaterText(BaseModel):
-    text: str
-
-
-def test_types_of_the_enclosing_function_are_found() -> None:
-    class Local(BaseModel):
-        n: int
-
-    flow = Flow("local", payload=Local)
-
-    @flow.step
-    def double(it: "Local" = flow.payload) -> "Local":
-        return Local(n=it.n * 2)
-
-    assert double.encode_result(Local(n=2)) == b'{"n":2}'
 
 
 def test_a_flow_without_steps_is_refused_by_check() -> None:
