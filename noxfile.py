@@ -18,15 +18,15 @@ nox.options.default_venv_backend = "none"
 ROOT: Final = Path(__file__).parent
 ENVIRONMENTS: Final = ROOT / ".nox"
 PACKAGES: Final = ("manifest", "dsl", "core-sql", "worker", "client", "cli")
-TYPED: Final = ("packages", "tests", "tools", "benchmarks", "examples", "conftest.py", "noxfile.py")
-PARALLEL: Final = ("-n", "2", "--dist", "loadfile")
+TYPED: Final = ("tests", "tools", "benchmarks", "examples", "conftest.py", "noxfile.py")
+PARALLEL: Final = ("-n", "2", "--dist", "worksteal")
 
 ISOLATED: Final[Mapping[str, tuple[str, ...]]] = {
     "manifest": ("test",),
     "dsl": ("test", "-n", "2"),
     "worker": ("test-pg", *PARALLEL),
     "client": ("test-pg", *PARALLEL),
-    "cli": ("test-pg", *PARALLEL),
+    "cli": ("test-examples", *PARALLEL),
 }
 """Packages that are tested alone: group of test tools, and arguments for pytest."""
 VERSIONS: Final = (15, 16, 18)
@@ -109,12 +109,21 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Mypy and pyright, both strict, and the typing tests of the DSL under four checkers."""
+    sources = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("packages/*/src"))]
     everything(
         session,
-        ("mypy", *(path for path in TYPED if (ROOT / path).exists())),
+        ("mypy", *sources, *TYPED),
+        # test files in two folders may have the same name, which is too much for one run
+        *(("mypy", *files) for files in _test_files_by_folder()),
         ("pyright",),
         ("python", "packages/pgflow-dsl/typing_tests/check.py"),
     )
+
+
+def _test_files_by_folder() -> list[list[str]]:
+    found = sorted(ROOT.glob("packages/*/tests/**/*.py"))
+    folders = sorted({path.parent for path in found})
+    return [[str(path) for path in found if path.parent == folder] for folder in folders]
 
 
 @nox.session
@@ -150,7 +159,7 @@ def test(session: nox.Session, package: str) -> None:
     """The tests of one package, with nothing of the others that it may not see."""
     # migrations build the template database, so some have the engine as a test dependency
     group, *arguments = ISOLATED[package]
-    environment = isolated(session, package, group, *(["embedded"] * (package == "cli")))
+    environment = isolated(session, package, group, *(["demo"] * (package == "cli")))
     run(session, environment, "pytest", "-q", tests_of(package), *arguments, *session.posargs)
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 
-from pgflow_client.payload import MAX_DEPTH, encode_payload
-from pgflow_manifest import NotStorableError
+from pgflow_client.payload import encode_payload
+from pgflow_manifest import MAX_JSON_DEPTH, NotStorableError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
 SCALARS = (
@@ -121,10 +121,10 @@ CIRCLE.append(CIRCLE)
         ({"a": Decimal("NaN")}, "/a", "Decimal"),
         ({"a": object()}, "/a", "object"),
         ({"a": Level(sound_level=float("nan"))}, "/a/soundLevel", "nan"),
-        (nested(MAX_DEPTH + 1), "/0" * MAX_DEPTH, "500"),
-        (nested(100_000), "/0" * MAX_DEPTH, "500"),
-        (nested(100_000, in_objects=True), "/a" * MAX_DEPTH, "500"),
-        (CIRCLE, "/0" * MAX_DEPTH, "500"),
+        (nested(MAX_JSON_DEPTH + 1), "/0" * MAX_JSON_DEPTH, str(MAX_JSON_DEPTH)),
+        (nested(100_000), "/0" * MAX_JSON_DEPTH, str(MAX_JSON_DEPTH)),
+        (nested(100_000, in_objects=True), "/a" * MAX_JSON_DEPTH, str(MAX_JSON_DEPTH)),
+        (CIRCLE, "/0" * MAX_JSON_DEPTH, str(MAX_JSON_DEPTH)),
     ],
 )
 def test_what_jsonb_cannot_hold_is_refused_with_its_pointer(
@@ -149,14 +149,14 @@ def test_a_model_that_holds_too_deep_json_is_refused() -> None:
 
 
 def test_the_deepest_allowed_payload_is_encoded() -> None:
-    text = encode_payload(nested(MAX_DEPTH))
+    text = encode_payload(nested(MAX_JSON_DEPTH))
 
-    assert text == "[" * MAX_DEPTH + "1" + "]" * MAX_DEPTH
+    assert text == "[" * MAX_JSON_DEPTH + "1" + "]" * MAX_JSON_DEPTH
 
 
 def test_a_caller_deep_in_the_stack_can_encode_too() -> None:
     def at_depth(frames: int) -> str:
-        return at_depth(frames - 1) if frames else encode_payload(nested(MAX_DEPTH))
+        return at_depth(frames - 1) if frames else encode_payload(nested(MAX_JSON_DEPTH))
 
     frame, used = sys._getframe(), 0
     while frame := frame.f_back:  # type: ignore[assignment]

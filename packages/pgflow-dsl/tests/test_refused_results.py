@@ -15,8 +15,8 @@ from pydantic import (
 )
 
 from pgflow_dsl import Flow, Step
-from pgflow_dsl.encode import MAX_BYTES, MAX_DEPTH, depth_of, holds_non_finite
-from pgflow_manifest import ResultNotSerializableError
+from pgflow_dsl.encode import MAX_BYTES, depth_of, holds_non_finite
+from pgflow_manifest import MAX_JSON_DEPTH, ResultNotSerializableError
 
 T = TypeVar("T")
 
@@ -117,10 +117,10 @@ def nested(levels: int) -> Any:
 
 def test_nesting_is_refused_beyond_what_can_be_read_back() -> None:
     step = step_returning(JsonValue)
-    text = step.encode_result(nested(MAX_DEPTH))
+    text = step.encode_result(nested(MAX_JSON_DEPTH))
     reader: Step[Any] = step.reader  # type: ignore[attr-defined]
-    assert reader.decode_args(b'{"it":%b}' % text)["it"] == nested(MAX_DEPTH)
-    for levels in (MAX_DEPTH + 1, 240, 501, 5_000):
+    assert reader.decode_args(b'{"it":%b}' % text)["it"] == nested(MAX_JSON_DEPTH)
+    for levels in (MAX_JSON_DEPTH + 1, 240, 501, 5_000):
         with pytest.raises(ResultNotSerializableError, match="more than 199 levels deep"):
             step.encode_result(nested(levels))
 

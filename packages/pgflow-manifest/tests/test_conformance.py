@@ -32,6 +32,7 @@ class Expected(TypedDict):
     code: str
     at: Sequence[str]
     schema_sees_it: bool
+    deploy: str | None
 
 
 def name_of(path: Path) -> str:

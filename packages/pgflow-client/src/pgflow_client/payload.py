@@ -17,10 +17,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from pgflow_client.json_value import pointer_to, shorten
-from pgflow_manifest import NotStorableError
-
-MAX_DEPTH: Final = 500
-"""How many arrays and objects may stand inside each other."""
+from pgflow_manifest import MAX_JSON_DEPTH, NotStorableError
 
 _NUMERIC_DIGITS: Final = 131_072
 _NUMERIC_BITS: Final = int(_NUMERIC_DIGITS * math.log2(10))
@@ -124,8 +121,8 @@ def _write(value: Any, written: list[str], stack: list[_Frame]) -> None:
 
 
 def _open(frame: _Frame, written: list[str], stack: list[_Frame]) -> None:
-    if len(stack) == MAX_DEPTH:
-        _refuse(stack, f"it nests deeper than {MAX_DEPTH} levels", hint="store it flatter")
+    if len(stack) == MAX_JSON_DEPTH:
+        _refuse(stack, f"it nests deeper than {MAX_JSON_DEPTH} levels", hint="store it flatter")
     written.append("{" if frame.is_object else "[")
     stack.append(frame)
 

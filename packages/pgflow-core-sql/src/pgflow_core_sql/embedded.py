@@ -121,9 +121,9 @@ class EmbeddedPostgres:
                 self._watcher.kill()
                 self._watcher.communicate()
                 self._watcher = None
-            if self._found is not None:
-                shutil.rmtree(self._found.sockets, ignore_errors=True)
+            # Without the lock the sockets are those of another process's server.
             if self._lock is not None:
+                shutil.rmtree(self._place.sockets, ignore_errors=True)
                 os.close(self._lock)
                 self._lock = None
 

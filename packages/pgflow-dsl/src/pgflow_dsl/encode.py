@@ -17,10 +17,7 @@ from pydantic_core import PydanticSerializationError
 
 from pgflow_dsl.annotations import shown
 from pgflow_dsl.io_types import JsonType
-from pgflow_manifest import ResultNotSerializableError
-
-MAX_DEPTH: Final = 199
-"""Levels of arrays and objects; pydantic reads 200, of which the arguments take one."""
+from pgflow_manifest import MAX_JSON_DEPTH, ResultNotSerializableError
 
 MAX_BYTES: Final = 268_435_455
 """What jsonb can hold in one array, object or string."""
@@ -102,14 +99,14 @@ class ResultEncoder:
             )
         if _REPLACED in text and holds_lone_surrogate(value):
             raise self._lone_surrogate()
-        if self._may_be_deep and text.count(b"[") + text.count(b"{") > MAX_DEPTH:
+        if self._may_be_deep and text.count(b"[") + text.count(b"{") > MAX_JSON_DEPTH:
             self._check_depth(text)
         if len(text) > MAX_DIGITS:
             self._check_size(text)
         return text
 
     def _check_depth(self, text: bytes) -> None:
-        if depth_of(text, at_most=MAX_DEPTH) > MAX_DEPTH:
+        if depth_of(text, at_most=MAX_JSON_DEPTH) > MAX_JSON_DEPTH:
             raise self._too_deep()
 
     def _check_size(self, text: bytes) -> None:
@@ -126,7 +123,7 @@ class ResultEncoder:
 
     def _too_deep(self) -> ResultNotSerializableError:
         return self._error(
-            f"it is nested more than {MAX_DEPTH} levels deep",
+            f"it is nested more than {MAX_JSON_DEPTH} levels deep",
             "return a flatter form, such as a list of nodes with the ids of their parents",
         )
 

@@ -70,6 +70,7 @@ from pgflow_manifest.errors import (
 from pgflow_manifest.format_schema import SCHEMA_ID, dump_manifest_json_schema, manifest_json_schema
 from pgflow_manifest.graph import CycleFoundError, topological_order
 from pgflow_manifest.ids import LeaseId, RunId, WorkerId
+from pgflow_manifest.limits import MAX_JSON_DEPTH
 from pgflow_manifest.models import (
     FORMAT_VERSION,
     Digest,
@@ -101,6 +102,7 @@ __all__ = [
     "ERRORS_BY_CODE",
     "FORMAT_VERSION",
     "MANIFEST_FILE_NAME",
+    "MAX_JSON_DEPTH",
     "RESERVED_SLUGS",
     "RUN_STATUSES",
     "SCHEMA_ID",
