@@ -26,9 +26,10 @@ ISOLATED: Final[Mapping[str, tuple[str, ...]]] = {
     "dsl": ("test", "-n", "2"),
     "worker": ("test-pg", *PARALLEL),
     "client": ("test-pg", *PARALLEL),
-    "cli": ("test-examples", *PARALLEL),
+    "cli": ("test-pg", *PARALLEL),
 }
 """Packages that are tested alone: group of test tools, and arguments for pytest."""
+CLIENT_TYPING_TESTS: Final = "packages/pgflow-client/typing_tests"
 VERSIONS: Final = (15, 16, 18)
 """PostgreSQL of the system where there is one, then those of the wheel."""
 _ASK_FOR_BINARIES: Final = """
@@ -108,7 +109,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Mypy and pyright, both strict, and the typing tests of the DSL under four checkers."""
+    """Mypy and pyright, both strict, and the typing tests; those of the DSL under four checkers."""
     sources = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("packages/*/src"))]
     everything(
         session,
@@ -116,6 +117,9 @@ def types(session: nox.Session) -> None:
         # test files in two folders may have the same name, which is too much for one run
         *(("mypy", *files) for files in _test_files_by_folder()),
         ("pyright",),
+        # an ignore that is not needed is an error: what is wrong there must be reported
+        ("mypy", CLIENT_TYPING_TESTS),
+        ("pyright", CLIENT_TYPING_TESTS),
         ("python", "packages/pgflow-dsl/typing_tests/check.py"),
     )
 

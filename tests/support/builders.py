@@ -161,7 +161,8 @@ def register_worker(
 
 def start_run(conn: Connection[Any], flow: str = "voice_memo", payload: Any = PAYLOAD) -> UUID:
     """Start one run; return its id."""
-    return scalar(conn, "select pgflow.start_flow(%s, %s)", [flow, Jsonb(payload)])
+    run_id: UUID = scalar(conn, "select pgflow.start_flow(%s, %s)", [flow, Jsonb(payload)])
+    return run_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,7 +292,8 @@ def get_step(conn: Connection[Any], run_id: UUID, step_slug: str) -> dict[str, A
 
 def get_run(conn: Connection[Any], run_id: UUID) -> dict[str, Any]:
     """Return the document of one run."""
-    return scalar(conn, "select pgflow.get_run(%s)", [run_id])
+    document: dict[str, Any] = scalar(conn, "select pgflow.get_run(%s)", [run_id])
+    return document
 
 
 def scalar(conn: Connection[Any], query: str, params: Sequence[Any] = ()) -> Any:

@@ -1,7 +1,7 @@
 """Expect that the engine refuses a call, and see that the refusal says all it must."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,11 +18,11 @@ class Refusal:
 
     message: str = ""
     hint: str = ""
-    details: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @contextmanager
-def refused(conn: psycopg.Connection[Any], code: str) -> Iterator[Refusal]:
+def refused(conn: psycopg.Connection[Any], code: str) -> Generator[Refusal]:
     """Expect that the block is refused with SQLSTATE *code*; it runs in its own (sub)transaction.
 
     Every refusal has a message, a hint, DETAIL as a JSON object, and a code that is in the table.
@@ -42,7 +42,7 @@ def refused(conn: psycopg.Connection[Any], code: str) -> Iterator[Refusal]:
 
 
 @contextmanager
-def denied(conn: psycopg.Connection[Any]) -> Iterator[None]:
+def denied(conn: psycopg.Connection[Any]) -> Generator[None]:
     """Expect that Postgres itself denies the block for want of a privilege (42501)."""
     with pytest.raises(psycopg.errors.InsufficientPrivilege), conn.transaction():
         yield
