@@ -5,7 +5,9 @@
 """
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -13,10 +15,14 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.pq import TransactionStatus
+from tests.support.fix_pg import Connect
+from tests.support.interleave import backend_pid
 from tests.support.invariants import check_invariants
 
 from pgflow_core_sql.embedded import EmbeddedPostgres
 
+Conn = psycopg.Connection[Any]
+Begin = Callable[[Conn, Callable[[Conn], Any]], Future[Any]]
 ActingAs = Callable[[str], AbstractContextManager[str]]
 
 
@@ -32,13 +38,13 @@ def shared_database_url(pg_server: EmbeddedPostgres, template_database: str) -> 
 
 
 @pytest.fixture(scope="session")
-def _shared_session(shared_database_url: str) -> Iterator[psycopg.Connection[Any]]:
+def _shared_session(shared_database_url: str) -> Iterator[Conn]:
     with psycopg.connect(shared_database_url, autocommit=True) as conn:
         yield conn
 
 
 @pytest.fixture
-def tx(_shared_session: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
+def tx(_shared_session: Conn) -> Iterator[Conn]:
     """A session inside a transaction, as superuser; rolled back after the recount."""
     conn = _shared_session
     with conn.transaction(force_rollback=True):
@@ -61,7 +67,7 @@ def _invariants_hold(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
-def acting_as(tx: psycopg.Connection[Any]) -> ActingAs:
+def acting_as(tx: Conn) -> ActingAs:
     """Return `with acting_as("pgflow_client") as name`: `tx` as a new login role, member of it.
 
     The empty string makes a role that is member of nothing.
@@ -72,9 +78,7 @@ def acting_as(tx: psycopg.Connection[Any]) -> ActingAs:
         name = f"{role or 'nobody'}_{secrets.token_hex(4)}"
         tx.execute(sql.SQL("create role {} login").format(sql.Identifier(name)))
         if role:
-            tx.execute(
-                sql.SQL("grant {} to {}").format(sql.Identifier(role), sql.Identifier(name))
-            )
+            tx.execute(sql.SQL("grant {} to {}").format(sql.Identifier(role), sql.Identifier(name)))
         with as_role(tx, name):
             yield name
 
@@ -82,8 +86,76 @@ def acting_as(tx: psycopg.Connection[Any]) -> ActingAs:
 
 
 @contextmanager
-def as_role(conn: psycopg.Connection[Any], name: str) -> Iterator[None]:
+def as_role(conn: Conn, name: str) -> Iterator[None]:
     """Let *conn* be the session of the login role *name*."""
     conn.execute(sql.SQL("set session authorization {}").format(sql.Identifier(name)))
     yield
     conn.execute("reset session authorization")
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    """Threads for the calls that may block."""
+    with ThreadPoolExecutor(8) as pool:
+        yield pool
+
+
+@pytest.fixture
+def begin(pool: ThreadPoolExecutor, connect: Connect) -> Begin:
+    """Return `begin(conn, call)`: start the call in a thread; back once it is done or blocked."""
+    onlooker = connect()
+
+    def begin(conn: Conn, call: Callable[[Conn], Any]) -> Future[Any]:
+        future = pool.submit(call, conn)
+        deadline = time.monotonic() + 10
+        while not future.done():
+            row = onlooker.execute(
+                "select cardinality(pg_blocking_pids(%s)) > 0", [backend_pid(conn)]
+            ).fetchone()
+            if row == (True,):
+                break
+            assert time.monotonic() < deadline, "neither done nor blocked"
+            time.sleep(0.001)
+        return future
+
+    return begin
+
+
+def _call(conn: Conn, where: str) -> dict[str, str]:
+    """Return a call of each function with nulls for arguments, by signature."""
+    rows = conn.execute(
+        f"""
+        select p.oid::regprocedure::text,
+          'select pgflow.' || p.proname || '(' || coalesce((
+            select string_agg('null::' || format_type(t, null), ', ' order by n)
+            from unnest(p.proargtypes::oid[]) with ordinality as a (t, n)
+          ), '') || ')'
+        from pg_proc as p
+        where p.pronamespace = 'pgflow'::regnamespace and {where}
+        """.encode()
+    ).fetchall()
+    return dict(rows)
+
+
+@pytest.fixture
+def every_call(tx: Conn) -> dict[str, str]:
+    """A call of every function, private ones too."""
+    return _call(tx, "true")
+
+
+@pytest.fixture
+def private_calls(tx: Conn) -> dict[str, str]:
+    """A call of every private function."""
+    return _call(tx, "starts_with(p.proname, '_')")
+
+
+@pytest.fixture
+def tables(tx: Conn) -> list[str]:
+    """Every table of pgflow."""
+    return [
+        name
+        for (name,) in tx.execute(
+            "select relname from pg_class"
+            " where relnamespace = 'pgflow'::regnamespace and relkind in ('r', 'v', 'm', 'p')"
+        )
+    ]

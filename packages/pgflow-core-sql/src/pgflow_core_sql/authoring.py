@@ -32,9 +32,7 @@ def released_checksums(directory: Path = MIGRATIONS_DIRECTORY) -> dict[str, str]
 def changed_after_release(directory: Path = MIGRATIONS_DIRECTORY) -> list[str]:
     """Name the released migrations whose file is missing or is not what was released."""
     present = {migration.file_name: migration.sha256 for migration in migrations(directory)}
-    return [
-        name for name, sha in released_checksums(directory).items() if present.get(name) != sha
-    ]
+    return [name for name, sha in released_checksums(directory).items() if present.get(name) != sha]
 
 
 def release(directory: Path = MIGRATIONS_DIRECTORY) -> None:
@@ -69,8 +67,7 @@ def next_migration(number: int, name: str, changes: Mapping[str, str]) -> tuple[
         else:
             parts.append(files[function].read_text(encoding="utf-8"))
     parts.append("revoke all on all functions in schema pgflow from public;\n")
-    for stem in ("20_grants", "40_supabase"):
-        parts.append(files[stem].read_text(encoding="utf-8"))
+    parts.extend(files[stem].read_text(encoding="utf-8") for stem in ("20_grants", "40_supabase"))
     return _with_header(number, name, "\n".join(parts)), by_hand
 
 

@@ -3,9 +3,10 @@
 from typing import Any
 
 import psycopg
-from pgflow_manifest import SchemaTooNewError
+from psycopg.rows import scalar_row
 
 from pgflow_core_sql.migrations import migrations
+from pgflow_manifest import SchemaTooNewError
 
 # Any number will do, as long as every version of pgflow takes the same one.
 _LOCK = 7_369_710_842
@@ -42,7 +43,8 @@ def schema_version(conn: psycopg.Connection[Any]) -> int | None:
     """Return the number of the last migration that the database has, None for no pgflow at all."""
     if _scalar(conn, "select to_regclass('pgflow.migrations')::text") is None:
         return None
-    return _scalar(conn, "select pgflow.schema_version()")
+    version: int | None = _scalar(conn, "select pgflow.schema_version()")
+    return version
 
 
 def _require_known(conn: psycopg.Connection[Any], version: int) -> None:
@@ -60,5 +62,5 @@ def _require_known(conn: psycopg.Connection[Any], version: int) -> None:
 
 
 def _scalar(conn: psycopg.Connection[Any], query: str) -> Any:
-    with conn.cursor(row_factory=psycopg.rows.scalar_row) as cursor:
+    with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(query.encode()).fetchone()

@@ -6,6 +6,7 @@ No pg_dump: its text depends on its version, and a difference in it does not nam
 from typing import Any
 
 import psycopg
+from psycopg.rows import tuple_row
 
 _QUERIES = {
     "schema": """
@@ -27,7 +28,8 @@ _QUERIES = {
                  obj_description(c.oid, 'pg_class'), array(
                  select a.grantee::regrole::text || '=' || a.privilege_type
                  from aclexplode(c.relacl) a where a.grantee <> c.relowner order by 1)::text)
-        from pg_class c where c.relnamespace = 'pgflow'::regnamespace and c.relkind in ('r', 'v', 'c', 'S')""",
+        from pg_class c
+        where c.relnamespace = 'pgflow'::regnamespace and c.relkind in ('r', 'v', 'c', 'S')""",
     "column": """
         select c.oid::regclass::text || '.' || a.attname,
                concat_ws(' ', a.attnum, format_type(a.atttypid, a.atttypmod), a.attnotnull,
@@ -41,22 +43,25 @@ _QUERIES = {
         select conrelid::regclass::text || '.' || conname, pg_get_constraintdef(oid)
         from pg_constraint where connamespace = 'pgflow'::regnamespace and contype <> 'n'""",
     "index": """
-        select schemaname || '.' || indexname, indexdef from pg_indexes where schemaname = 'pgflow'""",
+        select schemaname || '.' || indexname, indexdef
+        from pg_indexes where schemaname = 'pgflow'""",
     "trigger": """
         select tgrelid::regclass::text || '.' || tgname, pg_get_triggerdef(t.oid)
         from pg_trigger t join pg_class c on c.oid = t.tgrelid
         where c.relnamespace = 'pgflow'::regnamespace and not tgisinternal""",
     "policy": """
-        select tablename || '.' || policyname, concat_ws(' ', permissive, roles::text, cmd, qual, with_check)
+        select tablename || '.' || policyname,
+               concat_ws(' ', permissive, roles::text, cmd, qual, with_check)
         from pg_policies where schemaname = 'pgflow'""",
-    "seed": "select 'gateways', array(select role_name::text from pgflow.gateways order by 1)::text",
+    "seed": """
+        select 'gateways', array(select role_name::text from pgflow.gateways order by 1)::text""",
 }
 
 
 def snapshot(conn: psycopg.Connection[Any]) -> dict[str, str]:
     """Return the definition of every object in the schema `pgflow`, by kind and name."""
     found: dict[str, str] = {}
-    with conn.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
+    with conn.cursor(row_factory=tuple_row) as cursor:
         for kind, query in _QUERIES.items():
             for name, definition in cursor.execute(query.encode()):
                 found[f"{kind} {name}"] = definition

@@ -12,7 +12,6 @@ from tests.support.builders import (
     a_flow,
     a_step,
     claim,
-    complete,
     deploy,
     fail,
     register_worker,
@@ -134,7 +133,7 @@ def test_backlog_of_one_flow_does_not_starve_another(tx: Conn) -> None:
     worker_id = register_worker(tx, *flows)
     tx.execute("select pgflow.start_flows('big', array_fill('{}'::jsonb, array[200]))")
     run_id = start_run(tx, "small")
-    # Each claim begins at a random contract: 1 in 2^60 that none of sixty begins with the small one.
+    # Each claim begins at a random contract: once in 2^60 all of them begin with the big one.
     for _ in range(60):
         if run_id in [task.run_id for task in claim(tx, worker_id, 2)]:
             return

@@ -50,9 +50,7 @@ def test_handlers_that_are_not_deployed_are_all_named(tx: Conn) -> None:
     with refused(tx, "PF402") as refusal:
         register_worker(tx, other)
     assert refusal.details == {
-        "missing": [
-            {"flow": "f", "step": step.slug, "digest": step.digest} for step in other.steps
-        ]
+        "missing": [{"flow": "f", "step": step.slug, "digest": step.digest} for step in other.steps]
     }
     assert scalar(tx, "select count(*) from pgflow.workers") == 0
 

@@ -32,9 +32,10 @@ NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 def sweep(conn: Conn, limit: int = 1000) -> tuple[int, int]:
     """Sweep; return how many leases expired and how many workers died."""
-    row = conn.execute("select expired, dead_workers from pgflow.sweep(%s)", [limit]).fetchone()
-    assert row is not None
-    return row
+    [(expired, dead)] = conn.execute(
+        "select expired, dead_workers from pgflow.sweep(%s)", [limit]
+    ).fetchall()
+    return expired, dead
 
 
 def test_overdue_lease_expires_and_the_task_runs_elsewhere_at_once(

@@ -75,9 +75,7 @@ def test_every_change_of_a_watched_run_is_told(conn: Conn, listener: Conn) -> No
     assert heard(listener, conn) == [(channel, "")]
 
 
-def test_expiry_and_final_failure_are_told(
-    conn: Conn, listener: Conn, set_clock: SetClock
-) -> None:
+def test_expiry_and_final_failure_are_told(conn: Conn, listener: Conn, set_clock: SetClock) -> None:
     deploy(conn, a_diamond())
     set_clock(conn, NOON)
     worker_id = register_worker(conn, a_diamond(), beat_seconds=60)
@@ -240,9 +238,7 @@ def test_worker_that_claims_next_wakes_others_only_for_what_it_leaves(
     assert heard(listener, conn) == told
 
 
-def test_worker_that_cannot_run_what_follows_wakes_one_that_can(
-    conn: Conn, listener: Conn
-) -> None:
+def test_worker_that_cannot_run_what_follows_wakes_one_that_can(conn: Conn, listener: Conn) -> None:
     flow = a_diamond()
     deploy(conn, flow)
     claim(conn, register_worker(conn, flow))

@@ -9,6 +9,7 @@ import pytest
 from pgflow_core_sql import authoring, migrate, migrations
 from pgflow_core_sql.authoring import initial_migration, main, next_migration
 from pgflow_core_sql.snapshot import differences, snapshot
+from pgflow_core_sql.sources import source_files
 
 Conn = psycopg.Connection[Any]
 NUMBER = len(migrations()) + 1
@@ -20,7 +21,7 @@ def changes_since(conn: Conn, sources: dict[str, str]) -> dict[str, str]:
 
 
 def test_old_database_is_brought_to_the_sources(empty_database_url: str) -> None:
-    """A missing, a changed and a left-over function, and grants that are not what they should be."""
+    """A missing, a changed and a left-over function."""
     with psycopg.connect(empty_database_url, autocommit=True) as conn:
         migrate(conn)
         sources = snapshot(conn)
@@ -39,7 +40,7 @@ def test_old_database_is_brought_to_the_sources(empty_database_url: str) -> None
 
 def test_changed_function_is_written_verbatim() -> None:
     text, _ = next_migration(NUMBER, "x", {"function pgflow.status()": "differs"})
-    source = next(path for path in authoring.source_files() if path.stem == "status")
+    source = next(path for path in source_files() if path.stem == "status")
     assert source.read_text(encoding="utf-8").strip() in text
 
 

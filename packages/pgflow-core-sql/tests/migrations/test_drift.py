@@ -19,9 +19,9 @@ def test_sources_and_migrations_agree(pg_server: EmbeddedPostgres) -> None:
 
 CHANGES = {
     "changed body": (
-        "create or replace function pgflow._is_slug(p_text text) returns boolean"
-        " language sql immutable parallel safe set search_path = pg_catalog, pg_temp"
-        " as 'select true'",
+        """create or replace function pgflow._is_slug(p_text text) returns boolean
+        language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+        as 'select true'""",
         ["differs: function pgflow._is_slug(text)"],
     ),
     "changed setting of a function": (
@@ -29,8 +29,8 @@ CHANGES = {
         ["differs: function pgflow.claim_tasks(uuid,integer,double precision)"],
     ),
     "left-over overload": (
-        "create function pgflow._is_slug(p_text text, p_more text) returns boolean"
-        " language sql return true",
+        """create function pgflow._is_slug(p_text text, p_more text) returns boolean
+        language sql return true""",
         ["left over: function pgflow._is_slug(text,text)"],
     ),
     "missing function": (
@@ -86,8 +86,8 @@ CHANGES = {
         ["missing: constraint pgflow.runs.status_is_known"],
     ),
     "trigger that nobody wrote down": (
-        "create trigger surprise before update on pgflow.runs"
-        " for each row execute function suppress_redundant_updates_trigger()",
+        """create trigger surprise before update on pgflow.runs
+        for each row execute function suppress_redundant_updates_trigger()""",
         ["left over: trigger pgflow.runs.surprise"],
     ),
     "other gateway": (

@@ -58,7 +58,7 @@ def test_wrong_header_is_refused_with_the_file_named(
     tmp_path: Path, phase: str, breaking: str
 ) -> None:
     write(tmp_path, "0001_one.sql", phase, breaking)
-    with pytest.raises(ValueError, match="0001_one.sql must begin with"):
+    with pytest.raises(ValueError, match=r"0001_one\.sql must begin with"):
         migrations(tmp_path)
 
 

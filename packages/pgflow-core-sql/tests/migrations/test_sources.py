@@ -54,16 +54,16 @@ def raised(name: str, *, through_public: bool) -> set[str]:
         current = waiting.pop()
         seen.add(current)
         waiting += [
-            other
-            for other in called(current) - seen
-            if through_public or other.startswith("_")
+            other for other in called(current) - seen if through_public or other.startswith("_")
         ]
     return {code for function in seen for code in _CODE.findall(body(function))}
 
 
 def field(name: str, label: str) -> str:
     """Return the text of one field of the header, its further lines included."""
-    match = re.search(rf"-- {label}(.*?)(?=\n-- (?:{'|'.join(FIELDS)})|\Z)", header(name), re.DOTALL)
+    match = re.search(
+        rf"-- {label}(.*?)(?=\n-- (?:{'|'.join(FIELDS)})|\Z)", header(name), re.DOTALL
+    )
     assert match is not None, f"{name} has no line {label!r}"
     return match[1]
 
@@ -157,11 +157,13 @@ def test_statuses_are_those_of_python(
 
 
 SLUGS = [
-    "", "a", "A", "_", "a1", "1a", "run", "Run", "RUN", "run_", "runs", "_run", "x" * 128, "x" * 129,
-    "a-b", "a b", " a", "a ", "a\n", "\na", "a\nb", "a.b", "a\tb", "é", "aé", "straße", "ﬁ", "İ", "ı",
-    "K", "а", "Ａ", "a\u200b", "a\u0301", "٣", "a٣", "_1", "__", "a$", "a^", "$", "a\\", "null", "a\r",
-    "a\x0b", "a\x85", "a\u2028", "ſ",
-]  # fmt: skip
+    *("", "a", "A", "_", "a1", "_1", "__", "1a", "run", "Run", "RUN", "run_", "runs", "_run"),
+    *("x" * 128, "x" * 129, "null", "a-b", "a.b", "a$", "a^", "$", "a\\", "a b", " a", "a "),
+    *("a\n", "\na", "a\nb", "a\r", "a\tb", "a\x0b", "a\x85", "a\u2028", "a\u200b"),
+    # Letters and digits of other scripts, some of which fold to ASCII: dotless i, long s, Kelvin.
+    *("\u00e9", "a\u00e9", "a\u0301", "\u00df", "\ufb01", "\u0130", "\u0131", "\u017f"),
+    *("\u212a", "\u0430", "\uff21", "\u0663", "a\u0663"),
+]
 
 
 @pytest.mark.parametrize("slug", SLUGS, ids=ascii)

@@ -24,7 +24,18 @@ from tests.support.builders import (
 from tests.support.fix_pg import UrlFor
 
 Conn = psycopg.Connection[Any]
-TYPES = ("uuid", "text", "jsonb", "name", "timestamptz", "int4", "int8", "bool", "float8", "numeric")
+TYPES = (
+    "uuid",
+    "text",
+    "jsonb",
+    "name",
+    "timestamptz",
+    "int4",
+    "int8",
+    "bool",
+    "float8",
+    "numeric",
+)
 
 
 @pytest.fixture
@@ -37,8 +48,8 @@ def eve(conn: Conn, url_for: UrlFor) -> Iterator[Conn]:
         conn.execute(f"grant pgflow_worker, pgflow_admin to {session.info.user}".encode())
         session.execute(
             "create function lair.evil() returns boolean language plpgsql as $$"
-            " begin if current_user <> session_user then raise exception 'I run as %', current_user;"
-            " end if; return true; end $$"
+            " begin if current_user <> session_user"
+            " then raise exception 'I run as %', current_user; end if; return true; end $$"
         )
         yield session
 
@@ -73,8 +84,7 @@ def test_temporary_types_are_not_looked_up(eve: Conn) -> None:
 
 def test_temporary_tables_are_not_looked_up(eve: Conn, conn: Conn) -> None:
     for (table,) in conn.execute(
-        "select relname from pg_class where relnamespace = 'pgflow'::regnamespace"
-        " and relkind = 'r'"
+        "select relname from pg_class where relnamespace = 'pgflow'::regnamespace and relkind = 'r'"
     ):
         eve.execute(f"create temp table {table} (n int)".encode())
     assert whole_life(eve)["status"] == "completed"

@@ -41,6 +41,9 @@ create role service_role nologin noinherit bypassrls;
 create role authenticator login noinherit;
 grant anon, authenticated, service_role to authenticator;
 create publication supabase_realtime;
+create role project_owner login createrole bypassrls;
+alter publication supabase_realtime owner to project_owner;
+grant create on database project to project_owner;
 """
 
 
@@ -56,12 +59,20 @@ def server() -> Iterator[EmbeddedPostgres]:
             yield server
 
 
+def url_of(server: EmbeddedPostgres, role: str) -> str:
+    """Return the URL of the project's database for a login role."""
+    return urlunsplit(urlsplit(server.url("project"))._replace(netloc=f"{role}@"))
+
+
 @pytest.fixture(scope="module")
 def admin(server: EmbeddedPostgres) -> Iterator[Conn]:
-    """A superuser of a database that was Supabase's before pgflow came."""
+    """A superuser of a database that was Supabase's before its owner, who is none, migrated it."""
     with psycopg.connect(server.url(), autocommit=True) as conn:
+        conn.execute("create database project")
+    with psycopg.connect(server.url("project"), autocommit=True) as conn:
         conn.execute(SUPABASE)
-        migrate(conn)
+        with psycopg.connect(url_of(server, "project_owner"), autocommit=True) as owner:
+            assert migrate(owner) >= 1
         deploy(conn, OPEN, a_diamond("closed"))
         yield conn
         check_invariants(conn)
@@ -70,9 +81,7 @@ def admin(server: EmbeddedPostgres) -> Iterator[Conn]:
 @pytest.fixture
 def rest(server: EmbeddedPostgres, admin: Conn) -> Iterator[Conn]:
     """A session of PostgREST's login role."""
-    parts = urlsplit(server.url())
-    url = urlunsplit(parts._replace(netloc="authenticator@"))
-    with psycopg.connect(url, autocommit=True) as conn:
+    with psycopg.connect(url_of(server, "authenticator"), autocommit=True) as conn:
         yield conn
 
 

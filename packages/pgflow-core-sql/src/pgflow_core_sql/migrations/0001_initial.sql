@@ -2756,7 +2756,9 @@ begin
     ) as m (target, source)
     join pg_catalog.pg_roles as r on r.rolname = m.target
   loop
-    execute format('grant %I to %I', v_role.source, v_role.target);
+    if not pg_has_role(v_role.target, v_role.source, 'member') then
+      execute format('grant %I to %I', v_role.source, v_role.target);
+    end if;
     execute format('grant usage on schema pgflow to %I', v_role.target);
     for v_grant in
       select a.privilege_type, 'function ' || p.oid::regprocedure::text as object

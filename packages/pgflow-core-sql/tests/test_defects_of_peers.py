@@ -1,0 +1,164 @@
+"""Defects found in another engine of this kind (pgflow 0.14.1), each shown not to be here.
+
+The numbers are those of the study that found them; the ones about map steps and skipped steps have
+no counterpart, because this engine has neither.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+from tests.support.builders import (
+    a_claimed_task,
+    a_diamond,
+    a_flow,
+    a_step,
+    attempts,
+    claim,
+    complete,
+    deploy,
+    fail,
+    get_run,
+    register_worker,
+    scalar,
+    start_run,
+    work_off,
+)
+from tests.support.fix_clock import SetClock
+from tests.support.refusals import refused
+
+from pgflow_manifest import FlowOptions
+
+Conn = psycopg.Connection[Any]
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def test_1_cycle_cannot_be_added_to_a_flow_that_exists(tx: Conn) -> None:
+    a, b = a_step("a"), a_step("b", "a")
+    deploy(tx, a_flow("f", a, b))
+    circular = a_flow("f", a.model_copy(update={"deps": ("b",)}), b)
+    with refused(tx, "PF204"):
+        deploy(tx, circular)
+    assert scalar(tx, "select count(*) from pgflow.deps") == 1
+
+
+def test_2_slug_of_full_length_works_to_the_end(tx: Conn) -> None:
+    flow = a_flow("f" * 128, a_step("s" * 128))
+    _, task = a_claimed_task(tx, flow)
+    complete(tx, [task], ["x"])
+    assert get_run(tx, task.run_id)["output"] == {"s" * 128: "x"}
+
+
+def test_3_flows_whose_slugs_differ_in_case_share_no_queue(tx: Conn) -> None:
+    upper, lower = a_flow("MyFlow", a_step("a")), a_flow("myflow", a_step("a"))
+    deploy(tx, upper, lower)
+    worker_id = register_worker(tx, lower)
+    start_run(tx, "MyFlow")
+    assert claim(tx, worker_id) == []
+
+
+def test_4_zombie_cannot_fail_the_task_of_the_worker_that_took_over(
+    tx: Conn, set_clock: SetClock
+) -> None:
+    set_clock(tx, NOON)
+    _, zombies = a_claimed_task(tx)
+    set_clock(tx, NOON + timedelta(minutes=1))
+    tx.execute("select pgflow.sweep()")
+    living = register_worker(tx, a_diamond())
+    [task] = claim(tx, living)
+    assert fail(tx, [zombies]) == ["stale"]
+    assert complete(tx, [task]) == ["completed"]
+    outcomes = [outcome for _, _, outcome in attempts(tx, task.run_id)]
+    assert outcomes == ["expired", "completed"]
+
+
+def test_5_task_that_nobody_ever_finishes_does_not_keep_its_run_started_for_ever(
+    tx: Conn, set_clock: SetClock
+) -> None:
+    set_clock(tx, NOON)
+    flow = a_diamond(options=FlowOptions(max_attempts=4))
+    deploy(tx, flow)
+    run_id = start_run(tx)
+    now = NOON
+    for _ in range(4):
+        worker_id = register_worker(tx, flow)
+        assert len(claim(tx, worker_id)) == 1
+        now += timedelta(minutes=1)
+        set_clock(tx, now)
+        tx.execute("select pgflow.sweep()")
+    assert get_run(tx, run_id)["status"] == "failed"
+
+
+def test_7_flow_without_steps_and_unknown_flow_are_refused_with_a_clear_error(tx: Conn) -> None:
+    document = {"slug": "f", "digest": "0" * 64, "payload_schema": {}, "steps": []}
+    with refused(tx, "PF206") as refusal:
+        tx.execute("select pgflow.deploy(%s)", [Jsonb({"format_version": 1, "flows": [document]})])
+    assert "at least one step" in refusal.message
+    with refused(tx, "PF101") as refusal:
+        start_run(tx, "f")
+    assert refusal.message == "there is no flow 'f'"
+
+
+def test_8_lease_has_the_length_that_was_asked_for(tx: Conn, set_clock: SetClock) -> None:
+    set_clock(tx, NOON)
+    deploy(tx, a_diamond())
+    worker_id = register_worker(tx, a_diamond())
+    start_run(tx)
+    claim(tx, worker_id, lease_seconds=62)
+    assert scalar(tx, "select leased_until from pgflow.leases") == NOON + timedelta(seconds=62)
+
+
+def test_9_result_is_stored_once(tx: Conn) -> None:
+    marker = "only-once"
+    worker_id, task = a_claimed_task(tx)
+    complete(tx, [task], [{"transcription": marker}])
+    work_off(tx, worker_id)
+    found = 0
+    for (table,) in tx.execute(
+        "select relname from pg_class where relnamespace = 'pgflow'::regnamespace and relkind = 'r'"
+    ):
+        found += scalar(
+            tx, f"select count(*) from pgflow.{table} as t where strpos(t::text, %s) > 0", [marker]
+        )
+    assert found == 1
+
+
+def test_10_updates_touch_no_indexed_column(tx: Conn) -> None:
+    """So that they stay HOT: what is updated is in no index, and the queue is never updated."""
+    indexed = set(
+        tx.execute(
+            """
+            select c.relname, a.attname
+            from pg_index as i
+            join pg_class as c on c.oid = i.indrelid
+            join pg_attribute as a on a.attrelid = c.oid and a.attnum = any (i.indkey::int2[])
+            where c.relnamespace = 'pgflow'::regnamespace
+            """
+        ).fetchall()
+    )
+    updated = {
+        ("runs", "status"),
+        ("runs", "error"),
+        ("runs", "ended_at"),
+        ("step_states", "status"),
+        ("step_states", "step_result"),
+        ("step_states", "error"),
+        ("step_states", "ended_at"),
+        ("leases", "leased_until"),
+        ("workers", "idle"),
+        ("workers", "last_beat_at"),
+    }
+    assert indexed.isdisjoint(updated)
+
+
+def test_11_failed_run_leaves_no_task_started_or_queued(tx: Conn) -> None:
+    flow = a_flow("f", *(a_step(slug) for slug in "abcd"))
+    deploy(tx, flow)
+    worker_id = register_worker(tx, flow)
+    run_id = start_run(tx, "f")
+    fail(tx, claim(tx, worker_id, 2)[:1], retryable=False)
+    assert scalar(tx, "select count(*) from pgflow.tasks") == 0
+    assert scalar(tx, "select count(*) from pgflow.leases") == 0
+    statuses = [step["status"] for step in get_run(tx, run_id)["steps"]]
+    assert sorted(statuses) == ["cancelled", "cancelled", "cancelled", "failed"]

@@ -1,0 +1,102 @@
+"""Random graphs and random luck: whatever happens on the way, a run ends as its steps say."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from tests.support.builders import (
+    Claimed,
+    a_flow,
+    a_step,
+    attempts,
+    claim,
+    complete,
+    deploy,
+    extend,
+    fail,
+    get_run,
+    register_worker,
+    release,
+    start_run,
+)
+from tests.support.fix_clock import SetClock
+from tests.support.invariants import check_invariants
+
+from pgflow_manifest import FlowOptions, FlowSpec, ResultInput
+
+Conn = psycopg.Connection[Any]
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def random_flow(luck: random.Random, slug: str) -> FlowSpec:
+    """Return a graph of up to twelve steps; each takes the result of each step it waits for."""
+    slugs = [f"s{number}" for number in range(luck.randint(1, 12))]
+    steps = []
+    for number, name in enumerate(slugs):
+        deps = [dep for dep in slugs[:number] if luck.random() < 0.35]
+        steps.append(a_step(name, *deps, inputs={dep: ResultInput(step=dep) for dep in deps}))
+    options = FlowOptions(max_attempts=luck.randint(1, 4), base_delay_seconds=0, jitter=0)
+    return a_flow(slug, *steps, options=options)
+
+
+def result_of(task: Claimed) -> Any:
+    """Return what the handler makes of its arguments: the graph itself, as nested lists."""
+    return [task.step_slug, *(task.args[dep] for dep in sorted(task.args))]
+
+
+def expected(flow: FlowSpec) -> dict[str, Any]:
+    """Return the results that the steps must have, computed without a database."""
+    results: dict[str, Any] = {}
+    for step in flow.steps:
+        results[step.slug] = [step.slug, *(results[dep] for dep in sorted(step.deps))]
+    return results
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_run_ends_as_its_steps_say(tx: Conn, set_clock: SetClock, seed: int) -> None:
+    luck = random.Random(seed)
+    flow = random_flow(luck, "random")
+    deploy(tx, flow)
+    now = NOON
+    set_clock(tx, now)
+    run_ids = [start_run(tx, "random", {}) for _ in range(3)]
+    worker_id = register_worker(tx, flow)
+    held: list[Claimed] = []
+    for _ in range(1000):
+        if all(get_run(tx, run_id)["status"] != "started" for run_id in run_ids):
+            break
+        held += claim(tx, worker_id, luck.randint(1, 4))
+        luck.shuffle(held)
+        count = luck.randint(0, 3)
+        chosen, held = held[:count], held[count:]
+        match luck.choices(["complete", "fail", "release", "extend", "lose"], [12, 1, 2, 2, 1])[0]:
+            case "complete":
+                complete(tx, chosen, [result_of(task) for task in chosen])
+            case "fail":
+                fail(tx, chosen, retry_after=0)
+            case "release":
+                release(tx, chosen)
+            case "extend":
+                extend(tx, chosen)
+                held += chosen
+            case _:
+                now += timedelta(seconds=31)
+                set_clock(tx, now)
+                tx.execute("select pgflow.beat(%s)", [worker_id])
+                tx.execute("select pgflow.sweep()")
+                held.clear()
+        check_invariants(tx)
+    results = expected(flow)
+    for run_id in run_ids:
+        run = get_run(tx, run_id)
+        assert run["status"] in ("completed", "failed")
+        for step in run["steps"]:
+            assert step["result"] == (
+                results[step["slug"]] if step["status"] == "completed" else None
+            )
+        completed = [slug for slug, _, outcome in attempts(tx, run_id) if outcome == "completed"]
+        assert len(completed) == len(set(completed))
+        if run["status"] == "completed":
+            assert run["output"] == {slug: results[slug] for slug in flow.leaf_slugs}
