@@ -9,6 +9,7 @@ import pytest
 from pgflow_client import Client
 from pgflow_client.catalog import Catalog
 from pgflow_manifest import (
+    MAX_JSON_DEPTH,
     FlowNotFoundError,
     Manifest,
     ManifestError,
@@ -93,7 +94,7 @@ def test_a_payload_schema_that_cannot_be_used_names_its_flow(
 
 def test_a_deep_payload_from_deep_in_the_stack_is_refused_clearly(manifest: Manifest) -> None:
     value: object = 1
-    for _ in range(500):
+    for _ in range(MAX_JSON_DEPTH):
         value = [value]
 
     def at_depth(frames: int) -> str:
@@ -102,7 +103,7 @@ def test_a_deep_payload_from_deep_in_the_stack_is_refused_clearly(manifest: Mani
     assert at_depth(0)
     if sys.version_info < (3, 12):  # later versions count C frames apart
         with pytest.raises(NotStorableError, match="cannot be checked here"):
-            at_depth(sys.getrecursionlimit() - 300)
+            at_depth(sys.getrecursionlimit() - 150)
 
 
 def test_a_missing_manifest_says_where_it_was_looked_for(

@@ -247,7 +247,7 @@ async def test_an_error_text_is_made_storable_and_short(engine: Engine, serve: S
     errors = [engine.attempts(run_id, "work")[0][2] for run_id in run_ids]
     assert "could not be read" in errors[0]["message"]
     assert "hunter2" not in str(errors[1])
-    assert "postgresql://ann:***@db/app" in errors[1]["message"]
+    assert "postgresql://ann:****@db/app" in errors[1]["message"]
     assert len(errors[1]["message"]) < 2_200
     assert len(errors[1]["traceback"]) < 8_200
     assert errors[2]["type"] == "RecursionError"
