@@ -70,7 +70,7 @@ def deep(levels: int) -> list[Any]:
         ("voice_memo", {"owner_id": "a", "x": object()}, NotStorableError, "/x"),
     ],
 )
-def test_a_client_refuses_a_start_before_anything_is_sent(
+def test_a_client_refuses_a_start_before_anything_is_sent(  # noqa: PLR0917
     conn: psycopg.Connection,
     database_url: str,
     flow: str,
