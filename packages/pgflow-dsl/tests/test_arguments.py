@@ -3,11 +3,10 @@
 import dataclasses
 import datetime as dt
 from collections.abc import Callable
+from typing import Annotated
 
 import pytest
-from pydantic import (
-    BaseModel,
-)
+from pydantic import BaseModel, Field
 
 from pgflow_dsl import Flow
 from pgflow_manifest import ArgumentsInvalidError
@@ -70,6 +69,18 @@ def test_arguments_that_do_not_fit_are_refused_with_pointers_and_without_values(
     assert "step 'target' of flow 'codec'" in str(caught.value)
     assert "secret" not in str(caught.value)
     assert not caught.value.retryable
+
+
+def test_an_argument_goes_by_its_own_name_whatever_alias_its_type_carries() -> None:
+    own = Flow("codec", payload=Model)
+
+    @own.step
+    def one(n: Annotated[int, Field(alias="number", gt=1)] = own.payload.n) -> int:
+        return n
+
+    assert one.decode_args(b'{"n": 2}') == {"n": 2}
+    with pytest.raises(ArgumentsInvalidError, match="/n: Input should be greater than 1"):
+        one.decode_args(b'{"n": 1}')
 
 
 def test_a_step_without_arguments_reads_an_empty_object() -> None:

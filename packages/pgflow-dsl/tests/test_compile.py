@@ -20,7 +20,6 @@ from pgflow_manifest import (
     PayloadInput,
     ResultInput,
     StepOptions,
-    check_manifest,
     dump_manifest,
     load_manifest,
 )
@@ -29,7 +28,7 @@ from pgflow_manifest import (
 class Memo(BaseModel):
     """What was recorded."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(alias_generator=to_camel)
     object_name: str
     owner_id: str = "me"
 
@@ -128,7 +127,6 @@ def test_a_compiled_manifest_passes_its_own_checks_and_can_be_read_back() -> Non
 
     manifest = compile_flows([voice_memo(), other])
     assert [flow.slug for flow in manifest.flows] == ["another", "voice_memo"]
-    check_manifest(manifest, origin="test")
     assert load_manifest(dump_manifest(manifest)) == manifest
 
 

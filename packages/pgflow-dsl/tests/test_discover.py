@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from pgflow_dsl import compile_flows, discover_flows
-from pgflow_dsl.modules import FolderImporter
+from pgflow_dsl.importer import FolderImporter
 from pgflow_manifest import DefinitionError, DiscoveryError, HandlerSignatureError, dump_manifest
 
 FLOW = """

@@ -2,17 +2,16 @@
 
 import asyncio
 import contextvars
-import dataclasses
 import threading
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, Field
+from tests.support.dsl_flows import Memo, MemoFlow, Text, memo_flow
 
 from pgflow_dsl import (
     Flow,
     FlowTestFailedError,
-    Step,
 )
 from pgflow_manifest import (
     ArgumentsInvalidError,
@@ -21,48 +20,12 @@ from pgflow_manifest import (
 )
 
 
-class Memo(BaseModel):
-    name: str
-    lang: str = "en"
-
-
-class Text(BaseModel):
-    text: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Example:
-    flow: Flow[Memo]
-    transcribe: Step[Text]
-    summarize: Step[str]
-    capitalize: Step[str]
-    merge: Step[tuple[str, str]]
-
-
 @pytest.fixture
-def memo() -> Example:
-    flow = Flow("memo", payload=Memo)
-
-    @flow.step
-    async def transcribe(memo: Memo = flow.payload) -> Text:
-        return Text(text=f"hello {memo.name}")
-
-    @flow.step
-    async def summarize(t: Text = transcribe.result, lang: str = flow.payload.lang) -> str:
-        return f"{t.text[:5]} ({lang})"
-
-    @flow.step
-    def capitalize(text: str = transcribe.result.text) -> str:
-        return text.upper()
-
-    @flow.step
-    def merge(s: str = summarize.result, loud: str = capitalize.result) -> tuple[str, str]:
-        return s, loud
-
-    return Example(flow, transcribe, summarize, capitalize, merge)
+def memo() -> MemoFlow:
+    return memo_flow()
 
 
-def test_every_result_and_the_run_output_are_given(memo: Example) -> None:
+def test_every_result_and_the_run_output_are_given(memo: MemoFlow) -> None:
     run = memo.flow.test(Memo(name="you"))
     assert run.results == {
         "transcribe": Text(text="hello you"),
@@ -76,17 +39,17 @@ def test_every_result_and_the_run_output_are_given(memo: Example) -> None:
     assert run.attempts == dict.fromkeys(memo.flow.steps, 1)
 
 
-async def test_async_code_awaits_the_run(memo: Example) -> None:
+async def test_async_code_awaits_the_run(memo: MemoFlow) -> None:
     run = await memo.flow.test_async(Memo(name="you", lang="de"))
     assert run.result(memo.summarize) == "hello (de)"
 
 
-async def test_the_blocking_form_is_refused_in_async_code(memo: Example) -> None:
+async def test_the_blocking_form_is_refused_in_async_code(memo: MemoFlow) -> None:
     with pytest.raises(PgflowError, match=r"await flow\.test_async"):
         memo.flow.test(Memo(name="you"))
 
 
-def test_a_result_of_another_flow_is_refused(memo: Example) -> None:
+def test_a_result_of_another_flow_is_refused(memo: MemoFlow) -> None:
     other = Flow("other", payload=Memo)
 
     @other.step(slug="transcribe")
@@ -150,7 +113,7 @@ def test_the_order_of_after_is_kept() -> None:
     assert run.output == {"quick": None}
 
 
-def test_plain_json_is_taken_as_another_client_would_send_it(memo: Example) -> None:
+def test_plain_json_is_taken_as_another_client_would_send_it(memo: MemoFlow) -> None:
     document: Any = {"name": "you"}
     assert memo.flow.test(document).results["summarize"] == "hello (en)"
 
@@ -183,7 +146,7 @@ def test_a_payload_whose_aliases_differ_is_given_as_plain_json() -> None:
         (None, "the payload cannot be stored as `Memo`: it is None"),
     ],
 )
-def test_a_payload_that_does_not_fit_is_refused(memo: Example, payload: Any, text: str) -> None:
+def test_a_payload_that_does_not_fit_is_refused(memo: MemoFlow, payload: Any, text: str) -> None:
     with pytest.raises(PayloadInvalidError) as caught:
         memo.flow.test(payload)
     assert str(caught.value).startswith("[PF202] flow 'memo': ")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import pytest
-from pydantic import BaseModel
+from tests.support.dsl_flows import Memo, flow_raising
 from typing_extensions import TypedDict
 
 from pgflow_dsl import (
@@ -15,16 +15,10 @@ from pgflow_dsl import (
     FlowTestFailedError,
     GiveUp,
     Retry,
-    StepContext,
 )
 from pgflow_manifest import (
     HandlerTimeoutError,
 )
-
-
-class Memo(BaseModel):
-    name: str
-    lang: str = "en"
 
 
 class Settings(TypedDict):
@@ -42,24 +36,6 @@ def test_a_result_that_json_can_hold_but_its_type_cannot_is_refused(value: Any) 
     with pytest.raises(FlowTestFailedError, match="does not fit its own type: /mode: ") as caught:
         flow.test(Memo(name=""))
     assert caught.value.attempts == 1
-
-
-def flow_raising(*errors: BaseException, **options: Any) -> tuple[Flow[Memo], list[StepContext]]:
-    flow = Flow("unsteady", payload=Memo, max_attempts=2)
-    left, contexts = list(errors), []
-
-    @flow.step(**options)
-    def work(ctx: StepContext = flow.context) -> int:
-        contexts.append(ctx)
-        if left:
-            raise left.pop(0)
-        return ctx.attempt
-
-    @flow.step
-    def after_it(n: int = work.result) -> int:
-        return n
-
-    return flow, contexts
 
 
 def test_attempts_are_made_at_once_whatever_the_back_off() -> None:

@@ -4,7 +4,7 @@ import dataclasses
 import datetime as dt
 import math
 from decimal import Decimal
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any
 
 import pytest
 from pydantic import (
@@ -13,48 +13,16 @@ from pydantic import (
     JsonValue,
     PlainSerializer,
 )
+from tests.support.dsl_flows import Model, Page, step_returning
 
-from pgflow_dsl import Flow, Step
-from pgflow_dsl.encode import MAX_BYTES, depth_of, holds_non_finite
+from pgflow_dsl.types.encode import MAX_BYTES, depth_of, holds_non_finite
 from pgflow_manifest import MAX_JSON_DEPTH, ResultNotSerializableError
-
-T = TypeVar("T")
-
-
-class Model(BaseModel):
-    n: int
-    text: str | None = None
-
-
-class Page(BaseModel, Generic[T]):
-    items: list[T]
 
 
 @dataclasses.dataclass
 class Data:
     n: int
     when: dt.datetime | None = None
-
-
-flow = Flow("codec", payload=Model)
-
-
-def step_returning(annotation: Any) -> Step[Any]:
-    own = Flow("codec", payload=Model)
-
-    def made() -> object:
-        return None
-
-    made.__annotations__["return"] = annotation
-    made_step: Step[Any] = own.step(made)
-
-    def reader(it: Any = made_step.result) -> None:
-        return None
-
-    reader.__annotations__["it"] = annotation
-    own.step(reader)
-    made_step.reader = own.steps["reader"]  # type: ignore[attr-defined]
-    return made_step
 
 
 @pytest.mark.parametrize(
@@ -87,7 +55,7 @@ def step_returning(annotation: Any) -> Step[Any]:
 def test_a_result_that_json_or_jsonb_cannot_hold_is_refused(
     annotation: Any, value: Any, text: str
 ) -> None:
-    step = step_returning(annotation)
+    step, _reader = step_returning(annotation)
     with pytest.raises(ResultNotSerializableError) as caught:
         step.encode_result(value)
     message = str(caught.value)
@@ -97,15 +65,29 @@ def test_a_result_that_json_or_jsonb_cannot_hold_is_refused(
 
 
 def test_text_that_only_looks_like_an_escape_is_fine() -> None:
-    step = step_returning(str)
+    step, _reader = step_returning(str)
     for text in ("\\u0000", "\\\\u0000", "null NaN Infinity", "\ufffd" * 3):
         assert step.decode_result(step.encode_result(text)) == text
 
 
 def test_words_that_look_like_nan_do_not_hide_finite_numbers() -> None:
-    step = step_returning(dict[str, float | None])
+    step, _reader = step_returning(dict[str, float | None])
     value = {"null": None, "NaN": 1.5}
     assert step.decode_result(step.encode_result(value)) == value
+
+
+class Outer(BaseModel):
+    inner: "Measured | None" = None
+
+
+class Measured(BaseModel):
+    value: float | None = None
+
+
+def test_what_is_not_finite_is_found_in_a_class_defined_further_down() -> None:
+    step, _reader = step_returning(Outer)
+    with pytest.raises(ResultNotSerializableError, match="inf or nan"):
+        step.encode_result(Outer(inner=Measured(value=math.nan)))
 
 
 def nested(levels: int) -> Any:
@@ -116,9 +98,8 @@ def nested(levels: int) -> Any:
 
 
 def test_nesting_is_refused_beyond_what_can_be_read_back() -> None:
-    step = step_returning(JsonValue)
+    step, reader = step_returning(JsonValue)
     text = step.encode_result(nested(MAX_JSON_DEPTH))
-    reader: Step[Any] = step.reader  # type: ignore[attr-defined]
     assert reader.decode_args(b'{"it":%b}' % text)["it"] == nested(MAX_JSON_DEPTH)
     for levels in (MAX_JSON_DEPTH + 1, 240, 501, 5_000):
         with pytest.raises(ResultNotSerializableError, match="more than 199 levels deep"):
@@ -126,7 +107,7 @@ def test_nesting_is_refused_beyond_what_can_be_read_back() -> None:
 
 
 def test_a_wide_result_is_not_deep() -> None:
-    step = step_returning(JsonValue)
+    step, _reader = step_returning(JsonValue)
     assert step.encode_result([[1] for _ in range(1_000)]).count(b"[") == 1_001
 
 
@@ -137,25 +118,26 @@ def test_depth_is_counted_without_recursion() -> None:
 
 
 def test_a_result_that_holds_itself_is_refused() -> None:
-    step = step_returning(list[JsonValue])
+    step, _reader = step_returning(list[JsonValue])
     circle: list[Any] = []
     circle.append(circle)
     with pytest.raises(ResultNotSerializableError, match=r"holds itself|levels deep"):
         step.encode_result(circle)
 
 
-def test_a_number_beyond_numeric_is_refused() -> None:
-    step = step_returning(int)
-    with pytest.raises(ResultNotSerializableError, match="more than 131,072 digits"):
-        step.encode_result(10**131_072)
-    assert len(step.encode_result(10**131_071)) == 131_072
-    assert len(step_returning(str).encode_result("1" * 200_000)) == 200_002
+def test_a_number_that_cannot_be_read_back_is_refused() -> None:
+    step, reader = step_returning(int)
+    with pytest.raises(ResultNotSerializableError, match="more than 4,300 digits"):
+        step.encode_result(-(10**4_300))
+    longest = step.encode_result(10**4_299)
+    assert reader.decode_args(b'{"it":%b}' % longest) == {"it": 10**4_299}
+    assert len(step_returning(str)[0].encode_result("1" * 200_000)) == 200_002
 
 
 def test_a_result_beyond_the_size_of_jsonb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAX_BYTES == 2**28 - 1
-    monkeypatch.setattr("pgflow_dsl.encode.MAX_BYTES", 200_000)
-    step = step_returning(str)
+    monkeypatch.setattr("pgflow_dsl.types.encode.MAX_BYTES", 200_000)
+    step, _reader = step_returning(str)
     assert len(step.encode_result("x" * 199_998)) == 200_000
     with pytest.raises(ResultNotSerializableError, match=r"200,001 bytes .* at most 200,000"):
         step.encode_result("x" * 199_999)
@@ -169,7 +151,7 @@ def test_an_exception_of_the_users_own_serializer_is_told_and_chained() -> None:
         n: Annotated[int, PlainSerializer(fail, return_type=str)]
 
     with pytest.raises(ResultNotSerializableError, match="no luck") as caught:
-        step_returning(Failing).encode_result(Failing(n=1))
+        step_returning(Failing)[0].encode_result(Failing(n=1))
     assert caught.value.__cause__ is not None
     assert "second line" not in str(caught.value)
 

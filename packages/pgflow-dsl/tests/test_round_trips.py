@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, NamedTuple, NotRequired, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired
 
 import pytest
 from pydantic import (
@@ -22,11 +22,10 @@ from pydantic import (
     computed_field,
 )
 from pydantic_core import CoreSchema, core_schema
+from tests.support.dsl_flows import Model, Page, step_returning
 from typing_extensions import TypeAliasType, TypedDict
 
-from pgflow_dsl import Flow, Step
-
-T = TypeVar("T")
+from pgflow_dsl import Flow
 
 
 class Color(enum.Enum):
@@ -35,15 +34,6 @@ class Color(enum.Enum):
 
 class Level(enum.IntEnum):
     LOW = 1
-
-
-class Model(BaseModel):
-    n: int
-    text: str | None = None
-
-
-class Page(BaseModel, Generic[T]):
-    items: list[T]
 
 
 class Tree(BaseModel):
@@ -108,29 +98,10 @@ class Names(RootModel[list[str]]):
 Nested = TypeAliasType("Nested", "int | list[Nested]")
 
 
-def step_returning(annotation: Any) -> Step[Any]:
-    own = Flow("codec", payload=Model)
-
-    def made() -> object:
-        return None
-
-    made.__annotations__["return"] = annotation
-    made_step: Step[Any] = own.step(made)
-
-    def reader(it: Any = made_step.result) -> None:
-        return None
-
-    reader.__annotations__["it"] = annotation
-    own.step(reader)
-    made_step.reader = own.steps["reader"]  # type: ignore[attr-defined]
-    return made_step
-
-
 def there_and_back(annotation: Any, value: Any) -> Any:
-    step = step_returning(annotation)
+    step, reader = step_returning(annotation)
     text = step.encode_result(value)
     assert step.decode_result(text) == value
-    reader: Step[Any] = step.reader  # type: ignore[attr-defined]
     return reader.decode_args(b'{"it":%b}' % text)["it"]
 
 
@@ -189,7 +160,7 @@ def test_a_value_comes_back_as_it_was(annotation: Any, value: Any) -> None:
 
 
 def test_aliases_are_what_json_holds() -> None:
-    step = step_returning(Aliased)
+    step, _reader = step_returning(Aliased)
     assert json.loads(step.encode_result(Aliased(objectName="a"))) == {"objectName": "a"}
 
 
@@ -197,7 +168,7 @@ def test_a_subclass_is_written_as_what_was_declared() -> None:
     class More(Model):
         extra: int = 1
 
-    step = step_returning(Model)
+    step, _reader = step_returning(Model)
     assert step.decode_result(step.encode_result(More(n=1))) == Model(n=1)
 
 

@@ -3,12 +3,10 @@
 import functools
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-from pydantic import (
-    BaseModel,
-)
+from tests.support.dsl_flows import Custom, Memo, Text, define, flow_of_one_step, refused
 
 from pgflow_dsl import Flow, Step, StepContext
 from pgflow_manifest import (
@@ -18,61 +16,18 @@ from pgflow_manifest import (
     HandlerSignatureError,
     InvalidSlugError,
     OptionOutOfRangeError,
-    PgflowError,
     ResultTypeError,
     UnknownDepError,
 )
 
-T = TypeVar("T")
-
-
-class Memo(BaseModel):
-    name: str
-    owner: str = "me"
-
-
-class Text(BaseModel):
-    text: str
-
-
-class Custom:
-    pass
-
-
-def new_flow() -> tuple[Flow[Memo], Step[Text]]:
-    flow = Flow("memo", payload=Memo)
-
-    @flow.step
-    def transcribe(memo: Memo = flow.payload) -> Text:
-        return Text(text=memo.name)
-
-    return flow, transcribe
-
-
-def refused(kind: type[PgflowError], define: Callable[[], object], *parts: str) -> PgflowError:
-    with pytest.raises(kind) as caught:
-        define()
-    text = str(caught.value)
-    for part in parts:
-        assert part in text
-    assert "\n  mend: " in text
-    assert caught.value.details["file"] == __file__
-    return caught.value
-
-
-def step(flow: Flow[Any], fn: Callable[..., Any], **options: Any) -> Callable[[], object]:
-    if options:
-        return lambda: flow.step(**options)(fn)
-    return lambda: flow.step(fn)
-
 
 def test_an_error_names_file_line_flow_step_and_mend() -> None:
-    flow, _ = new_flow()
+    flow, _ = flow_of_one_step()
 
     def shorten(text: str) -> str:
         return text
 
-    error = refused(HandlerSignatureError, step(flow, shorten))
+    error = refused(HandlerSignatureError, define(flow, shorten))
     line = inspect.getsourcelines(shorten)[1]
     assert error.message.endswith(
         f"test_signature_errors.py:{line}: step 'shorten' of flow 'memo': "
@@ -89,17 +44,17 @@ def test_an_error_names_file_line_flow_step_and_mend() -> None:
 
 
 def test_a_plain_default_is_no_source_and_its_value_is_not_shown() -> None:
-    flow, _ = new_flow()
+    flow, _ = flow_of_one_step()
 
     def call(key: str = "s3cret") -> str:
         return key
 
-    error = refused(HandlerSignatureError, step(flow, call), "'key' has no source", "plain `str`")
+    error = refused(HandlerSignatureError, define(flow, call), "'key' has no source", "plain `str`")
     assert "s3cret" not in str(error)
 
 
 def test_a_step_or_a_flow_as_default_is_told_apart() -> None:
-    flow, transcribe = new_flow()
+    flow, transcribe = flow_of_one_step()
 
     def one(text: Any = transcribe) -> str:
         return str(text)
@@ -107,12 +62,14 @@ def test_a_step_or_a_flow_as_default_is_told_apart() -> None:
     def two(text: Any = flow) -> str:
         return str(text)
 
-    refused(HandlerSignatureError, step(flow, one), "step 'transcribe' itself", "transcribe.result")
-    refused(HandlerSignatureError, step(flow, two), "the flow itself", "flow.payload")
+    refused(
+        HandlerSignatureError, define(flow, one), "step 'transcribe' itself", "transcribe.result"
+    )
+    refused(HandlerSignatureError, define(flow, two), "the flow itself", "flow.payload")
 
 
 def test_arguments_that_cannot_be_passed_by_name_are_refused() -> None:
-    flow, _ = new_flow()
+    flow, _ = flow_of_one_step()
 
     def stars(*texts: str) -> str:
         return "".join(texts)
@@ -123,36 +80,36 @@ def test_arguments_that_cannot_be_passed_by_name_are_refused() -> None:
     def positional(memo: Memo = flow.payload, /) -> str:
         return memo.name
 
-    refused(HandlerSignatureError, step(flow, stars), "`*texts` has no source")
-    refused(HandlerSignatureError, step(flow, keywords), "`**texts` has no source")
-    refused(HandlerSignatureError, step(flow, positional), "'memo' is positional-only", "`/`")
+    refused(HandlerSignatureError, define(flow, stars), "`*texts` has no source")
+    refused(HandlerSignatureError, define(flow, keywords), "`**texts` has no source")
+    refused(HandlerSignatureError, define(flow, positional), "'memo' is positional-only", "`/`")
 
 
 def test_an_argument_without_annotation_is_refused() -> None:
-    flow, _ = new_flow()
+    flow, _ = flow_of_one_step()
 
     def bare(memo=flow.payload) -> str:  # type: ignore[no-untyped-def]
         return str(memo)
 
     refused(
         HandlerSignatureError,
-        step(flow, bare),
+        define(flow, bare),
         "'memo' has no annotation",
         "memo: T = flow.payload",
     )
 
 
 def test_a_missing_return_annotation_is_refused() -> None:
-    flow, _ = new_flow()
+    flow, _ = flow_of_one_step()
 
     def quiet(memo: Memo = flow.payload):  # type: ignore[no-untyped-def]
         return memo
 
-    refused(ResultTypeError, step(flow, quiet), "does not say what it returns", "def quiet(...)")
+    refused(ResultTypeError, define(flow, quiet), "does not say what it returns", "def quiet(...)")
 
 
 def test_the_name_of_an_argument_must_be_a_slug() -> None:
-    flow, _ = new_flow()
+    flow, _ = flow_of_one_step()
 
     def one(größe: Memo = flow.payload) -> str:  # noqa: PLC2401 - what is refused
         return größe.name
@@ -160,12 +117,15 @@ def test_the_name_of_an_argument_must_be_a_slug() -> None:
     def two(run: Memo = flow.payload) -> str:
         return run.name
 
-    refused(InvalidSlugError, step(flow, one), "argument 'größe'")
-    refused(InvalidSlugError, step(flow, two), "argument 'run' is reserved")
+    refused(InvalidSlugError, define(flow, one), "argument 'größe'")
+    refused(InvalidSlugError, define(flow, two), "argument 'run' is reserved")
 
 
 def test_generators_and_things_that_are_no_functions_are_refused() -> None:
-    flow, _ = new_flow()
+    flow, _ = flow_of_one_step()
+
+    def number() -> int:
+        return 1
 
     def many() -> Iterator[int]:
         yield 1
@@ -173,23 +133,28 @@ def test_generators_and_things_that_are_no_functions_are_refused() -> None:
     async def many_async() -> AsyncIterator[int]:
         yield 1
 
-    refused(HandlerSignatureError, step(flow, many), "cannot be a generator", "return that")
-    refused(HandlerSignatureError, step(flow, many_async), "cannot be a generator")
-    refused(HandlerSignatureError, step(flow, Custom), "a `type` is not a function")
+    @functools.wraps(number)
+    def wrapping() -> Iterator[int]:
+        yield number()
+
+    refused(HandlerSignatureError, define(flow, many), "cannot be a generator", "return that")
+    refused(HandlerSignatureError, define(flow, many_async), "cannot be a generator")
+    refused(HandlerSignatureError, define(flow, wrapping), "cannot be a generator")
+    refused(HandlerSignatureError, define(flow, Custom), "a `type` is not a function")
     refused(
         HandlerSignatureError,
-        step(flow, functools.partial(many), slug="partly"),
+        define(flow, functools.partial(many), slug="partly"),
         "a `partial` is not a function",
     )
 
 
 def test_a_lambda_has_no_name_to_be_called_by() -> None:
-    flow, _ = new_flow()
-    refused(InvalidSlugError, step(flow, lambda: 1), "'<lambda>' is not a slug")
+    flow, _ = flow_of_one_step()
+    refused(InvalidSlugError, define(flow, lambda: 1), "'<lambda>' is not a slug")
 
 
 def test_a_source_of_another_flow_is_refused() -> None:
-    flow, transcribe = new_flow()
+    flow, transcribe = flow_of_one_step()
     other = Flow("other", payload=Memo)
     twin = Flow("memo", payload=Memo)
 
@@ -202,36 +167,36 @@ def test_a_source_of_another_flow_is_refused() -> None:
     def takes_context(ctx: StepContext = flow.context) -> str:
         return ctx.step_slug
 
-    refused(UnknownDepError, step(other, takes_step), "'transcribe' belongs to flow 'memo'")
-    refused(UnknownDepError, step(twin, takes_step), "another flow that is also called 'memo'")
-    refused(UnknownDepError, step(other, takes_payload), "`flow.payload` of flow 'memo'")
-    refused(UnknownDepError, step(other, takes_context), "`flow.context` of flow 'memo'")
+    refused(UnknownDepError, define(other, takes_step), "'transcribe' belongs to flow 'memo'")
+    refused(UnknownDepError, define(twin, takes_step), "another flow that is also called 'memo'")
+    refused(UnknownDepError, define(other, takes_payload), "`flow.payload` of flow 'memo'")
+    refused(UnknownDepError, define(other, takes_context), "`flow.context` of flow 'memo'")
 
 
 def test_two_steps_with_one_slug_are_refused_with_both_places() -> None:
-    flow, transcribe = new_flow()
+    flow, transcribe = flow_of_one_step()
 
     def transcribe_again() -> str:
         return ""
 
     refused(
         DuplicateStepError,
-        step(flow, transcribe_again, slug="transcribe"),
+        define(flow, transcribe_again, slug="transcribe"),
         "already has a step 'transcribe'",
-        f"{transcribe.place.file}:{transcribe.place.line}",
+        transcribe.location.at,
         "another_slug",
     )
 
 
 @pytest.mark.parametrize("slug", ["", "1st", "a-b", "run", "x" * 129, "naïve", "a\n"])
 def test_a_bad_slug_is_refused(slug: str) -> None:
-    flow, _ = new_flow()
+    flow, _ = flow_of_one_step()
 
     def fine() -> str:
         return ""
 
     refused(InvalidSlugError, lambda: Flow(slug, payload=Memo))
-    refused(InvalidSlugError, step(flow, fine, slug=slug))
+    refused(InvalidSlugError, define(flow, fine, slug=slug))
 
 
 def test_a_slug_that_is_no_text_is_refused() -> None:
@@ -240,7 +205,7 @@ def test_a_slug_that_is_no_text_is_refused() -> None:
 
 
 def test_the_context_can_be_taken_once_and_whole_and_as_a_context() -> None:
-    flow, _ = new_flow()
+    flow, _ = flow_of_one_step()
 
     def twice(a: StepContext = flow.context, b: StepContext = flow.context) -> str:
         return a.step_slug + b.step_slug
@@ -254,14 +219,14 @@ def test_the_context_can_be_taken_once_and_whole_and_as_a_context() -> None:
     def payload(ctx: StepContext = flow.payload) -> str:  # type: ignore[assignment]
         return ctx.step_slug
 
-    refused(HandlerSignatureError, step(flow, twice), "'a' and 'b' both take `flow.context`")
-    refused(HandlerSignatureError, step(flow, a_part), "a part of the context", "`ctx.attempt`")
-    refused(HandlerSignatureError, step(flow, wrong), "annotated `Memo`", "ctx: StepContext")
-    refused(HandlerSignatureError, step(flow, payload), "annotated `StepContext`")
+    refused(HandlerSignatureError, define(flow, twice), "'a' and 'b' both take `flow.context`")
+    refused(HandlerSignatureError, define(flow, a_part), "a part of the context", "`ctx.attempt`")
+    refused(HandlerSignatureError, define(flow, wrong), "annotated `Memo`", "ctx: StepContext")
+    refused(HandlerSignatureError, define(flow, payload), "annotated `StepContext`")
 
 
 def test_the_context_may_be_annotated_as_optional() -> None:
-    flow, _ = new_flow()
+    flow, _ = flow_of_one_step()
 
     @flow.step
     def fine(ctx: StepContext | None = flow.context) -> str:
@@ -287,20 +252,20 @@ def test_the_context_may_be_annotated_as_optional() -> None:
     ],
 )
 def test_an_option_out_of_range_is_refused(option: str, value: Any) -> None:
-    flow, _ = new_flow()
+    flow, _ = flow_of_one_step()
 
     def fine() -> str:
         return ""
 
     expected = f"{option}={value!r} is out of range"
     options: Any = {option: value}
-    refused(OptionOutOfRangeError, step(flow, fine, **options), expected, f"{option} takes")
+    refused(OptionOutOfRangeError, define(flow, fine, **options), expected, f"{option} takes")
     refused(OptionOutOfRangeError, lambda: Flow("f", payload=Memo, **options), expected)
     assert "fine" not in flow.steps
 
 
 def test_after_takes_steps_of_the_same_flow() -> None:
-    flow, transcribe = new_flow()
+    flow, transcribe = flow_of_one_step()
     other = Flow("other", payload=Memo)
     lone: Any = transcribe
     result: Any = transcribe.result
@@ -308,10 +273,10 @@ def test_after_takes_steps_of_the_same_flow() -> None:
     def fine() -> str:
         return ""
 
-    refused(HandlerSignatureError, step(flow, fine, after=lone), "not a tuple", "after=(first,)")
-    refused(HandlerSignatureError, step(flow, fine, after=(result,)), "a `Ref`, which is not a")
-    refused(HandlerSignatureError, step(flow, fine, after=("transcribe",)), "holds a `str`")
-    refused(UnknownDepError, step(other, fine, after=(transcribe,)), "belongs to flow 'memo'")
+    refused(HandlerSignatureError, define(flow, fine, after=lone), "not a tuple", "after=(first,)")
+    refused(HandlerSignatureError, define(flow, fine, after=(result,)), "a `Ref`, which is not a")
+    refused(HandlerSignatureError, define(flow, fine, after=("transcribe",)), "holds a `str`")
+    refused(UnknownDepError, define(other, fine, after=(transcribe,)), "belongs to flow 'memo'")
 
 
 def test_a_flow_without_steps_is_refused_by_check() -> None:
@@ -319,7 +284,7 @@ def test_a_flow_without_steps_is_refused_by_check() -> None:
 
 
 def test_a_circle_made_by_force_is_refused() -> None:
-    flow, transcribe = new_flow()
+    flow, transcribe = flow_of_one_step()
 
     @flow.step
     def last(text: Text = transcribe.result) -> str:
@@ -330,7 +295,7 @@ def test_a_circle_made_by_force_is_refused() -> None:
 
 
 def test_a_decorated_handler_is_read_through_its_wrapper() -> None:
-    flow, transcribe = new_flow()
+    flow, transcribe = flow_of_one_step()
 
     def traced(fn: Callable[..., Awaitable[str]]) -> Callable[..., Awaitable[str]]:
         @functools.wraps(fn)
@@ -356,7 +321,7 @@ def test_a_decorated_handler_is_read_through_its_wrapper() -> None:
 
 
 def test_steps_and_flows_show_themselves() -> None:
-    flow, transcribe = new_flow()
+    flow, transcribe = flow_of_one_step()
     assert repr(flow) == "<flow 'memo'>"
     assert repr(transcribe) == "<step 'transcribe' of flow 'memo'>"
     assert transcribe.fn(Memo(name="a")) == Text(text="a")

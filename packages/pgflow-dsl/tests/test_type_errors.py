@@ -1,10 +1,11 @@
 """Types that JSON cannot hold, or that do not fit, are refused when the flow is defined."""
 
 import dataclasses
+import datetime as dt
 import sys
 import typing
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Annotated, Any, NamedTuple
 
 import pytest
 from pydantic import (
@@ -16,55 +17,13 @@ from pydantic import (
     computed_field,
     create_model,
 )
+from tests.support.dsl_flows import Custom, Memo, Page, Text, define, flow_of_one_step, refused
 
-from pgflow_dsl import Flow, Step
+from pgflow_dsl import Flow
 from pgflow_manifest import (
     HandlerSignatureError,
-    PgflowError,
     ResultTypeError,
 )
-
-T = TypeVar("T")
-
-
-class Memo(BaseModel):
-    name: str
-    owner: str = "me"
-
-
-class Text(BaseModel):
-    text: str
-
-
-class Custom:
-    pass
-
-
-def new_flow() -> tuple[Flow[Memo], Step[Text]]:
-    flow = Flow("memo", payload=Memo)
-
-    @flow.step
-    def transcribe(memo: Memo = flow.payload) -> Text:
-        return Text(text=memo.name)
-
-    return flow, transcribe
-
-
-def refused(kind: type[PgflowError], define: Callable[[], object], *parts: str) -> PgflowError:
-    with pytest.raises(kind) as caught:
-        define()
-    text = str(caught.value)
-    for part in parts:
-        assert part in text
-    assert "\n  mend: " in text
-    assert caught.value.details["file"] == __file__
-    return caught.value
-
-
-def step(flow: Flow[Any], fn: Callable[..., Any], **options: Any) -> Callable[[], object]:
-    if options:
-        return lambda: flow.step(**options)(fn)
-    return lambda: flow.step(fn)
 
 
 class WithAny(BaseModel):
@@ -90,10 +49,6 @@ class Area(BaseModel):
         return self.side**2
 
 
-class Page(BaseModel, Generic[T]):
-    items: list[T]
-
-
 def written(_: int) -> Any:
     return 1
 
@@ -112,6 +67,16 @@ class Unwritten(BaseModel):
 @dataclasses.dataclass
 class InitOnly:
     n: dataclasses.InitVar[int]
+
+
+class ByName(BaseModel):
+    model_config = ConfigDict(validate_by_alias=False, validate_by_name=True)
+    n: int = Field(alias="N")
+
+
+class InMilliseconds(BaseModel):
+    model_config = ConfigDict(ser_json_temporal="milliseconds")
+    when: dt.timedelta
 
 
 class Pair(NamedTuple):
@@ -152,19 +117,23 @@ class Holder:
         (dict[tuple[int, int], int], "keys of type `tuple"),
         (Renamed, "`Renamed.n` is written as 'N' but read as 'n'"),
         (Area, "`Area.area` is computed"),
+        (ByName, "`ByName.n` is written as 'N' but read as 'n'"),
+        (InMilliseconds, "`InMilliseconds.when` is a `timedelta` that is written in milliseconds"),
+        (Iterable[int], "read as an iterator that ends"),
+        (Iterator[int], "read as an iterator that ends"),
         (Unwritten, "`Unwritten.n` is not written, but needed to read it back"),
         (InitOnly, "`InitOnly.n` is not written, but needed to read it back"),
         (Annotated[Custom, ["unhashable"]], ".Custom'>"),
     ],
 )
 def test_a_result_without_exact_json_is_refused(result: Any, text: str) -> None:
-    flow, _ = new_flow()
+    flow, _ = flow_of_one_step()
 
     def bad() -> object:
         return None
 
     bad.__annotations__["return"] = result
-    error = refused(ResultTypeError, step(flow, bad), "the result type `", text)
+    error = refused(ResultTypeError, define(flow, bad), "the result type `", text)
     assert error.details["role"] == "result"
     assert "bad" not in flow.steps
 
@@ -177,7 +146,7 @@ def test_a_payload_without_exact_json_is_refused(payload: Any) -> None:
 
 
 def test_an_argument_that_cannot_be_read_is_refused() -> None:
-    flow, transcribe = new_flow()
+    flow, transcribe = flow_of_one_step()
 
     def any_argument(text: Any = transcribe.result) -> str:
         return str(text)
@@ -187,14 +156,14 @@ def test_an_argument_that_cannot_be_read_is_refused() -> None:
 
     refused(
         HandlerSignatureError,
-        step(flow, any_argument),
+        define(flow, any_argument),
         "argument 'text' is annotated `Any`, which cannot be read from JSON",
     )
-    refused(HandlerSignatureError, step(flow, custom_argument), "pydantic cannot read it")
+    refused(HandlerSignatureError, define(flow, custom_argument), "pydantic cannot read it")
 
 
 def test_an_argument_of_another_type_than_its_source_is_refused() -> None:
-    flow, transcribe = new_flow()
+    flow, transcribe = flow_of_one_step()
 
     def whole(n: int = transcribe.result) -> int:  # type: ignore[assignment]
         return n
@@ -204,15 +173,15 @@ def test_an_argument_of_another_type_than_its_source_is_refused() -> None:
 
     refused(
         HandlerSignatureError,
-        step(flow, whole),
+        define(flow, whole),
         "argument 'n' is annotated `int`, but `transcribe.result` is `Text`",
         "write `n: Text = transcribe.result`",
     )
-    refused(HandlerSignatureError, step(flow, part), "`transcribe.result.text` is `str`")
+    refused(HandlerSignatureError, define(flow, part), "`transcribe.result.text` is `str`")
 
 
 def test_annotations_that_never_become_defined_are_refused_by_check() -> None:
-    flow, _ = new_flow()
+    flow, _ = flow_of_one_step()
 
     @flow.step
     def lost() -> "Nowhere":  # type: ignore[name-defined]  # noqa: F821

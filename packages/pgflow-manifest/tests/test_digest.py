@@ -13,10 +13,9 @@ from pgflow_manifest import (
     ResultInput,
     StepOptions,
     StepSpec,
-    contract_of_schema,
-    digest_of,
     with_digests,
 )
+from pgflow_manifest.digest import contract_of_schema, digest_of
 
 TEXT: JsonSchema = {"type": "string"}
 

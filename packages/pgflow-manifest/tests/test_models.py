@@ -12,11 +12,11 @@ from pgflow_manifest import (
     CycleFoundError,
     FlowSpec,
     Manifest,
-    Slug,
     StepSpec,
     slug_problem,
     topological_order,
 )
+from pgflow_manifest.slug import Slug
 
 slug_type = TypeAdapter[str](Slug)
 

@@ -1,16 +1,18 @@
 """Write flows as ordinary typed functions, compile them, test them in memory.
 
-Start with `Flow` (flow.py); `discover_flows` (discover.py) is how worker and CLI find them.
+Read flow.py first, then step.py, source.py, handlers.py, binding.py and compile.py; what is known
+about types is in `types/`. `discover_flows` (discover.py) is how worker and CLI find flows, and
+`Flow.test` (in_memory.py) runs one without a database.
 """
 
 from pgflow_dsl.compile import compile_flows
 from pgflow_dsl.context import StepContext
 from pgflow_dsl.discover import DiscoveredFlow, discover_flows
 from pgflow_dsl.flow import Flow, StepDecorator
+from pgflow_dsl.in_memory import FlowTestFailedError, TestRun
 from pgflow_dsl.outcomes import Cancelled, GiveUp, Retry
 from pgflow_dsl.step import Step
-from pgflow_dsl.testing import FlowTestFailedError, TestRun
-from pgflow_dsl.types import Json
+from pgflow_dsl.types.bound import Json
 
 __all__ = [
     "Cancelled",

@@ -1,27 +1,34 @@
 """Resolve the annotations of a handler and check them against the sources of its arguments.
 
 It runs when the decorator does. Where an annotation names something that the module defines
-further down, it runs again at `flow.check()`. Next: `io_types.py`, `lens.py` and `compat.py`, the
-three checks made here, and `step.py`, which keeps the outcome.
+further down, it runs again at `flow.check()`. Next: `step.py`, which keeps the
+outcome, and the three checks made here: `json_type.py`, `lens.py` and `assignable.py` in `types/`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 import typing_extensions
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
 
-from pgflow_dsl.annotations import awaited_type, class_of, is_union, peel, shown
-from pgflow_dsl.compat import fits
 from pgflow_dsl.context import StepContext
-from pgflow_dsl.decode import ArgumentDecoder
-from pgflow_dsl.encode import ResultEncoder
-from pgflow_dsl.exact import InexactTypeError, check_exact
 from pgflow_dsl.handlers import Handler
-from pgflow_dsl.io_types import JsonType, adapter_for, result_type, when_defined
-from pgflow_dsl.lens import Lens, LensError, look
 from pgflow_dsl.source import Source
+from pgflow_dsl.types.annotations import (
+    awaited_type,
+    class_of,
+    is_union,
+    peel,
+    shown,
+    without_alias,
+)
+from pgflow_dsl.types.assignable import fits
+from pgflow_dsl.types.decode import ArgumentDecoder
+from pgflow_dsl.types.encode import ResultEncoder
+from pgflow_dsl.types.exact_json import InexactTypeError, check_exact
+from pgflow_dsl.types.json_type import JsonType, adapter_for, result_type, when_defined
+from pgflow_dsl.types.lens import Lens, LensError, check_in_schema, look
 from pgflow_manifest import HandlerSignatureError
 
 
@@ -54,16 +61,16 @@ def bind(
         NotYetDefinedError: a name that is not defined yet.
     """
     hints = when_defined(lambda: _hints(handler, local_names))
-    place = handler.place
+    location = handler.location
     returned, is_awaitable = awaited_type(hints["return"])
-    result = result_type(returned, place)
+    result = result_type(returned, location)
     if handler.context_parameter is not None:
         _check_context(handler, handler.context_parameter, hints)
     lenses = {
         name: _checked_lens(handler, name, source, hints[name], type_of(source))
         for name, source in handler.sources.items()
     }
-    what = f"step {place.step_slug!r} of flow {place.flow_slug!r}"
+    what = f"step {location.step_slug!r} of flow {location.flow_slug!r}"
     return Binding(
         result=result,
         returns_awaitable=is_awaitable and not handler.is_async,
@@ -83,14 +90,15 @@ def bind(
 
 def _hints(handler: Handler, local_names: Mapping[str, Any] | None) -> dict[str, Any]:
     names = dict(local_names) if local_names is not None else None
-    return typing_extensions.get_type_hints(handler.fn, localns=names, include_extras=True)
+    hints = typing_extensions.get_type_hints(handler.fn, localns=names, include_extras=True)
+    return {name: without_alias(hint) for name, hint in hints.items()}
 
 
 def _check_context(handler: Handler, name: str, hints: Mapping[str, Any]) -> None:
     peeled, _ = peel(hints[name])
     members = get_args(peeled) if is_union(peeled) else (peeled,)
     if not any((cls := class_of(m)) is not None and issubclass(StepContext, cls) for m in members):
-        raise handler.place.error(
+        raise handler.location.error(
             HandlerSignatureError,
             f"argument {name!r} takes `flow.context` but is annotated `{shown(hints[name])}`",
             hint=f"write `{name}: StepContext = flow.context`",
@@ -101,12 +109,12 @@ def _check_context(handler: Handler, name: str, hints: Mapping[str, Any]) -> Non
 def _checked_lens(
     handler: Handler, name: str, source: Source, annotation: Any, whole: JsonType
 ) -> Lens:
-    place = handler.place
+    location = handler.location
     try:
         lens = look(whole.annotation, source.parts, written=whole.mode == "serialization")
-        _check_in_schema(lens, whole)
+        check_in_schema(lens, whole)
     except LensError as error:
-        raise place.error(
+        raise location.error(
             HandlerSignatureError,
             f"argument {name!r} takes `{source}`, but {error.text}",
             hint=error.hint,
@@ -115,7 +123,7 @@ def _checked_lens(
     if annotation != lens.annotation:
         _check_readable(handler, name, annotation)
     if not fits(lens.annotation, annotation):
-        raise place.error(
+        raise location.error(
             HandlerSignatureError,
             f"argument {name!r} is annotated `{shown(annotation)}`, but `{source}` is "
             f"`{shown(lens.annotation)}`",
@@ -136,7 +144,7 @@ def _check_readable(handler: Handler, name: str, annotation: Any) -> None:
         text, hint = "pydantic cannot read it", "annotate it with the type of its source"
     else:
         return
-    raise handler.place.error(
+    raise handler.location.error(
         HandlerSignatureError,
         f"argument {name!r} is annotated `{shown(annotation)}`, which cannot be read from JSON: "
         f"{text}",
@@ -155,7 +163,7 @@ def _check_absence(
         return
     if not takes_none and lens.make_default is not None:
         return
-    raise handler.place.error(
+    raise handler.location.error(
         HandlerSignatureError,
         f"argument {name!r} takes `{source}`, which the JSON need not have; the engine would pass "
         "null for it" + (", which is not its default" if takes_none else ""),
@@ -163,33 +171,3 @@ def _check_absence(
         + ("" if takes_none else f", or write `{name}: {shown(annotation)} | None`"),
         argument=name,
     )
-
-
-def _check_in_schema(lens: Lens, whole: JsonType) -> None:
-    if not _leads_somewhere(whole.schema, whole.schema, lens.path):
-        raise LensError(
-            f"the JSON of `{shown(whole.annotation)}` has no part at "
-            f"`/{'/'.join(map(str, lens.path))}`: a custom serializer writes it in another form",
-            "take the whole and reach into it in the body of the handler",
-        )
-
-
-def _leads_somewhere(schema: Any, root: Mapping[str, Any], path: Sequence[str | int]) -> bool:
-    if not path or schema is True or not isinstance(schema, dict):
-        return True
-    node = cast("dict[str, Any]", schema)
-    if "$ref" in node:
-        target: Any = root
-        for key in node["$ref"].removeprefix("#/").split("/"):
-            target = target[key.replace("~1", "/").replace("~0", "~")]
-        return _leads_somewhere(target, root, path)
-    for keyword in ("anyOf", "oneOf", "allOf"):
-        if keyword in node:
-            return any(_leads_somewhere(member, root, path) for member in node[keyword])
-    key, rest = path[0], path[1:]
-    if isinstance(key, int):
-        items = node.get("prefixItems", [])
-        part = items[key] if key < len(items) else node.get("items", False)
-    else:
-        part = node.get("properties", {}).get(key, node.get("additionalProperties", not node))
-    return part is not False and _leads_somewhere(part, root, rest)

@@ -35,7 +35,7 @@ def compile_flow(flow: Flow[Any]) -> FlowSpec:
     try:
         order = topological_order({slug: step.deps for slug, step in flow.steps.items()})
     except CycleFoundError as error:
-        raise flow.place.error(
+        raise flow.location.error(
             DependencyCycleError,
             f"the steps wait for each other in a circle: {error}",
             hint="remove one of these from `after` or from the arguments",
@@ -83,9 +83,9 @@ def compile_flows(flows: Iterable[Flow[Any]]) -> Manifest:
     by_slug: dict[str, Flow[Any]] = {}
     for flow in flows:
         if (other := by_slug.setdefault(flow.slug, flow)) is not flow:
-            raise flow.place.error(
+            raise flow.location.error(
                 DuplicateStepError,
-                f"another flow has this slug, at {other.place.file}:{other.place.line}",
+                f"another flow has this slug, at {other.location.at}",
                 hint="give one of them another slug",
             )
     return Manifest(flows=tuple(by_slug[slug].compile() for slug in sorted(by_slug)))

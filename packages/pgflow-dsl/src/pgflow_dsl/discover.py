@@ -1,7 +1,7 @@
 """Find the flows of a folder: what worker and CLI start from.
 
 Every module of the folder is imported, and its module-level `Flow` objects are taken. Files whose
-name starts with `_` are helpers: importable, but not searched. Next: `modules.py`, the imports.
+name starts with `_` are helpers: importable, but not searched. Next: `importer.py`, the imports.
 """
 
 import traceback
@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import Any
 
 from pgflow_dsl.flow import Flow
-from pgflow_dsl.modules import FolderImporter
-from pgflow_dsl.place import shown_path
+from pgflow_dsl.importer import FolderImporter
+from pgflow_dsl.location import shown_path
 from pgflow_manifest import DiscoveryError, PgflowError
 
 
@@ -62,7 +62,7 @@ def discover_flows(path: Path) -> list[DiscoveredFlow]:
                 details={"file": str(unit.file)},
             )
         for flow in flows:
-            is_home = Path(flow.place.file) == unit.file
+            is_home = Path(flow.location.file) == unit.file
             if is_home or id(flow) not in found:
                 found[id(flow)] = DiscoveredFlow(flow=flow, file=unit.file)
     return _checked(list(found.values()))
@@ -167,7 +167,7 @@ def _checked(found: list[DiscoveredFlow]) -> list[DiscoveredFlow]:
     for one in found:
         if (other := by_slug.setdefault(one.flow.slug, one)) is not one:
             first, second = (
-                f"{shown_path(item.flow.place.file)}:{item.flow.place.line}"
+                f"{shown_path(item.flow.location.file)}:{item.flow.location.line}"
                 for item in (other, one)
             )
             raise DiscoveryError(

@@ -12,7 +12,7 @@ Every argument names its source as its default. The decorators ask for a callabl
 arguments, so a forgotten source is a type error, and each default is checked against its annotation
 by the ordinary rule of the language (`typing_tests/`). They take a union of two callables: with one
 that returns `R | Awaitable[R]`, mypy joins the members of a union or a Literal to their base class.
-Next: `handlers.py` and `step.py`.
+Next: `step.py`, then `source.py`, `handlers.py`, `binding.py` and `compile.py`.
 """
 
 import inspect
@@ -22,13 +22,13 @@ from typing import Any, Generic, cast, overload
 from pgflow_dsl.compile import compile_flow
 from pgflow_dsl.context import StepContext
 from pgflow_dsl.handlers import read_handler
-from pgflow_dsl.io_types import JsonType, NotYetDefinedError, payload_type
+from pgflow_dsl.in_memory import Replacements, TestRun, run_in_memory, run_in_memory_blocking
+from pgflow_dsl.location import Location, location_of_caller, user_frame
 from pgflow_dsl.options import flow_options, step_options
-from pgflow_dsl.place import Place, place_of_caller, user_frame
 from pgflow_dsl.source import Ref, Source
 from pgflow_dsl.step import Step
-from pgflow_dsl.testing import Replacements, TestRun, run_in_memory, run_in_memory_blocking
-from pgflow_dsl.types import I, R
+from pgflow_dsl.types.bound import I, R
+from pgflow_dsl.types.json_type import JsonType, NotYetDefinedError, payload_type
 from pgflow_manifest import (
     DefinitionError,
     DuplicateStepError,
@@ -86,14 +86,14 @@ class Flow(Generic[I]):
         timeout: float | None = None,
         client_startable: bool = False,
     ) -> None:
-        self.place = place_of_caller(slug)
-        _check_slug(slug, self.place)
+        self.location = location_of_caller(slug)
+        _check_slug(slug, self.location)
         self.slug = slug
         self.payload_type = payload
         self.description = description
         self.client_startable = client_startable
         self.options = flow_options(
-            self.place,
+            self.location,
             max_attempts=max_attempts,
             base_delay=base_delay,
             max_delay=max_delay,
@@ -190,29 +190,29 @@ class Flow(Generic[I]):
         options: Mapping[str, Any],
         after: tuple[Step[Any], ...],
     ) -> Step[Any]:
-        place = self.place.at_step(slug, fn)
-        _check_slug(slug, place)
+        location = self.location.at_step(slug, fn)
+        _check_slug(slug, location)
         if (other := self.steps.get(slug)) is not None:
-            raise place.error(
+            raise location.error(
                 DuplicateStepError,
-                f"the flow already has a step {slug!r}, at {other.place.file}:{other.place.line}",
+                f"the flow already has a step {slug!r}, at {other.location.at}",
                 hint='rename the handler, or give it `@flow.step(slug="another_slug")`',
             )
         step = Step[Any](
             slug=slug,
             flow=self,
-            handler=read_handler(fn, self, place),
-            options=step_options(place, **options),
-            after=self._checked_after(after, place),
+            handler=read_handler(fn, self, location),
+            options=step_options(location, **options),
+            after=self._checked_after(after, location),
             local_names=_local_names(fn),
         )
         step.bind_early()
         self.steps[slug] = step
         return step
 
-    def _checked_after(self, after: Any, place: Place) -> tuple[Step[Any], ...]:
+    def _checked_after(self, after: Any, location: Location) -> tuple[Step[Any], ...]:
         if not isinstance(after, tuple | list):
-            raise place.error(
+            raise location.error(
                 HandlerSignatureError,
                 f"`after` is a `{type(after).__name__}`, not a tuple of steps",
                 hint="write `after=(first, second)`, or `after=(first,)` for a single step",
@@ -220,13 +220,13 @@ class Flow(Generic[I]):
         steps = tuple(cast("list[Any]", after))
         for step in steps:
             if not isinstance(step, Step):
-                raise place.error(
+                raise location.error(
                     HandlerSignatureError,
                     f"`after` holds a `{type(step).__name__}`, which is not a step",
                     hint="name the steps themselves, not their results or slugs",
                 )
             if self.steps.get(step.slug) is not step:
-                raise place.error(
+                raise location.error(
                     UnknownDepError,
                     f"`after` names step {step.slug!r}, which belongs to flow {step.flow_slug!r}",
                     hint="a step can only wait for steps of its own flow",
@@ -236,7 +236,7 @@ class Flow(Generic[I]):
     def payload_json_type(self) -> JsonType:
         """Return the type of the payload with its schema; raises `NotYetDefinedError`."""
         if self._payload_json_type is None:
-            self._payload_json_type = payload_type(self.payload_type, self.place)
+            self._payload_json_type = payload_type(self.payload_type, self.location)
         return self._payload_json_type
 
     def check(self) -> None:
@@ -248,13 +248,13 @@ class Flow(Generic[I]):
         try:
             self.payload_json_type()
         except NotYetDefinedError as error:
-            raise self.place.error(
+            raise self.location.error(
                 ResultTypeError,
                 f"the payload type cannot be resolved: {error.name}",
                 hint="import or define the name at module level, not under `TYPE_CHECKING`",
             ) from error
         if not self.steps:
-            raise self.place.error(
+            raise self.location.error(
                 DefinitionError,
                 "the flow has no steps",
                 hint="write `@flow.step` above a handler",
@@ -292,10 +292,10 @@ class Flow(Generic[I]):
         return await run_in_memory(self, payload, replace or {})
 
 
-def _check_slug(slug: object, place: Place) -> None:
+def _check_slug(slug: object, location: Location) -> None:
     problem = slug_problem(slug) if isinstance(slug, str) else f"{slug!r} is not a text"
     if problem is not None:
-        raise place.error(
+        raise location.error(
             InvalidSlugError,
             problem,
             hint="use letters, digits and underscores; the slug is the name in the database",

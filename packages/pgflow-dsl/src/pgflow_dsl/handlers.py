@@ -4,13 +4,15 @@ Everything here is known without resolving an annotation, so it is checked the m
 decorator runs. Next: `binding.py`, which adds the types.
 """
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from pgflow_dsl.place import Place
-from pgflow_dsl.source import HasSlug, Source, source_of
+from pgflow_dsl.location import Location
+from pgflow_dsl.source import Source, source_of
 from pgflow_manifest import (
     HandlerSignatureError,
     InvalidSlugError,
@@ -19,14 +21,9 @@ from pgflow_manifest import (
     slug_problem,
 )
 
-
-class FlowLike(HasSlug, Protocol):
-    """A flow, as far as a signature needs to know it."""
-
-    @property
-    def steps(self) -> Mapping[str, HasSlug]:
-        """The steps by slug."""
-        ...
+if TYPE_CHECKING:
+    from pgflow_dsl.flow import Flow
+    from pgflow_dsl.step import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +31,14 @@ class Handler:
     """A user's function, and where each of its arguments comes from."""
 
     fn: Callable[..., Any]
-    place: Place
+    location: Location
     is_async: bool
     sources: Mapping[str, Source]
     """By parameter name; without the context."""
     context_parameter: str | None
 
 
-def read_handler(fn: Callable[..., Any], flow: FlowLike, place: Place) -> Handler:
+def read_handler(fn: Callable[..., Any], flow: Flow[Any], location: Location) -> Handler:
     """Return what the signature of *fn* says.
 
     Raises:
@@ -52,13 +49,16 @@ def read_handler(fn: Callable[..., Any], flow: FlowLike, place: Place) -> Handle
     """
     inner = inspect.unwrap(fn)
     if not inspect.isfunction(inner):
-        raise place.error(
+        raise location.error(
             HandlerSignatureError,
             f"a `{type(fn).__name__}` is not a function",
             hint="write the handler as a plain `def` or `async def` at module level",
         )
-    if inspect.isgeneratorfunction(inner) or inspect.isasyncgenfunction(inner):
-        raise place.error(
+    if any(
+        inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each)
+        for each in (fn, inner)
+    ):
+        raise location.error(
             HandlerSignatureError,
             "a handler cannot be a generator: a step has one result",
             hint="collect what it yields in a list and return that",
@@ -67,13 +67,13 @@ def read_handler(fn: Callable[..., Any], flow: FlowLike, place: Place) -> Handle
     sources: dict[str, Source] = {}
     context_parameter: str | None = None
     for parameter in signature.parameters.values():
-        source = _source_of_parameter(parameter, flow, place)
+        source = _source_of_parameter(parameter, flow, location)
         if source.kind != "context":
             sources[parameter.name] = source
         elif context_parameter is None:
             context_parameter = parameter.name
         else:
-            raise place.error(
+            raise location.error(
                 HandlerSignatureError,
                 f"the arguments {context_parameter!r} and {parameter.name!r} both take "
                 "`flow.context`",
@@ -81,7 +81,7 @@ def read_handler(fn: Callable[..., Any], flow: FlowLike, place: Place) -> Handle
                 argument=parameter.name,
             )
     if signature.return_annotation is inspect.Signature.empty:
-        raise place.error(
+        raise location.error(
             ResultTypeError,
             "the handler does not say what it returns",
             hint=f"annotate it: `def {inner.__name__}(...) -> T`, where T is a pydantic model, "
@@ -89,43 +89,45 @@ def read_handler(fn: Callable[..., Any], flow: FlowLike, place: Place) -> Handle
         )
     return Handler(
         fn=fn,
-        place=place,
+        location=location,
         is_async=inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(inner),
         sources=sources,
         context_parameter=context_parameter,
     )
 
 
-def _source_of_parameter(parameter: inspect.Parameter, flow: FlowLike, place: Place) -> Source:
+def _source_of_parameter(
+    parameter: inspect.Parameter, flow: Flow[Any], location: Location
+) -> Source:
     name = parameter.name
     kinds = inspect.Parameter
     if parameter.kind in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD):
         stars = "*" if parameter.kind is kinds.VAR_POSITIONAL else "**"
-        raise place.error(
+        raise location.error(
             HandlerSignatureError,
             f"`{stars}{name}` has no source: every argument names its own",
             hint=f"name the arguments one by one instead of `{stars}{name}`",
             argument=name,
         )
     if parameter.kind is kinds.POSITIONAL_ONLY:
-        raise place.error(
+        raise location.error(
             HandlerSignatureError,
             f"argument {name!r} is positional-only, but arguments are passed by name",
             hint="remove the `/` from the signature",
             argument=name,
         )
     if (source := source_of(parameter.default)) is None:
-        raise _no_source(parameter, place)
+        raise _no_source(parameter, location)
     if (problem := slug_problem(name)) is not None:
-        raise place.error(
+        raise location.error(
             InvalidSlugError,
             f"argument {problem}",
             hint="rename the argument; its name is stored in the database",
             argument=name,
         )
-    _check_owner(name, source, flow, place)
+    _check_owner(name, source, flow, location)
     if parameter.annotation is kinds.empty:
-        raise place.error(
+        raise location.error(
             HandlerSignatureError,
             f"argument {name!r} has no annotation, so its value cannot be read back from JSON",
             hint=f"write `{name}: T = {source}` with the type of `{source}`",
@@ -134,13 +136,13 @@ def _source_of_parameter(parameter: inspect.Parameter, flow: FlowLike, place: Pl
     return source
 
 
-def _no_source(parameter: inspect.Parameter, place: Place) -> HandlerSignatureError:
+def _no_source(parameter: inspect.Parameter, location: Location) -> HandlerSignatureError:
     name, default = parameter.name, cast("object", parameter.default)
     hint = f"write `{name}: T = <step>.result`, `flow.payload` or `flow.context`"
     if default is inspect.Parameter.empty:
         text = f"argument {name!r} has no source"
     elif isinstance(getattr(default, "sources", None), Mapping):
-        slug = cast("HasSlug", default).slug
+        slug = cast("Step[Any]", default).slug
         text = f"argument {name!r} has the step {slug!r} itself as its default, not its result"
         hint = f"write `{name} = {slug}.result`"
     elif isinstance(getattr(default, "steps", None), Mapping):
@@ -149,13 +151,13 @@ def _no_source(parameter: inspect.Parameter, place: Place) -> HandlerSignatureEr
     else:
         text = f"argument {name!r} has no source: its default is a plain `{type(default).__name__}`"
         hint += "; a constant belongs into the body or the module"
-    return place.error(HandlerSignatureError, text, hint=hint, argument=name)
+    return location.error(HandlerSignatureError, text, hint=hint, argument=name)
 
 
-def _check_owner(name: str, source: Source, flow: FlowLike, place: Place) -> None:
+def _check_owner(name: str, source: Source, flow: Flow[Any], location: Location) -> None:
     step = source.step
     if step is not None and flow.steps.get(step.slug) is not step:
-        raise place.error(
+        raise location.error(
             UnknownDepError,
             f"argument {name!r} takes `{source}`, but step {step.slug!r} belongs to "
             f"{_of_flow(source.flow, flow)}",
@@ -163,14 +165,14 @@ def _check_owner(name: str, source: Source, flow: FlowLike, place: Place) -> Non
             argument=name,
         )
     if source.flow is not flow:
-        raise place.error(
+        raise location.error(
             UnknownDepError,
             f"argument {name!r} takes `{source}` of {_of_flow(source.flow, flow)}",
             hint=f"take the {source.kind} of the flow that the step belongs to",
             argument=name,
         )
     if source.kind == "context" and source.parts:
-        raise place.error(
+        raise location.error(
             HandlerSignatureError,
             f"argument {name!r} takes `{source}`, a part of the context",
             hint=f"take the whole, `ctx: StepContext = flow.context`, and read "
@@ -179,7 +181,7 @@ def _check_owner(name: str, source: Source, flow: FlowLike, place: Place) -> Non
         )
 
 
-def _of_flow(other: HasSlug, flow: HasSlug) -> str:
+def _of_flow(other: Flow[Any], flow: Flow[Any]) -> str:
     if other.slug == flow.slug:
         return f"another flow that is also called {other.slug!r}"
     return f"flow {other.slug!r}"

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from pgflow_dsl.place import Place
+from pgflow_dsl.location import Location
 from pgflow_manifest import FlowOptions, OptionOutOfRangeError, StepOptions
 
 _OptionsT = TypeVar("_OptionsT", bound=BaseModel)
@@ -28,24 +28,24 @@ _RANGES = {
 }
 
 
-def flow_options(place: Place, **options: Any) -> FlowOptions:
+def flow_options(location: Location, **options: Any) -> FlowOptions:
     """Return the options of a flow; raises `OptionOutOfRangeError`."""
-    return _options(FlowOptions, place, options)
+    return _options(FlowOptions, location, options)
 
 
-def step_options(place: Place, **options: Any) -> StepOptions:
+def step_options(location: Location, **options: Any) -> StepOptions:
     """Return the options of a step, None meaning that of the flow; raises as `flow_options`."""
-    return _options(StepOptions, place, options)
+    return _options(StepOptions, location, options)
 
 
-def _options(kind: type[_OptionsT], place: Place, options: dict[str, Any]) -> _OptionsT:
+def _options(kind: type[_OptionsT], location: Location, options: dict[str, Any]) -> _OptionsT:
     values = {_IN_MANIFEST[name]: value for name, value in options.items()}
     try:
         return kind.model_validate(values, strict=True)
     except ValidationError as error:
         at = error.errors(include_url=False)[0]["loc"][0]
     name = next(name for name, field in _IN_MANIFEST.items() if field == at)
-    raise place.error(
+    raise location.error(
         OptionOutOfRangeError,
         f"{name}={options[name]!r} is out of range",
         hint=f"{name} takes {_RANGES[name]}",

@@ -1,24 +1,20 @@
 """What stands as the default of a handler's argument: `step.result`, `flow.payload.owner_id`.
 
 A checker takes `step.result` for the result itself; at run time it is a `Ref`, which only records
-the path that was written. Next: `handlers.py`, which reads the refs from a signature, and
-`lens.py`, which finds where the path leads in JSON.
+the path that was written. Next: `handlers.py`, which reads the refs from a signature.
 """
+
+from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import Literal, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from pgflow_manifest import HandlerSignatureError
 
-
-class HasSlug(Protocol):
-    """A flow or a step, as far as a source needs to know it."""
-
-    @property
-    def slug(self) -> str:
-        """The name in the database."""
-        ...
+if TYPE_CHECKING:
+    from pgflow_dsl.flow import Flow
+    from pgflow_dsl.step import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +45,8 @@ class Source:
     """Where the value of one argument comes from."""
 
     kind: Literal["payload", "result", "context"]
-    flow: HasSlug
-    step: HasSlug | None = None
+    flow: Flow[Any]
+    step: Step[Any] | None = None
     parts: tuple[Part, ...] = ()
 
     def __str__(self) -> str:
@@ -70,15 +66,15 @@ class Ref:
     def __init__(self, source: Source) -> None:
         object.__setattr__(self, "__source__", source)
 
-    def __getattr__(self, name: str) -> "Ref":
+    def __getattr__(self, name: str) -> Ref:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
         return self._extended(Attribute(name))
 
-    def __getitem__(self, key: Hashable) -> "Ref":
+    def __getitem__(self, key: Hashable) -> Ref:
         return self._extended(Item(key))
 
-    def _extended(self, part: Part) -> "Ref":
+    def _extended(self, part: Part) -> Ref:
         source = self.__source__
         return Ref(replace(source, parts=(*source.parts, part)))
 

@@ -2,28 +2,25 @@
 
 Dependents take `step.result` as the default of an argument; the worker calls `decode_args`, the
 handler, `encode_result`. Not callable, since a call would run with refs for values: unit tests call
-`step.fn(...)`. Next: `binding.py`, which finds the types, and `flow.py`, which makes steps.
+`step.fn(...)`. Next: `source.py`, the defaults of arguments.
 """
+
+from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, Protocol, cast
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 from pgflow_dsl.binding import Binding, bind
-from pgflow_dsl.handlers import FlowLike, Handler
-from pgflow_dsl.io_types import JsonType, NotYetDefinedError
-from pgflow_dsl.place import Place
+from pgflow_dsl.handlers import Handler
+from pgflow_dsl.location import Location
 from pgflow_dsl.source import Ref, Source
-from pgflow_dsl.types import R_co
+from pgflow_dsl.types.bound import R_co
+from pgflow_dsl.types.json_type import JsonType, NotYetDefinedError
 from pgflow_manifest import HandlerSignatureError, StepOptions
 
-
-class OwningFlow(FlowLike, Protocol):
-    """The flow of a step, as far as the step needs to know it."""
-
-    def payload_json_type(self) -> JsonType:
-        """Return the type of the payload; raises `NotYetDefinedError`."""
-        ...
+if TYPE_CHECKING:
+    from pgflow_dsl.flow import Flow
 
 
 class Step(Generic[R_co]):
@@ -33,10 +30,10 @@ class Step(Generic[R_co]):
         self,
         *,
         slug: str,
-        flow: OwningFlow,
+        flow: Flow[Any],
         handler: Handler,
         options: StepOptions,
-        after: tuple["Step[Any]", ...],
+        after: tuple[Step[Any], ...],
         local_names: Mapping[str, Any] | None,
     ) -> None:
         self.slug = slug
@@ -93,9 +90,9 @@ class Step(Generic[R_co]):
         return tuple(sorted(taken | {step.slug for step in self.after}))
 
     @property
-    def place(self) -> Place:
+    def location(self) -> Location:
         """Where the handler is written."""
-        return self.handler.place
+        return self.handler.location
 
     @property
     def binding(self) -> Binding:
@@ -108,7 +105,7 @@ class Step(Generic[R_co]):
             try:
                 self._bind()
             except NotYetDefinedError as error:
-                raise self.place.error(
+                raise self.location.error(
                     HandlerSignatureError,
                     f"an annotation cannot be resolved: {error.name}",
                     hint="import or define the name at module level, not under `TYPE_CHECKING`",
@@ -134,7 +131,7 @@ class Step(Generic[R_co]):
     def _type_of(self, source: Source) -> JsonType:
         if source.step is None:
             return self._flow.payload_json_type()
-        return cast("Step[Any]", source.step).result_json_type()
+        return source.step.result_json_type()
 
     def result_json_type(self) -> JsonType:
         """Return the type of the result; raises `NotYetDefinedError`."""

@@ -3,10 +3,8 @@
 Start with `Manifest` (models.py), `load_manifest` (codec.py) and the table of errors (errors.py).
 """
 
-from pgflow_manifest.checks import Problem, check_manifest, invalid_manifest
 from pgflow_manifest.codec import (
     MANIFEST_FILE_NAME,
-    check_format_version,
     dump_manifest,
     load_manifest,
     read_manifest,
@@ -14,10 +12,6 @@ from pgflow_manifest.codec import (
 )
 from pgflow_manifest.database_url import URL_VARIABLES, mask_secrets
 from pgflow_manifest.digest import (
-    contract_of_schema,
-    digest_of,
-    flow_digest,
-    step_digest,
     with_digests,
 )
 from pgflow_manifest.errors import (
@@ -30,7 +24,6 @@ from pgflow_manifest.errors import (
     DefinitionError,
     DependencyCycleError,
     DepNotFoundError,
-    Details,
     DiscoveryError,
     DuplicateStepError,
     EngineError,
@@ -67,13 +60,12 @@ from pgflow_manifest.errors import (
     WorkerNotFoundError,
     error_from_sqlstate,
 )
-from pgflow_manifest.format_schema import SCHEMA_ID, dump_manifest_json_schema, manifest_json_schema
+from pgflow_manifest.format_schema import dump_manifest_json_schema, manifest_json_schema
 from pgflow_manifest.graph import CycleFoundError, topological_order
-from pgflow_manifest.ids import LeaseId, RunId, WorkerId
+from pgflow_manifest.ids import RunId
 from pgflow_manifest.limits import MAX_JSON_DEPTH
 from pgflow_manifest.models import (
     FORMAT_VERSION,
-    Digest,
     FlowOptions,
     FlowSpec,
     Input,
@@ -84,17 +76,15 @@ from pgflow_manifest.models import (
     StepOptions,
     StepSpec,
 )
-from pgflow_manifest.slug import RESERVED_SLUGS, SLUG_PATTERN, Slug, slug_problem
+from pgflow_manifest.slug import slug_problem
 from pgflow_manifest.statuses import (
     ATTEMPT_OUTCOMES,
     RUN_STATUSES,
     STEP_STATUSES,
     TERMINAL_STATUSES,
     WORKER_STATUSES,
-    AttemptOutcome,
     RunStatus,
     StepStatus,
-    WorkerStatus,
 )
 
 __all__ = [
@@ -103,16 +93,12 @@ __all__ = [
     "FORMAT_VERSION",
     "MANIFEST_FILE_NAME",
     "MAX_JSON_DEPTH",
-    "RESERVED_SLUGS",
     "RUN_STATUSES",
-    "SCHEMA_ID",
-    "SLUG_PATTERN",
     "STEP_STATUSES",
     "TERMINAL_STATUSES",
     "URL_VARIABLES",
     "WORKER_STATUSES",
     "ArgumentsInvalidError",
-    "AttemptOutcome",
     "BatchInvalidError",
     "ConflictError",
     "ContractDiffersError",
@@ -121,8 +107,6 @@ __all__ = [
     "DefinitionError",
     "DepNotFoundError",
     "DependencyCycleError",
-    "Details",
-    "Digest",
     "DiscoveryError",
     "DuplicateStepError",
     "EngineError",
@@ -140,7 +124,6 @@ __all__ = [
     "IsolationError",
     "JsonSchema",
     "LeaseExpiredError",
-    "LeaseId",
     "LeaseLostError",
     "Manifest",
     "ManifestError",
@@ -152,7 +135,6 @@ __all__ = [
     "PayloadInput",
     "PayloadInvalidError",
     "PgflowError",
-    "Problem",
     "ResultInput",
     "ResultNotSerializableError",
     "ResultTypeError",
@@ -163,7 +145,6 @@ __all__ = [
     "RunStatus",
     "SchemaTooNewError",
     "SchemaVersionError",
-    "Slug",
     "SlugInvalidError",
     "StepNotFoundError",
     "StepOptions",
@@ -171,24 +152,15 @@ __all__ = [
     "StepStatus",
     "TaskError",
     "UnknownDepError",
-    "WorkerId",
     "WorkerNotFoundError",
-    "WorkerStatus",
-    "check_format_version",
-    "check_manifest",
-    "contract_of_schema",
-    "digest_of",
     "dump_manifest",
     "dump_manifest_json_schema",
     "error_from_sqlstate",
-    "flow_digest",
-    "invalid_manifest",
     "load_manifest",
     "manifest_json_schema",
     "mask_secrets",
     "read_manifest",
     "slug_problem",
-    "step_digest",
     "topological_order",
     "with_digests",
     "write_manifest",

@@ -48,7 +48,7 @@ def load_manifest(content: bytes | str, *, origin: str = "the manifest") -> Mani
         document: Any = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise invalid_manifest(origin, [("", f"not JSON: {error}")]) from None
-    check_format_version(document, origin=origin)
+    _check_format_version(document, origin=origin)
     try:
         # from the text, not the document: only then is strict what JSON calls the same type
         manifest = Manifest.model_validate_json(content, strict=True)
@@ -74,7 +74,7 @@ def read_manifest(path: Path) -> Manifest:
     return load_manifest(content, origin=str(path))
 
 
-def check_format_version(document: Any, *, origin: str) -> None:
+def _check_format_version(document: Any, *, origin: str) -> None:
     """Refuse a document of another format version before anything else is read from it.
 
     Raises:

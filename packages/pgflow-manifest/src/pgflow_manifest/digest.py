@@ -55,7 +55,7 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def step_digest(
+def _step_digest(
     *,
     flow_slug: str,
     step: StepSpec,
@@ -86,7 +86,7 @@ def step_digest(
     )
 
 
-def flow_digest(flow: FlowSpec) -> str:
+def _flow_digest(flow: FlowSpec) -> str:
     """Return the contract of *flow*: its payload and, for every step, contract and deps."""
     return digest_of(
         {
@@ -103,7 +103,7 @@ def with_digests(flow: FlowSpec) -> FlowSpec:
     steps = tuple(
         step.model_copy(
             update={
-                "digest": step_digest(
+                "digest": _step_digest(
                     flow_slug=flow.slug,
                     step=step,
                     payload_schema=flow.payload_schema,
@@ -114,4 +114,4 @@ def with_digests(flow: FlowSpec) -> FlowSpec:
         for step in flow.steps
     )
     complete = flow.model_copy(update={"steps": steps})
-    return complete.model_copy(update={"digest": flow_digest(complete)})
+    return complete.model_copy(update={"digest": _flow_digest(complete)})

@@ -6,7 +6,7 @@ import orjson
 
 from pgflow_manifest.models import Manifest
 
-SCHEMA_ID: Final = "urn:pgflow:flows.manifest:1"
+_SCHEMA_ID: Final = "urn:pgflow:flows.manifest:1"
 
 
 def manifest_json_schema() -> dict[str, Any]:
@@ -14,7 +14,7 @@ def manifest_json_schema() -> dict[str, Any]:
     schema = Manifest.model_json_schema(mode="serialization")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": SCHEMA_ID,
+        "$id": _SCHEMA_ID,
         **schema,
         # Python code may leave it out, a file must say in which format it is written
         "required": ["format_version", "flows"],

@@ -3,21 +3,23 @@
 They do not look into fields, and `Any` passes them. Two nets: a walk over the annotations, which
 finds the field to blame, and `ExactJsonSchema`, which refuses to write a schema that says nothing.
 Refused is what says nothing (`Any`, `object`, a bare `list`), what has no JSON form, and what does
-not come back from it as it was. Next: `io_types.py`, which applies both.
+not come back from it as it was. Next: `fields.py` and `round_trip.py`,
+which look at what pydantic does with values.
 """
 
 import collections
 import collections.abc
+import datetime as dt
 import re
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, TypeVar, get_args
 
 import pydantic
 from pydantic import BaseModel, JsonValue
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
 from pydantic_core import core_schema
 
-from pgflow_dsl.annotations import class_of, has_fields, peel, shown
-from pgflow_dsl.type_walk import Node, walk
+from pgflow_dsl.types.annotations import class_of, config_of, has_fields, peel, shown
+from pgflow_dsl.types.walk import Node, walk
 
 _NO_JSON: dict[type, str] = {
     bytearray: "write `str`, or `pydantic.Base64Bytes` for binary data",
@@ -89,6 +91,10 @@ def _problem(node: Node) -> tuple[str, str] | None:
     for forbidden, hint in _NO_JSON.items():
         if issubclass(cls, forbidden):
             return f"`{shown(annotation)}`, which has no JSON form that can be read back", hint
+    if issubclass(cls, dt.date | dt.time | dt.timedelta):
+        return _problem_of_time(node, cls)
+    if cls is collections.abc.Iterable or issubclass(cls, collections.abc.Iterator):
+        return f"`{shown(annotation)}`, which is read as an iterator that ends", "write `list[...]`"
     if cls is BaseModel:
         return "`BaseModel` itself, which has no fields", "write the model that is really meant"
     if cls in _CONTAINERS or (cls.__module__ == "collections.abc" and issubclass(cls, _CONTAINERS)):
@@ -97,17 +103,26 @@ def _problem(node: Node) -> tuple[str, str] | None:
 
 
 def _problem_of_bytes(node: Node) -> tuple[str, str] | None:
-    owner = class_of(node.owner)
-    config = cast(
-        "dict[str, Any]",
-        getattr(owner, "model_config", None) or getattr(owner, "__pydantic_config__", None) or {},
-    )
+    config = config_of(node.owner)
     encoding = config.get("ser_json_bytes", "utf8")
     if encoding != "utf8" and encoding == config.get("val_json_bytes", "utf8"):
         return None
     return (
         "`bytes`, of which JSON can only hold those that are UTF-8",
         "write `str`, or `pydantic.Base64Bytes` for binary data",
+    )
+
+
+def _problem_of_time(node: Node, cls: type[object]) -> tuple[str, str] | None:
+    config = config_of(node.owner)
+    unit = config.get("ser_json_temporal", "iso8601")
+    same = issubclass(cls, dt.date) and unit == config.get("val_temporal_unit", "infer")
+    plain = not issubclass(cls, dt.date) and unit == "seconds"
+    if unit == "iso8601" or same or plain:
+        return None
+    return (
+        f"a `{cls.__name__}` that is written in {unit} but not read in them",
+        "remove `ser_json_temporal` from the configuration of the class",
     )
 
 

@@ -1,7 +1,7 @@
 """Where in the user's files something stands, and errors that say so.
 
-Every error about a definition is built by `Place.error`, so all of them name file, line, flow and
-step in the same way.
+Every error about a definition is built by `Location.error`, so all of them name file, line, flow
+and step in the same way.
 """
 
 import inspect
@@ -20,7 +20,7 @@ _PACKAGE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - compared with ra
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Location:
     """A line of the user's code, and the flow and step it defines."""
 
     file: str
@@ -32,14 +32,19 @@ class Place:
         who = f"flow {self.flow_slug!r}"
         if self.step_slug is not None:
             who = f"step {self.step_slug!r} of {who}"
-        return f"{shown_path(self.file)}:{self.line}: {who}"
+        return f"{self.at}: {who}"
 
-    def at_step(self, step_slug: str, fn: Callable[..., Any]) -> "Place":
-        """Return the place of the step called *step_slug* whose handler is *fn*."""
+    @property
+    def at(self) -> str:
+        """File and line, as errors print them."""
+        return f"{shown_path(self.file)}:{self.line}"
+
+    def at_step(self, step_slug: str, fn: Callable[..., Any]) -> "Location":
+        """Return the location of the step called *step_slug* whose handler is *fn*."""
         code = getattr(inspect.unwrap(fn), "__code__", None)
         if code is None:
             return replace(self, step_slug=step_slug)
-        return Place(
+        return Location(
             file=code.co_filename,
             line=code.co_firstlineno,
             flow_slug=self.flow_slug,
@@ -47,7 +52,7 @@ class Place:
         )
 
     def error(self, kind: type[_ErrorT], text: str, *, hint: str, **details: Any) -> _ErrorT:
-        """Build the error *kind* about this place; *details* are added for machines."""
+        """Build the error *kind* about this location; *details* are added for machines."""
         return kind(
             f"{self}: {text}",
             hint=hint,
@@ -61,10 +66,10 @@ class Place:
         )
 
 
-def place_of_caller(flow_slug: str) -> Place:
+def location_of_caller(flow_slug: str) -> Location:
     """Return the line of the user's code that is being run."""
     frame = user_frame()
-    return Place(file=frame.f_code.co_filename, line=frame.f_lineno, flow_slug=flow_slug)
+    return Location(file=frame.f_code.co_filename, line=frame.f_lineno, flow_slug=flow_slug)
 
 
 def user_frame() -> FrameType:

@@ -1,7 +1,7 @@
 """Read the arguments of a handler from JSON, straight into the handler's types.
 
 One validator for all arguments of a step, built once: a call costs about as much as pydantic takes
-for the values themselves. Next: `binding.py`, which puts the types together.
+for the values themselves. Next: `../binding.py`, which puts the types together.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,8 +10,8 @@ from typing import Any, Optional, cast
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from pgflow_dsl.io_types import adapter_for
-from pgflow_dsl.lens import MakeDefault
+from pgflow_dsl.types.json_type import adapter_for
+from pgflow_dsl.types.lens import MakeDefault
 from pgflow_manifest import ArgumentsInvalidError
 
 

@@ -4,14 +4,15 @@ Read from the core schema, which is the truth for models, dataclasses and TypedD
 aliases, alias generators and configuration led to it.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic_core import CoreSchema
 
-from pgflow_dsl.annotations import class_of, has_fields, shown
-from pgflow_dsl.exact import InexactTypeError
-from pgflow_dsl.type_walk import Node, walk
+from pgflow_dsl.types.annotations import class_of, config_of, has_fields, shown
+from pgflow_dsl.types.exact_json import InexactTypeError
+from pgflow_dsl.types.walk import Node, walk
 
 
 def schema_fields(adapter: TypeAdapter[Any]) -> dict[str, dict[str, Any]]:
@@ -64,26 +65,34 @@ def refuse_unreadable(annotation: Any) -> None:
                 _refuse_computed(node, name)
             elif facts.get("serialization_exclude") or facts.get("init_only"):
                 _refuse_unwritten(node, name, facts)
-            elif (written := facts.get("serialization_alias", name)) not in _read_names(
-                name, facts, node
-            ):
-                raise InexactTypeError(
-                    f"`{shown(node.annotation)}.{name}` is written as {written!r} but read as "
-                    f"{', '.join(repr(key) for key in sorted(_read_names(name, facts, node)))}",
-                    "give the field one `alias`, or let its validation alias accept both",
-                )
+            else:
+                _refuse_renamed(node, name, facts)
 
 
-def _read_names(name: str, facts: dict[str, Any], node: Node) -> set[str]:
+def read_paths(annotation: Any, name: str, facts: Mapping[str, Any]) -> list[list[str | int]]:
+    """Return the paths at which the field *name* is looked for when JSON is read, first wins."""
+    config = config_of(annotation)
+    by_alias = config.get("validate_by_alias", True)
+    by_name = config.get("populate_by_name") or config.get("validate_by_name") or not by_alias
     alias: str | list[list[str | int]] = facts.get("validation_alias", name)
-    names = {alias} if isinstance(alias, str) else {str(p[0]) for p in alias if len(p) == 1}
-    config = getattr(class_of(node.annotation), "model_config", {})
-    if config.get("populate_by_name") or config.get("validate_by_name"):
-        names.add(name)
-    return names
+    paths: list[list[str | int]] = [[alias]] if isinstance(alias, str) else alias
+    if not by_alias:
+        return [[name]]
+    return paths if not by_name or [name] in paths else [*paths, [name]]
 
 
-def _refuse_unwritten(node: Node, name: str, facts: dict[str, Any]) -> None:
+def _refuse_renamed(node: Node, name: str, facts: Mapping[str, Any]) -> None:
+    written = facts.get("serialization_alias", name)
+    read = [path[0] for path in read_paths(node.annotation, name, facts) if len(path) == 1]
+    if written not in read:
+        raise InexactTypeError(
+            f"`{shown(node.annotation)}.{name}` is written as {written!r} but read as "
+            f"{', '.join(map(repr, read))}",
+            "give the field one `alias`, or let its validation alias accept both",
+        )
+
+
+def _refuse_unwritten(node: Node, name: str, facts: Mapping[str, Any]) -> None:
     if facts.get("required") is not False and facts["schema"]["type"] != "default":
         raise InexactTypeError(
             f"`{shown(node.annotation)}.{name}` is not written, but needed to read it back",
@@ -92,9 +101,7 @@ def _refuse_unwritten(node: Node, name: str, facts: dict[str, Any]) -> None:
 
 
 def _refuse_computed(node: Node, name: str) -> None:
-    cls: Any = class_of(node.annotation)
-    config = getattr(cls, "model_config", {})
-    if config.get("extra") == "forbid":
+    if config_of(node.annotation).get("extra") == "forbid":
         raise InexactTypeError(
             f"`{shown(node.annotation)}.{name}` is computed, and the class forbids extra keys: "
             "it cannot read what it writes",

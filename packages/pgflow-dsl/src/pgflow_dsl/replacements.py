@@ -1,6 +1,6 @@
 """Call handlers, and the functions that a test puts in their place.
 
-A replacement names only those of the handler's arguments that it wants. Next: `testing.py`.
+A replacement names only those of the handler's arguments that it wants. Next: `in_memory.py`.
 """
 
 import asyncio

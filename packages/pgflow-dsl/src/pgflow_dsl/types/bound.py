@@ -2,7 +2,7 @@
 
 Why here: a handler that returns a `set` or an open file should be underlined in the editor, long
 before `pgflow compile`. What a checker cannot see (the fields of a model, `Any`) is checked again
-at import by `exact.py`. Measured under mypy, pyright, pyrefly and ty: `typing_tests/`. Next:
+at import by `exact_json.py`. Measured under mypy, pyright, pyrefly and ty: `typing_tests/`. Next:
 `flow.py`, whose decorators carry these bounds.
 """
 

@@ -15,15 +15,15 @@ from typing import Any, Final, cast
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError
 
-from pgflow_dsl.annotations import shown
-from pgflow_dsl.io_types import JsonType
+from pgflow_dsl.types.annotations import shown
+from pgflow_dsl.types.json_type import JsonType
 from pgflow_manifest import MAX_JSON_DEPTH, ResultNotSerializableError
 
 MAX_BYTES: Final = 268_435_455
 """What jsonb can hold in one array, object or string."""
 
-MAX_DIGITS: Final = 131_072
-"""Digits of a `numeric` before its decimal point."""
+MAX_DIGITS: Final = 4_300
+"""Digits that pydantic, and Python itself, read back; `numeric` would hold 131,072."""
 
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _REPLACED: Final = "\N{REPLACEMENT CHARACTER}".encode() * 3
@@ -115,9 +115,12 @@ class ResultEncoder:
                 f"it takes {len(text):,} bytes of JSON; jsonb holds at most {MAX_BYTES:,}",
                 "store it elsewhere, such as in a file or a table, and return where it is",
             )
+        # A number that long has a digit at one of these places; they are looked at in no time.
+        if not any(48 <= byte <= 57 for byte in text[MAX_DIGITS::MAX_DIGITS]):
+            return
         if _LONG_NUMBER.search(text) and _LONG_NUMBER.search(_STRING.sub(b"", text)):
             raise self._error(
-                f"a number in it has more than {MAX_DIGITS:,} digits, too many for Postgres",
+                f"a number in it has more than {MAX_DIGITS:,} digits, too many to read it back",
                 "return it as text",
             )
 

@@ -1,6 +1,6 @@
 """Walk through a type and every type inside it.
 
-Next: `exact.py`, which judges what the walk finds.
+Next: `exact_json.py`, which judges what the walk finds.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from pgflow_dsl.annotations import class_of, has_fields, parts, peel, shown
+from pgflow_dsl.types.annotations import class_of, config_of, has_fields, parts, peel, shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +82,6 @@ def is_recursive(annotation: Any) -> bool:
         node.is_repeated
         or node.is_customised
         or node.annotation is JsonValue
-        or getattr(class_of(node.annotation), "model_config", {}).get("extra") == "allow"
+        or config_of(node.annotation).get("extra") == "allow"
         for node in walk(annotation)
     )

@@ -14,7 +14,7 @@ import typing
 import uuid
 from typing import Any, cast, get_args, get_origin
 
-from pgflow_dsl.annotations import class_of, has_fields, is_typed_dict, is_union, peel
+from pgflow_dsl.types.annotations import class_of, has_fields, is_typed_dict, is_union, peel
 
 _SOLID: frozenset[type] = frozenset(
     [

@@ -1,6 +1,6 @@
 """Take annotations apart: what a type is once `Annotated`, aliases and new types are peeled off.
 
-Next: `exact.py`, `lens.py` and `compat.py`, which all read types through these functions.
+Next: `walk.py`, which visits every type inside another.
 """
 
 import dataclasses
@@ -11,7 +11,9 @@ from collections.abc import Awaitable, Coroutine, Iterator, Mapping
 from typing import Any, NotRequired, Required, TypeVar, Union, cast, get_args, get_origin
 
 import typing_extensions
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+from pydantic.dataclasses import rebuild_dataclass
+from pydantic.fields import FieldInfo
 from typing_extensions import ReadOnly
 
 _QUALIFIERS = (Required, NotRequired, ReadOnly, typing.Final, typing.ClassVar)
@@ -38,6 +40,19 @@ def peel(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
             annotation = annotation.__supertype__
         else:
             return annotation, metadata
+
+
+def without_alias(annotation: Any) -> Any:
+    """Return *annotation* without the alias of a field: an argument goes by its own name."""
+    if get_origin(annotation) is not typing.Annotated:
+        return annotation
+    kept: list[Any] = []
+    for item in annotation.__metadata__:
+        if isinstance(item, FieldInfo) and item.validation_alias is not None:
+            kept += [*item.metadata, Field(discriminator=item.discriminator)]
+        else:
+            kept.append(item)
+    return typing.Annotated[(annotation.__origin__, *kept)]
 
 
 def is_alias(annotation: Any) -> bool:
@@ -88,6 +103,13 @@ def has_fields(cls: Any) -> bool:
     )
 
 
+def config_of(annotation: Any) -> dict[str, Any]:
+    """Return pydantic's configuration of the class that *annotation* names; empty without one."""
+    cls = class_of(annotation)
+    config = getattr(cls, "model_config", None) or getattr(cls, "__pydantic_config__", None)
+    return cast("dict[str, Any]", config or {})
+
+
 def field_types(annotation: Any) -> dict[str, Any]:
     """Return the annotation of each named part of a type with fields, metadata included.
 
@@ -109,6 +131,12 @@ def field_types(annotation: Any) -> dict[str, Any]:
 def _pydantic_fields(cls: Any) -> dict[str, Any] | None:
     if not hasattr(cls, "__pydantic_fields__"):
         return None
+    if not cls.__pydantic_complete__:
+        # Until then a name that the module defined further down is kept as text.
+        if issubclass(cls, BaseModel):
+            cls.model_rebuild(raise_errors=True)
+        else:
+            rebuild_dataclass(cls, raise_errors=True)
     annotations: dict[str, Any] = {}
     for name, field in cls.__pydantic_fields__.items():
         annotations[name] = field.annotation

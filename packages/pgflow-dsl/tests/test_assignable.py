@@ -11,7 +11,7 @@ import pytest
 from pydantic import AwareDatetime, BaseModel, EmailStr, JsonValue, PositiveInt
 from typing_extensions import TypeAliasType, TypedDict
 
-from pgflow_dsl.compat import fits
+from pgflow_dsl.types.assignable import fits
 
 T = t.TypeVar("T")
 

@@ -1,27 +1,29 @@
 """Build, once per type, what reads and writes its JSON.
 
-`payload_type` and `result_type` apply the rules of `exact.py` and keep the schema that goes into
-the manifest. Next: `encode.py`, which writes results, and `decode.py`, which reads arguments.
+`payload_type` and `result_type` apply the rules of `exact_json.py`, `fields.py` and
+`round_trip.py`, and keep the schema that goes into the manifest. Next: `encode.py`, `decode.py`.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import lru_cache, wraps
+from typing import Any, ParamSpec, TypeVar, cast
 
 from pydantic import PydanticUserError, TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
 from pydantic.json_schema import JsonSchemaMode
 
-from pgflow_dsl.annotations import shown
-from pgflow_dsl.compat import fits
-from pgflow_dsl.exact import ExactJsonSchema, InexactTypeError, check_exact
-from pgflow_dsl.field_facts import refuse_unreadable
-from pgflow_dsl.place import Place
-from pgflow_dsl.remember import remembered
-from pgflow_dsl.type_walk import is_recursive, may_hold_non_finite
+from pgflow_dsl.location import Location
+from pgflow_dsl.types.annotations import shown
+from pgflow_dsl.types.assignable import fits
+from pgflow_dsl.types.exact_json import ExactJsonSchema, InexactTypeError, check_exact
+from pgflow_dsl.types.fields import refuse_unreadable
+from pgflow_dsl.types.round_trip import refuse_ambiguous
+from pgflow_dsl.types.walk import is_recursive, may_hold_non_finite
 from pgflow_manifest import JsonSchema, ResultTypeError
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
@@ -48,26 +50,44 @@ class JsonType:
     may_be_none: bool
 
 
-def payload_type(annotation: Any, place: Place) -> JsonType:
+def _remembered(fn: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Make *fn* remember its last 512 answers: flows use the same few types again and again.
+
+    Annotations that cannot be hashed are looked at anew.
+    """
+    cached = cast("Callable[_P, _T]", lru_cache(512)(fn))
+
+    @wraps(fn)
+    def ask(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            hash(args)
+        except TypeError:
+            return fn(*args, **kwargs)
+        return cached(*args, **kwargs)
+
+    return ask
+
+
+def payload_type(annotation: Any, location: Location) -> JsonType:
     """Return *annotation* as the type of a payload, which is only ever read.
 
     Raises:
         ResultTypeError: it has no exact JSON form.
         NotYetDefinedError: a part of it is not defined yet.
     """
-    return _json_type(annotation, "validation", place, what="the payload type", role="payload")
+    return _json_type(annotation, "validation", location, what="the payload type", role="payload")
 
 
-def result_type(annotation: Any, place: Place) -> JsonType:
+def result_type(annotation: Any, location: Location) -> JsonType:
     """Return *annotation* as the type of a result, which is written and read back.
 
     Raises as `payload_type`.
     """
-    return _json_type(annotation, "serialization", place, what="the result type", role="result")
+    return _json_type(annotation, "serialization", location, what="the result type", role="result")
 
 
 def _json_type(
-    annotation: Any, mode: JsonSchemaMode, place: Place, *, what: str, role: str
+    annotation: Any, mode: JsonSchemaMode, location: Location, *, what: str, role: str
 ) -> JsonType:
     try:
         return when_defined(lambda: _checked(annotation, mode))
@@ -79,7 +99,7 @@ def _json_type(
     except (PydanticUserError, TypeError) as error:
         text = f"pydantic refuses it: {str(error).split(chr(10), 1)[0]}"
         hint = "mend the type; `pydantic.TypeAdapter` of it alone gives the same error"
-    raise place.error(
+    raise location.error(
         ResultTypeError,
         f"{what} `{shown(annotation)}` has no exact JSON form: {text}",
         hint=hint,
@@ -88,12 +108,13 @@ def _json_type(
     )
 
 
-@remembered
+@_remembered
 def _checked(annotation: Any, mode: JsonSchemaMode) -> JsonType:
     check_exact(annotation)
     adapter = adapter_for(annotation)
     if mode == "serialization":
         refuse_unreadable(annotation)
+        refuse_ambiguous(annotation)
     schema: JsonSchema = adapter.json_schema(mode=mode, schema_generator=ExactJsonSchema)
     return JsonType(
         annotation=annotation,
@@ -106,7 +127,7 @@ def _checked(annotation: Any, mode: JsonSchemaMode) -> JsonType:
     )
 
 
-@remembered
+@_remembered
 def adapter_for(annotation: Any) -> TypeAdapter[Any]:
     """Return the reader and writer of *annotation*.
 

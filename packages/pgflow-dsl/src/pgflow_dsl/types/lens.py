@@ -1,21 +1,24 @@
 """Follow `step.result.items[0].name` through types down to keys and indexes of the JSON.
 
 The two differ: aliases rename keys, a NamedTuple is an array, the keys of a dict are text. Whatever
-does not lead to a part of the JSON is refused here. Next: `binding.py`, which calls `look` for
-every argument.
+does not lead to a part of the JSON is refused here. Next: `../binding.py`, which calls `look` and
+`check_in_schema` for every argument.
 """
 
 import copy
+import datetime as dt
 import difflib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Union, cast, get_args
 
 from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
 
-from pgflow_dsl.annotations import (
+from pgflow_dsl.source import Attribute, Item, Part
+from pgflow_dsl.types.annotations import (
     class_of,
+    config_of,
     field_types,
     has_fields,
     is_named_tuple,
@@ -24,11 +27,20 @@ from pgflow_dsl.annotations import (
     peel,
     shown,
 )
-from pgflow_dsl.field_facts import schema_fields
-from pgflow_dsl.io_types import adapter_for
-from pgflow_dsl.source import Attribute, Item, Part
+from pgflow_dsl.types.fields import read_paths, schema_fields
+from pgflow_dsl.types.json_type import JsonType, adapter_for
+from pgflow_dsl.types.walk import walk
 
 MakeDefault = Callable[[], Any]
+_TAKE_THE_WHOLE = "take the whole and reach into it in the body of the handler"
+_PLAIN = {
+    "ser_json_bytes": "utf8",
+    "val_json_bytes": "utf8",
+    "ser_json_temporal": "iso8601",
+    "val_temporal_unit": "infer",
+}
+"""How bytes and times are written and read unless the configuration of their class says else."""
+_CONFIGURED = (bytes, dt.date, dt.time, dt.timedelta)
 
 
 class LensError(Exception):
@@ -76,24 +88,42 @@ def look(annotation: Any, parts: Sequence[Part], *, written: bool) -> Lens:
     lens = Lens(path=(), annotation=annotation)
     for part in parts:
         hop = _hop(lens.annotation, part, written=written)
-        make_default = hop.make_default
-        if lens.may_be_absent and lens.make_default is not None:
-            make_default = _reach(lens.make_default, part)
         lens = Lens(
             path=lens.path if hop.key is None else (*lens.path, hop.key),
             annotation=hop.annotation,
             may_be_absent=lens.may_be_absent or hop.may_be_absent,
-            make_default=make_default,
+            make_default=_default_through(lens, part, hop),
         )
     return lens
 
 
-def _reach(make_whole: MakeDefault, part: Part) -> MakeDefault:
+def _default_through(lens: Lens, part: Part, hop: _Hop) -> MakeDefault | None:
+    """Return what stands for a part that is absent itself or whose whole is absent."""
+    if not lens.may_be_absent:
+        return hop.make_default
+    through = None if lens.make_default is None else _reach(lens.make_default, part)
+    if hop.may_be_absent and _value_of(through) != _value_of(hop.make_default):
+        raise LensError(
+            f"`{shown(lens.annotation)}` and its `{part}` can be absent, with different defaults",
+            _TAKE_THE_WHOLE,
+        )
+    return through
+
+
+def _reach(make_whole: MakeDefault, part: Part) -> MakeDefault | None:
     def make() -> Any:
         whole = make_whole()
         return getattr(whole, part.name) if isinstance(part, Attribute) else whole[part.key]
 
+    try:
+        make()
+    except LookupError:
+        return None
     return make
+
+
+def _value_of(make_default: MakeDefault | None) -> Any:
+    return None if make_default is None else make_default()
 
 
 def _hop(annotation: Any, part: Part, *, written: bool) -> _Hop:
@@ -104,7 +134,7 @@ def _hop(annotation: Any, part: Part, *, written: bool) -> _Hop:
     if cls is not None and issubclass(cls, RootModel) and part == Attribute("root"):
         return _Hop(key=None, annotation=field_types(peeled)["root"])
     if is_named_tuple(cls):
-        return _hop_into_named_tuple(peeled, part)
+        return _hop_into_named_tuple(peeled, part, written=written)
     if has_fields(cls):
         return _hop_into_fields(peeled, part, written=written)
     if isinstance(part, Item) and cls is not None:
@@ -116,7 +146,7 @@ def _hop(annotation: Any, part: Part, *, written: bool) -> _Hop:
             return _hop_into_list(peeled, part)
     raise LensError(
         f"`{shown(peeled)}` has no `{part}` in JSON",
-        "take the whole and reach into it in the body of the handler",
+        _TAKE_THE_WHOLE,
     )
 
 
@@ -130,12 +160,18 @@ def _hop_into_union(union: Any, part: Part, *, written: bool) -> _Hop:
     if len({(type(hop.key), hop.key) for hop in hops}) > 1:
         raise LensError(
             f"`{part}` has different keys in the members of `{shown(union)}`",
-            "take the whole and reach into it in the body of the handler",
+            _TAKE_THE_WHOLE,
+        )
+    absent = [hop for hop in hops if hop.may_be_absent]
+    if any(_value_of(hop.make_default) != _value_of(absent[0].make_default) for hop in absent):
+        raise LensError(
+            f"`{part}` has different defaults in the members of `{shown(union)}`", _TAKE_THE_WHOLE
         )
     return _Hop(
         key=hops[0].key,
         annotation=Union[tuple(hop.annotation for hop in hops)],  # noqa: UP007 - built at run time
-        may_be_absent=any(hop.may_be_absent for hop in hops),
+        may_be_absent=bool(absent),
+        make_default=absent[0].make_default if absent else None,
     )
 
 
@@ -148,6 +184,12 @@ def _hop_into_fields(annotation: Any, part: Part, *, written: bool) -> _Hop:
         raise LensError(f"`{shown(annotation)}` has no `{part}`", f"write `{right}`")
     if not isinstance(name, str) or name not in types:
         raise _unknown_field(annotation, part, types)
+    if _is_read_in_its_own_way(annotation, types[name]):
+        raise LensError(
+            f"`{shown(annotation)}{part}` is written as the configuration of its class says, which "
+            "a part of it does not know",
+            _TAKE_THE_WHOLE,
+        )
     facts = schema_fields(adapter_for(annotation)).get(name)
     if facts is None or (written and facts.get("serialization_exclude")):
         raise LensError(
@@ -164,29 +206,39 @@ def _hop_into_fields(annotation: Any, part: Part, *, written: bool) -> _Hop:
             "take the whole payload and read the field in the body of the handler",
         )
     has_default = facts["schema"]["type"] == "default"
+    absent = has_default or facts.get("required") is False
     return _Hop(
-        key=_key_read(annotation, name, facts),
+        key=_key_read(annotation, name, facts, may_be_absent=absent),
         annotation=types[name],
-        may_be_absent=has_default or facts.get("required") is False,
+        may_be_absent=absent,
         make_default=_default_of(facts["schema"]) if has_default else None,
     )
 
 
-def _key_read(annotation: Any, name: str, facts: Mapping[str, Any]) -> str:
-    alias: str | list[list[str | int]] = facts.get("validation_alias", name)
-    if isinstance(alias, list):
-        if len(alias) > 1 or len(alias[0]) > 1:
-            raise LensError(
-                f"`{shown(annotation)}.{name}` can be read from several places of the JSON",
-                "take the whole payload, or give the field one plain alias",
-            )
-        return str(alias[0][0])
-    return alias
+def _key_read(annotation: Any, name: str, facts: Mapping[str, Any], *, may_be_absent: bool) -> str:
+    first, *others = read_paths(annotation, name, facts)
+    # What is required stands under its first name: the schema asks for that one.
+    if len(first) > 1 or (others and (may_be_absent or others != [[name]])):
+        raise LensError(
+            f"`{shown(annotation)}.{name}` can be read from several places of the JSON",
+            "take the whole payload, or give the field one plain alias",
+        )
+    return str(first[0])
+
+
+def _is_read_in_its_own_way(owner: Any, annotation: Any) -> bool:
+    config = config_of(owner)
+    if all(config.get(key, plain) == plain for key, plain in _PLAIN.items()):
+        return False
+    classes = (class_of(node.annotation) for node in walk(annotation) if node.owner is None)
+    return any(cls is not None and issubclass(cls, _CONFIGURED) for cls in classes)
 
 
 def _default_of(schema: Mapping[str, Any]) -> MakeDefault | None:
     if (factory := schema.get("default_factory")) is not None:
-        return None if schema.get("default_factory_takes_data") else cast("MakeDefault", factory)
+        if schema.get("default_factory_takes_data"):
+            raise LensError("its default is made from other parts of the payload", _TAKE_THE_WHOLE)
+        return cast("MakeDefault", factory)
     default = schema["default"]
     return lambda: copy.deepcopy(default)
 
@@ -205,13 +257,19 @@ def _unknown_field(annotation: Any, part: Part, types: Mapping[str, Any]) -> Len
     return LensError(f"`{shown(annotation)}` has no field {name!r}", hint)
 
 
-def _hop_into_named_tuple(annotation: Any, part: Part) -> _Hop:
+def _hop_into_named_tuple(annotation: Any, part: Part, *, written: bool) -> _Hop:
     types = field_types(annotation)
     if isinstance(part, Item):
-        return _pick(annotation, list(types.values()), part)
-    if part.name not in types:
+        hop = _pick(annotation, list(types.values()), part)
+    elif part.name in types:
+        hop = _Hop(key=list(types).index(part.name), annotation=types[part.name])
+    else:
         raise _unknown_field(annotation, part, types)
-    return _Hop(key=list(types).index(part.name), annotation=types[part.name])
+    defaults: dict[str, Any] = getattr(class_of(annotation), "_field_defaults", {})
+    name = list(types)[cast("int", hop.key)]
+    if written or name not in defaults:
+        return hop
+    return replace(hop, may_be_absent=True, make_default=lambda: copy.deepcopy(defaults[name]))
 
 
 def _hop_into_tuple(annotation: Any, part: Item) -> _Hop:
@@ -257,3 +315,34 @@ def _hop_into_mapping(annotation: Any, part: Item) -> _Hop:
             f"use a key of type `{shown(key_type)}`",
         ) from None
     return _Hop(key=str(next(iter(written))), annotation=value_type)
+
+
+def check_in_schema(lens: Lens, whole: JsonType) -> None:
+    """Refuse a path of which the schema of the whole knows nothing; raises `LensError`."""
+    if not _leads_somewhere(whole.schema, whole.schema, lens.path):
+        raise LensError(
+            f"the JSON of `{shown(whole.annotation)}` has no part at "
+            f"`/{'/'.join(map(str, lens.path))}`: a custom serializer writes it in another form",
+            _TAKE_THE_WHOLE,
+        )
+
+
+def _leads_somewhere(schema: Any, root: Mapping[str, Any], path: Sequence[str | int]) -> bool:
+    if not path or schema is True or not isinstance(schema, dict):
+        return True
+    node = cast("dict[str, Any]", schema)
+    if "$ref" in node:
+        target: Any = root
+        for key in node["$ref"].removeprefix("#/").split("/"):
+            target = target[key.replace("~1", "/").replace("~0", "~")]
+        return _leads_somewhere(target, root, path)
+    for keyword in ("anyOf", "oneOf", "allOf"):
+        if keyword in node:
+            return any(_leads_somewhere(member, root, path) for member in node[keyword])
+    key, rest = path[0], path[1:]
+    if isinstance(key, int):
+        items = node.get("prefixItems", [])
+        part = items[key] if key < len(items) else node.get("items", False)
+    else:
+        part = node.get("properties", {}).get(key, node.get("additionalProperties", not node))
+    return part is not False and _leads_somewhere(part, root, rest)

@@ -2,7 +2,7 @@
 
 Arguments and results go through the same JSON as in production, so what cannot be stored fails
 here too. There is no database, no lease and no waiting: the back-off between attempts takes no
-time. Next: `replacing.py`, which calls the functions that stand in for handlers.
+time. Next: `replacements.py`, which calls the functions that stand in for handlers.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from pgflow_dsl.context import StepContext
-from pgflow_dsl.decode import listed, problems_of
-from pgflow_dsl.encode import ResultEncoder
 from pgflow_dsl.outcomes import GiveUp
-from pgflow_dsl.replacing import Callee, Replacements, callees
+from pgflow_dsl.replacements import Callee, Replacements, callees
 from pgflow_dsl.step import Step
-from pgflow_dsl.types import R
+from pgflow_dsl.types.bound import R
+from pgflow_dsl.types.decode import listed, problems_of
+from pgflow_dsl.types.encode import ResultEncoder
 from pgflow_manifest import (
     HandlerTimeoutError,
     PayloadInvalidError,
