@@ -109,8 +109,8 @@ def _opened(path: Path) -> Generator[wave.Wave_read]:
     except OSError as error:
         raise AudioError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
     except (wave.Error, EOFError) as error:
-        reason = str(error) or "it ends too early"
-        raise AudioError(f"{str(path)!r} is not a WAV file ({reason}); {_convert(path)}") from None
+        reason = f"is no plain WAV file ({str(error) or 'it ends too early'})"
+        raise AudioError(f"{str(path)!r} {reason}; {_convert(path)}") from None
 
 
 def _check(path: Path, width: int, rate: int, frames: int) -> None:

@@ -42,6 +42,16 @@ def test_every_command_has_help_with_examples(
     assert ("--json" in text) == (command in SCRIPTED)
 
 
+@pytest.mark.parametrize("command", [[], *COMMANDS], ids=" ".join)
+def test_help_fits_a_terminal_of_80_columns(
+    command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([*command, "--help"]) == exit_codes.OK
+    text = capsys.readouterr().out.split("examples:")[0]
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+
+
 def test_help_of_the_program_names_all_commands_and_exit_codes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -87,7 +97,22 @@ def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> N
     assert re.fullmatch(r"pgflow \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["runs"], ["run", "hello"]], ids=str)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["runs"],
+        ["run", "hello"],
+        ["run", "hello", "{}", "--watch", "--timeout", "-1"],
+        ["run", "hello", "{}", "--watch", "--timeout", "nan"],
+        ["run", "hello", "{}", "--run-id", "nonsense"],
+        ["runs", "list", "--limit", "0"],
+        ["runs", "show", "nonsense"],
+        ["runs", "cancel", "nonsense"],
+    ],
+    ids=str,
+)
 def test_a_wrong_command_line_exits_with_2(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

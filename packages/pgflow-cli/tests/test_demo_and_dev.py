@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, Queue
 
@@ -20,6 +20,16 @@ from pgflow_cli import exit_codes
 from pgflow_cli.example import find_example
 
 _PATIENCE_SECONDS = 40.0
+
+TIRED = """
+from pgflow_dsl import Flow
+
+flow = Flow("tired", payload=int)
+
+@flow.step(base_delay=60)
+def rest(number: int = flow.payload) -> int:
+    raise ValueError("not today")
+"""
 
 
 class Command:
@@ -57,7 +67,7 @@ class Command:
         while time.monotonic() < deadline:
             self._look()
             try:
-                self.said.append(self._lines.get(timeout=0.05))
+                self.said.append(self._lines.get(timeout=0.1))
             except Empty:
                 assert self._process.poll() is None, "it ended:\n" + "\n".join(self.said)
                 continue
@@ -73,12 +83,21 @@ class Command:
         """Wait for the end; return exit code and stdout."""
         while self._process.poll() is None:
             self._look()
-            time.sleep(0.02)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.1)
         self._reader.join(_PATIENCE_SECONDS)
         while not self._lines.empty():
             self.said.append(self._lines.get())
         self._output.seek(0)
         return self._process.returncode, self._output.read()
+
+    def kill_worker(self) -> None:
+        """Kill the one worker that lives."""
+        self._look()
+        for process in self.started.values():
+            with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                if "pgflow_worker" in process.cmdline():
+                    process.kill()
 
     def _look(self) -> None:
         """Remember every process that it has started so far."""
@@ -156,7 +175,7 @@ def test_the_demo_takes_ones_own_recording_and_database(
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [(None, "No such file"), (b"mp3, not wav", "not a WAV file")]
+    ("content", "told"), [(None, "No such file"), (b"mp3, not wav", "no plain WAV file")]
 )
 def test_a_recording_that_cannot_be_used_stops_the_demo_before_it_begins(
     folder: Path, content: bytes | None, told: str
@@ -217,8 +236,25 @@ def test_dev_works_on_a_fresh_project_and_takes_over_changes(folder: Path) -> No
             assert "in use by process" in "\n".join(second.said)
 
         flow.write_text(source)
-        dev.wait_for("start a run:")
+        (folder / "flows" / "tired.py").write_text(TIRED)
+        dev.wait_for("start a run:  pgflow run tired 1 --watch")
         assert run_hello(folder) == "Hello, Ada!"
+
+        with pgflow("run", "tired", "1", "--watch", folder=folder) as run:
+            run.wait_for("rest failed, attempt 1")
+            (folder / "flows" / "tired.py").write_text(TIRED.replace("-> int", "-> float"))
+            dev.wait_for("tired  version 2  new_version")
+            dev.wait_for("runs wait for tired.rest, which no worker serves")
+            run.signal(signal.SIGINT)
+            assert run.end() == (exit_codes.INTERRUPTED, "")
+            assert "the run goes on; `pgflow runs cancel " in "\n".join(run.said)
+
+        dev.kill_worker()
+        dev.wait_for("the worker ended: SIGKILL")
+        dev.wait_for("serving ")
+        dev.kill_worker()
+        dev.wait_for("the worker ended: SIGKILL")
+        dev.wait_for("mend: change a flow")
         dev.signal(signal.SIGINT)
         assert dev.end() == (exit_codes.INTERRUPTED, "")
         assert not (folder / ".pgflow" / "dev.json").exists()

@@ -186,6 +186,31 @@ def test_an_unknown_flow_is_pf101(
     assert "error [PF101]: " in capsys.readouterr().err
 
 
+def test_an_unknown_flow_with_a_near_name_is_told_that_name(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "helo", '{"name": "Ada"}']) == exit_codes.FAILED
+    assert "did you mean 'hello'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("payload", "told"),
+    [
+        ('{"name": "\\u0000"}', r"at /name, a text holds \u0000"),
+        ('{"name": "\\ud800"}', "at /name, a text holds the lone surrogate"),
+        ('{"name": 1e999}', "at /name, inf is not a JSON number"),
+        ("[" * 600 + "]" * 600, "nests deeper than"),
+    ],
+)
+def test_what_postgres_cannot_store_is_refused_by_place_also_without_a_manifest(
+    project: Path, capsys: pytest.CaptureFixture[str], payload: str, told: str
+) -> None:
+    (project / "flows.manifest.json").unlink()
+    capsys.readouterr()
+    assert main(["run", "hello", payload]) == exit_codes.FAILED
+    assert told in capsys.readouterr().err
+
+
 def test_without_a_manifest_the_database_knows_the_flow(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -214,19 +239,11 @@ def test_cancelling_twice_is_no_error(project: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize("command", [["runs", "show"], ["runs", "cancel"]], ids=" ".join)
-@pytest.mark.parametrize(
-    ("run_id", "told"),
-    [("01930000-0000-7000-8000-000000000001", "error [PF102]: "), ("nonsense", "is not a run id")],
-)
 def test_a_run_that_does_not_exist_is_told(
-    project: Path,
-    capsys: pytest.CaptureFixture[str],
-    command: list[str],
-    run_id: str,
-    told: str,
+    project: Path, capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:
-    assert main([*command, run_id]) == exit_codes.FAILED
-    assert told in capsys.readouterr().err
+    assert main([*command, "01930000-0000-7000-8000-000000000001"]) == exit_codes.FAILED
+    assert "error [PF102]: " in capsys.readouterr().err
 
 
 def test_status_names_flows_workers_and_what_nobody_serves(
@@ -251,6 +268,9 @@ def test_status_shows_a_living_worker(
     told = capsys.readouterr().out
     assert "running" in told
     assert "UNSERVED" not in told
+    worker.stop()
+    assert main(["status"]) == exit_codes.OK
+    assert "no worker" in capsys.readouterr().out
 
 
 def test_on_a_terminal_the_steps_are_drawn_again_in_place(
@@ -264,6 +284,9 @@ def test_on_a_terminal_the_steps_are_drawn_again_in_place(
     drawn = os.read(ours, 100_000).decode()
     os.close(ours)
     assert json.loads(output)["measure"]["letters"] == 8
+    assert drawn.startswith("run ")
+    assert " of hello started" in drawn
     last = drawn.rsplit("\x1b[2A", 1)[-1]
+    assert " completed in " in last.splitlines()[-1]
     assert "\x1b[32m✓\x1b[0m greet" in last
     assert "\x1b[32m✓\x1b[0m measure" in last

@@ -132,8 +132,8 @@ def unusable(folder: Path) -> dict[str, tuple[Path, str]]:
     return {
         "missing": (folder / "none.wav", "No such file"),
         "folder": (folder, "Is a directory"),
-        "text": (text, "not a WAV file"),
-        "short": (short, "not a WAV file"),
+        "text": (text, "no plain WAV file"),
+        "short": (short, "no plain WAV file"),
         "empty": (save(folder / "empty.wav", b""), "holds no sound"),
         "slow": (save(folder / "slow.wav", bytes(800), rate=8_000), "8000 samples a second"),
         "8 bit": (save(folder / "8.wav", bytes(800), width=1), "8 bits a sample, not 16"),

@@ -4,10 +4,12 @@ A command is imported only when it runs: `cmd_<name>.py` with `run(args) -> exit
 """
 
 import argparse
+import math
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NoReturn, Protocol
+from uuid import UUID
 
 from pgflow_cli import exit_codes
 
@@ -15,14 +17,14 @@ _DESCRIPTION: Final = """\
 Durable, typed flows on plain PostgreSQL.
 
 Begin with:
-  pgflow demo                   a spoken memo, transcribed and summarised, in seconds
-  pgflow install                migrations and a first flow for your project
-  pgflow dev                    everything needed to work on flows, restarted on change
+  pgflow demo      a spoken memo, transcribed and summarised, in seconds
+  pgflow install   migrations and a first flow for your project
+  pgflow dev       everything needed to work on flows, again on every change
 """
 
 _DATABASE: Final = """\
-The database is --database-url, else $PGFLOW_DATABASE_URL, else $DATABASE_URL, else the one that a
-running `pgflow dev` keeps in .pgflow/ of this folder.
+The database is --database-url, else $PGFLOW_DATABASE_URL, else $DATABASE_URL,
+else the one that a running `pgflow dev` keeps in .pgflow/ of this folder.
 """
 
 
@@ -98,8 +100,8 @@ def _add_project_commands(commands: _Commands) -> None:
         "copy pgflow's migrations into a project and make a first flow",
         details=(
             "The copies are named as the folder's own migrations are (Supabase's timestamps,\n"
-            "dbmate, numbers). Run it again after an upgrade: only what is new is added, and no\n"
-            "file that exists is ever changed."
+            "dbmate, numbers). Run it again after an upgrade: only what is new is added, and\n"
+            "no file that exists is ever changed."
         ),
         examples=[
             "pgflow install",
@@ -193,8 +195,8 @@ def _add_run_commands(commands: _Commands) -> None:
         "run",
         "start a run",
         details=(
-            "Prints the id of the run; with --watch waits, shows each step on stderr and prints\n"
-            "the run output. With --json prints the whole run instead."
+            "Prints the id of the run; with --watch waits, shows each step on stderr and\n"
+            "prints the run output. With --json prints the whole run instead."
         ),
         examples=[
             """pgflow run hello '{"name": "Ada"}' --watch""",
@@ -206,7 +208,7 @@ def _add_run_commands(commands: _Commands) -> None:
     run.add_argument("payload", metavar="PAYLOAD", help="JSON text, @FILE, or - for stdin")
     run.add_argument("--watch", action="store_true", help="wait for the end; exit 1 if it failed")
     run.add_argument(
-        "--timeout", type=float, metavar="SECONDS", help="with --watch: wait no longer; exit 5"
+        "--timeout", type=_seconds, metavar="SECONDS", help="with --watch: wait no longer; exit 5"
     )
     run.add_argument(
         "--manifest",
@@ -214,7 +216,7 @@ def _add_run_commands(commands: _Commands) -> None:
         metavar="FILE",
         help="check the payload against it before anything is sent",
     )
-    run.add_argument("--run-id", metavar="UUID", help="the id to give to the run")
+    run.add_argument("--run-id", type=_run_id, metavar="UUID", help="the id to give to the run")
     _add_database(run)
     _add_json(run)
 
@@ -236,7 +238,9 @@ def _add_run_commands(commands: _Commands) -> None:
         choices=["started", "completed", "failed", "cancelled"],
         help="only runs with this status",
     )
-    list_.add_argument("--limit", type=int, default=20, metavar="N", help="default: %(default)s")
+    list_.add_argument(
+        "--limit", type=_limit, default=20, metavar="N", help="1 to 10000; default: %(default)s"
+    )
     show = verbs.add(
         "show",
         "show a run with its steps, results and errors",
@@ -250,7 +254,9 @@ def _add_run_commands(commands: _Commands) -> None:
         examples=["pgflow runs cancel RUN_ID --reason 'wrong file'"],
     )
     for verb in (show, cancel):
-        verb.add_argument("run_id", metavar="RUN_ID", help="as `pgflow run` printed it")
+        verb.add_argument(
+            "run_id", type=_run_id, metavar="RUN_ID", help="as `pgflow run` printed it"
+        )
     cancel.add_argument("--reason", metavar="TEXT", help="kept with the run")
     for verb in (list_, show, cancel):
         _add_database(verb)
@@ -262,10 +268,10 @@ def _add_all_in_one_commands(commands: _Commands) -> None:
         "demo",
         "transcribe and summarise a spoken memo, from nothing to the run output",
         details=(
-            "Starts an embedded PostgreSQL in a temporary folder, migrates, compiles, deploys,\n"
-            "starts a worker and a run. Progress goes to stderr, the run output to stdout as\n"
-            "JSON. Nothing is left behind. --database-url alone chooses another database; the\n"
-            "environment is not looked at."
+            "Starts an embedded PostgreSQL in a temporary folder, migrates, compiles,\n"
+            "deploys, starts a worker and a run. Progress goes to stderr, the run output to\n"
+            "stdout as JSON. Nothing is left behind. --database-url alone chooses another\n"
+            "database; the environment is not looked at."
         ),
         examples=["pgflow demo", "pgflow demo --audio memo.wav"],
     )
@@ -323,3 +329,31 @@ def _add_database(parser: argparse.ArgumentParser) -> None:
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
+
+
+def _run_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a run id, which is a UUID") from None
+
+
+def _seconds(text: str) -> float:
+    seconds = _number(text)
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return seconds
+
+
+def _limit(text: str) -> int:
+    limit = _number(text)
+    if not (1 <= limit <= 10_000 and limit.is_integer()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 10000")
+    return int(limit)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -20,7 +20,7 @@ from pgflow_cli.drawing import draw
 from pgflow_cli.errors import CommandError
 from pgflow_cli.example import Example, check_recording, find_example
 from pgflow_cli.interrupts import terminations_raise, undisturbed
-from pgflow_cli.progress import run_duration, watch
+from pgflow_cli.progress import watch
 from pgflow_cli.terminal import doing, duration, say, write_json
 from pgflow_cli.worker_process import WorkerProcess, running_workers
 from pgflow_client import Client, RunSnapshot
@@ -53,11 +53,10 @@ def run(args: Namespace) -> int:
                 say(f"a run for {recording.name}, {duration(seconds)} of speech")
                 ended = _see(database, manifest, worker, recording)
             if ended.status == "completed":
-                say(f"the run completed{run_duration(ended)}; its output:")
                 write_json(ended.output)
                 return exit_codes.OK
             if worker.exit_code not in (None, 0, exit_codes.TERMINATED):
-                raise worker.failure(f"the worker ended with exit code {worker.exit_code}")
+                raise worker.failure(f"the worker ended: {worker.ending}")
             raise CommandError(f"the run {ended.status}: {ended.error}")
 
 

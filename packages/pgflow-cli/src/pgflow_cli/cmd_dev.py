@@ -23,12 +23,13 @@ from pgflow_cli.payload_example import example_of
 from pgflow_cli.places import flows_path, manifest_path
 from pgflow_cli.terminal import doing, say
 from pgflow_cli.watching import fingerprint
-from pgflow_cli.worker_process import WorkerProcess, running_workers
+from pgflow_cli.worker_process import WorkerProcess, running_workers, status_of
 from pgflow_core_sql import migrate
 from pgflow_core_sql.embedded import EmbeddedPostgres
 from pgflow_manifest import FlowSpec, PgflowError, read_manifest
 
 _LOOK_SECONDS: Final = 0.3
+_CHECK_SECONDS: Final = 2.0
 
 
 def run(args: Namespace) -> int:
@@ -58,7 +59,9 @@ class _Session:
         self._seen = fingerprint(flows)
         self._worker: WorkerProcess | None = None
         self._leaving: list[WorkerProcess] = []
-        self._told_end = False
+        self._ends = 0
+        self._told_runs: frozenset[str] = frozenset()
+        self._next_check = 0.0
 
     def take_over(self) -> bool:
         """Compile, deploy and start a worker; False, and the old one stays, when that fails."""
@@ -69,17 +72,21 @@ class _Session:
             return False
         try:
             manifest = read_manifest(path)
-            say(f"  {path}")
+            first = self._worker is None
             # Connected anew each time: the database may have been restarted since.
             with connect(self._database) as conn:
-                for each in deploy(conn, manifest):
-                    say(f"  {each['flow_slug']}  version {each['version']}  {each['outcome']}")
+                outcomes = {each["flow_slug"]: each for each in deploy(conn, manifest)}
+                for slug, each in outcomes.items():
+                    say(f"  {slug}  version {each['version']}  {each['outcome']}")
                 self._change_worker(conn)
         except (PgflowError, psycopg.Error) as error:
             tell(error, self._database.url)
+            self._ends = 2
             self._say_kept()
             return False
-        self._say_how(manifest.flows)
+        self._say_how(
+            [f for f in manifest.flows if first or outcomes[f.slug]["outcome"] != "unchanged"]
+        )
         return True
 
     def follow(self) -> None:
@@ -92,11 +99,19 @@ class _Session:
             if now != self._seen:
                 say()
                 say(f"changed: {', '.join(_names(now ^ self._seen))}")
+                self._ends = 0
                 self.take_over()
-            elif self._worker and self._worker.exit_code is not None and not self._told_end:
-                say(f"the worker ended with exit code {self._worker.exit_code}", colour="red")
-                say("  mend: change a flow, or start `pgflow dev` again")
-                self._told_end = True
+            elif self._worker and self._worker.exit_code is not None and self._ends < 2:
+                self._ends += 1
+                say(f"the worker ended: {self._worker.ending}", colour="red")
+                # Replaced once: a handler that ends its process would do so again and again.
+                if self._ends == 1:
+                    self.take_over()
+                else:
+                    say("  mend: change a flow, or start `pgflow dev` again")
+            elif self._ends < 2 and time.monotonic() >= self._next_check:
+                self._next_check = time.monotonic() + _CHECK_SECONDS
+                self._tell_unserved()
 
     def stop(self) -> None:
         """End every worker that was started."""
@@ -114,16 +129,30 @@ class _Session:
             self._worker = None
         before = running_workers(conn)
         worker = self._worker = WorkerProcess(self._flows, self._database.url)
-        self._told_end = False
-        with doing("starting a worker"):
-            worker.start()
-            worker.wait_until_registered(conn, before)
+        # No moving line: the worker writes its own lines to this terminal.
+        say("starting a worker")
+        worker.start()
+        worker.wait_until_registered(conn, before)
+
+    def _tell_unserved(self) -> None:
+        """Tell of steps that wait for a handler which a change has taken away."""
+        try:
+            with connect(self._database) as conn:
+                status = status_of(conn)
+        except (PgflowError, psycopg.Error):
+            # The worker tells at length that the database is away.
+            return
+        told = frozenset(f"{each['flow_slug']}.{each['step_slug']}" for each in status["unserved"])
+        if new := sorted(told - self._told_runs):
+            say(f"runs wait for {', '.join(new)}, which no worker serves", colour="yellow")
+            say("  mend: undo the change that took it away, or `pgflow runs cancel` them")
+        self._told_runs = told
 
     def _compile(self, path: Path) -> bool:
         # In a process of its own: modules that were imported once would not be read again.
         command = [sys.executable, "-m", "pgflow_cli", "compile", str(self._flows), "-o", str(path)]
         try:
-            with doing("compiling"):
+            with doing(f"compiling into {path}"):
                 subprocess.run(  # noqa: S603
                     command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
                 )

@@ -3,8 +3,11 @@
 import json
 import sys
 from argparse import Namespace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import cast
+
+import psycopg
 
 from pgflow_cli import exit_codes
 from pgflow_cli.connection import Database, call, connect, find_database
@@ -13,8 +16,8 @@ from pgflow_cli.places import find_manifest
 from pgflow_cli.progress import watch
 from pgflow_cli.terminal import say, write, write_json
 from pgflow_client import Client, Json, WaitTimeoutError
-from pgflow_client.calls import as_run_id
-from pgflow_manifest import Manifest, RunId, read_manifest
+from pgflow_client.payload import encode_payload
+from pgflow_manifest import MAX_JSON_DEPTH, FlowNotFoundError, RunId, read_manifest
 
 
 def run(args: Namespace) -> int:
@@ -30,7 +33,6 @@ def run(args: Namespace) -> int:
         else:
             write(str(run_id))
         return exit_codes.OK
-    say(f"run {run_id}", colour="dim")
     with Client(database.url) as client:
         try:
             ended = watch(client, run_id, timeout=args.timeout)
@@ -40,6 +42,9 @@ def run(args: Namespace) -> int:
                 hint=f"look at it with `pgflow runs show {run_id}`",
                 exit_code=exit_codes.TIMEOUT,
             ) from None
+        except KeyboardInterrupt:
+            say(f"the run goes on; `pgflow runs cancel {run_id}` ends it")
+            raise
     if args.json:
         write_json(read_run(database, run_id))
     elif ended.status == "completed":
@@ -69,7 +74,13 @@ def read_payload(text: str) -> Json:
             ) from None
     try:
         return cast("Json", json.loads(text, parse_constant=_refuse_constant))
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise CommandError(
+            f"{origin} nests deeper than {MAX_JSON_DEPTH} levels",
+            hint="store it flatter",
+            exit_code=exit_codes.USAGE,
+        ) from None
+    except ValueError as error:
         raise CommandError(
             f"{origin} is not JSON: {error}",
             hint="""write it as in '{"name": "Ada"}', with the quotes that your shell needs""",
@@ -85,29 +96,31 @@ def read_run(database: Database, run_id: RunId) -> object:
 
 
 def _start(args: Namespace, database: Database, payload: Json) -> RunId:
-    run_id = None if args.run_id is None else as_run_id(args.run_id)
-    manifest = _manifest_with(args.flow, args.manifest)
-    if manifest is not None:
+    flow_slug: str = args.flow
+    path: Path | None = args.manifest or find_manifest()
+    manifest = None if path is None else read_manifest(path)
+    slugs: list[str] = [] if manifest is None else [flow.slug for flow in manifest.flows]
+    # A manifest that lies here by chance and does not know the flow is no reason to refuse it.
+    if manifest is not None and (args.manifest or flow_slug in slugs):
         with Client(database.url, manifest=manifest) as client:
-            return client.start(args.flow, payload, run_id).run_id
-    # No manifest at hand: the database knows its flows itself.
-    with connect(database) as conn:
-        rows = call(
-            conn,
-            "select pgflow.start_flow(%(flow)s::text, %(payload)s::jsonb, %(run_id)s::uuid) as id",
-            {"flow": args.flow, "payload": json.dumps(payload), "run_id": run_id},
-        )
+            return client.start(flow_slug, payload, args.run_id).run_id
+    text = encode_payload(payload, what=f"the payload for flow {flow_slug!r}")
+    try:
+        with connect(database) as conn:
+            rows = call(
+                conn,
+                "select pgflow.start_flow(%(flow)s::text, %(text)s::jsonb, %(run_id)s::uuid) as id",
+                {"flow": flow_slug, "text": text, "run_id": args.run_id},
+            )
+    except psycopg.Error as error:
+        close = get_close_matches(flow_slug, slugs, n=3)
+        if error.sqlstate == FlowNotFoundError.code and close:
+            raise FlowNotFoundError(
+                f"there is no flow {flow_slug!r}",
+                hint=f"did you mean {' or '.join(map(repr, close))}?",
+            ) from error
+        raise
     return RunId(rows[0]["id"])
-
-
-def _manifest_with(flow: str, given: Path | None) -> Manifest | None:
-    if given is not None:
-        return read_manifest(given)
-    found = find_manifest()
-    manifest = read_manifest(found) if found is not None else None
-    # One that lies here by chance and does not know the flow is no reason to refuse it.
-    known = manifest is not None and any(each.slug == flow for each in manifest.flows)
-    return manifest if known else None
 
 
 def _refuse_constant(name: str) -> None:

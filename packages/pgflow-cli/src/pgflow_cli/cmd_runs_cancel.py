@@ -13,7 +13,7 @@ def run(args: Namespace) -> int:
     with Client(find_database(args.database_url).url) as client:
         status = client.cancel(args.run_id, args.reason)
     if args.json:
-        write_json({"run_id": args.run_id, "status": status})
+        write_json({"run_id": str(args.run_id), "status": status})
     else:
         write(status)
     return exit_codes.OK

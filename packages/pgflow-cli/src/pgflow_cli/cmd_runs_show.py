@@ -10,18 +10,16 @@ from pgflow_cli.connection import find_database
 from pgflow_cli.progress import run_duration, step_text
 from pgflow_cli.terminal import write, write_json
 from pgflow_client import Client, ErrorReport, Json, RunSnapshot
-from pgflow_client.calls import as_run_id
 
 
 def run(args: Namespace) -> int:
     """Print the run; whether it failed does not change the exit code."""
-    run_id = as_run_id(args.run_id)
     database = find_database(args.database_url)
     if args.json:
-        write_json(read_run(database, run_id))
+        write_json(read_run(database, args.run_id))
         return exit_codes.OK
     with Client(database.url) as client:
-        _tell(client.get(run_id))
+        _tell(client.get(args.run_id))
     return exit_codes.OK
 
 

@@ -2,18 +2,18 @@
 
 from argparse import Namespace
 from datetime import UTC, datetime
-from typing import Any
 
 from pgflow_cli import exit_codes
-from pgflow_cli.connection import call, connect, find_database
+from pgflow_cli.connection import connect, find_database
 from pgflow_cli.terminal import duration, say, table, write, write_json
+from pgflow_cli.worker_process import status_of
 
 
 def run(args: Namespace) -> int:
     """Print the state of a database."""
     database = find_database(args.database_url)
     with connect(database) as conn:
-        status: dict[str, Any] = call(conn, "select pgflow.status() as status")[0]["status"]
+        status = status_of(conn)
     if args.json:
         write_json(status)
         return exit_codes.OK
@@ -23,9 +23,11 @@ def run(args: Namespace) -> int:
         for flow in status["flows"]
     ]
     _section(["FLOW", "VERSION", "WAITING", "LEASED"], flows, "no flow is deployed")
+    # Those that stopped in order are of no interest; `pgflow dev` leaves one for each change.
     workers = [
         [worker["name"], worker["status"], _ago(worker["last_beat_at"]), str(worker["leased"])]
         for worker in status["workers"]
+        if worker["status"] != "stopped"
     ]
     write("")
     _section(["WORKER", "STATUS", "LAST BEAT", "LEASED"], workers, "no worker")
@@ -36,6 +38,7 @@ def run(args: Namespace) -> int:
         write("")
         write(table(["UNSERVED FLOW", "STEP", "RUNS"], unserved))
         say("no living worker has the handlers of these steps", colour="yellow")
+        say("  mend: start a worker that has them, or `pgflow runs cancel` the runs")
     return exit_codes.OK
 
 

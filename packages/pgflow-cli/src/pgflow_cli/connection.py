@@ -79,7 +79,9 @@ def connect(database: Database) -> psycopg.Connection[tuple[Any, ...]]:
     try:
         return psycopg.connect(make_conninfo("", **parameters), autocommit=True)
     except psycopg.Error as error:
-        reason = mask(" ".join(str(error).split()), database.url)
+        # libpq's question whether the server runs says less than the hint below.
+        lines = [line for line in str(error).splitlines() if not line.startswith("\tIs the server")]
+        reason = mask(" ".join(" ".join(lines).split()), database.url)
         raise CommandError(
             f"cannot connect to {database}: {reason}",
             hint="check that it runs and that host, port, user and password are right",

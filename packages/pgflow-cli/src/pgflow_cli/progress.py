@@ -96,7 +96,7 @@ class RunProgress:
                 if step.running:
                     self._seen_running.setdefault((step.slug, step.attempts), time.monotonic())
             if self._live:
-                self._redraw()
+                self._draw(event)
             elif not isinstance(event, StepStarted):
                 # That a step could begin is told only if it then has to wait, by the ticker.
                 self._line(text_of(event))
@@ -121,6 +121,13 @@ class RunProgress:
             return "waiting for the run to begin"
         awaited = [self._state(step) for step in run.steps if step.status == "started"]
         return "; ".join(awaited) or f"run {run.run_id} is {run.status}"
+
+    def _draw(self, event: RunEvent) -> None:
+        if isinstance(event, RunStarted):
+            say(text_of(event))
+        self._redraw()
+        if isinstance(event, RunCompleted | RunFailed | RunCancelled):
+            say(text_of(event))
 
     def _redraw(self) -> None:
         if not self._live or self._snapshot is None:
@@ -147,18 +154,11 @@ class RunProgress:
         return f"  {paint(mark, colour, sys.stderr)} {text}"
 
     def _state(self, step: StepSnapshot) -> str:
-        if step.is_terminal:
-            return f"{step.slug} {_ending(step)}"
-        if step.status == "created":
-            return f"{step.slug} waits"
-        if step.running:
-            since = self._seen_running.get((step.slug, step.attempts), time.monotonic())
-            ran = duration(time.monotonic() - since)
-            return f"{step.slug} runs, {ran}{_attempts(step.attempts)}"
-        if step.attempts:
-            reason = f" ({_short(step.error)})" if step.error else ""
-            return f"{step.slug} failed{_attempts(step.attempts)}{reason}, will be tried again"
-        return f"{step.slug} waits for a worker"
+        if not step.running:
+            return step_text(step)
+        since = self._seen_running.get((step.slug, step.attempts), time.monotonic())
+        ran = duration(time.monotonic() - since)
+        return f"{step.slug} runs, {ran}{_attempts(step.attempts)}"
 
 
 def text_of(event: RunEvent) -> str:
@@ -184,7 +184,17 @@ def text_of(event: RunEvent) -> str:
 
 def step_text(step: StepSnapshot) -> str:
     """Say how a step stands: `merge completed in 12 ms`."""
-    return f"{step.slug} {_ending(step)}" if step.is_terminal else str(step)
+    if step.is_terminal:
+        return f"{step.slug} {_ending(step)}"
+    if step.status == "created":
+        return f"{step.slug} waits"
+    if step.running:
+        return f"{step.slug} runs{_attempts(step.attempts)}"
+    if step.attempts:
+        reason = f" ({_short(step.error)})" if step.error else ""
+        again = f"; again at {_clock(step.retry_at)}" if step.retry_at else ", will be tried again"
+        return f"{step.slug} failed{_attempts(step.attempts)}{reason}{again}"
+    return f"{step.slug} waits for a worker"
 
 
 def run_duration(run: RunSnapshot | RunSummary) -> str:

@@ -62,6 +62,12 @@ class WorkerProcess:
         """How it ended; None while it runs, and before it was started."""
         return None if self._process is None else self._process.poll()
 
+    @property
+    def ending(self) -> str:
+        """How it ended, in words: `exit code 1`, `SIGKILL`."""
+        code = self.exit_code
+        return signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
+
     def wait(self) -> None:
         """Wait until it has ended."""
         if self._process is not None:
@@ -78,7 +84,7 @@ class WorkerProcess:
         deadline = time.monotonic() + _START_SECONDS
         while running_workers(conn) <= before:
             if self.exit_code is not None:
-                raise self.failure(f"the worker ended with exit code {self.exit_code}")
+                raise self.failure(f"the worker ended: {self.ending}")
             if time.monotonic() > deadline:
                 raise self.failure(f"the worker has not registered within {_START_SECONDS:.0f} s")
             time.sleep(_POLL_SECONDS)
@@ -137,7 +143,14 @@ def _start_worker(flows: Path, database_url: str, log: Path | None) -> subproces
 
 def running_workers(conn: psycopg.Connection[tuple[Any, ...]]) -> frozenset[str]:
     """Return the ids of the workers that the database takes for running."""
-    status: dict[str, Any] = call(conn, "select pgflow.status() as status")[0]["status"]
     return frozenset(
-        worker["worker_id"] for worker in status["workers"] if worker["status"] == "running"
+        worker["worker_id"]
+        for worker in status_of(conn)["workers"]
+        if worker["status"] == "running"
     )
+
+
+def status_of(conn: psycopg.Connection[tuple[Any, ...]]) -> dict[str, Any]:
+    """Return the document of `pgflow.status`: flows, workers, and what nobody serves."""
+    status: dict[str, Any] = call(conn, "select pgflow.status() as status")[0]["status"]
+    return status

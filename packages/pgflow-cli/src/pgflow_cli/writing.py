@@ -36,7 +36,7 @@ def create_files(files: Mapping[Path, str]) -> None:
         if isinstance(error, OSError):
             raise CommandError(
                 f"cannot write {error.filename}: {error.strerror}",
-                hint="nothing was changed; mend it and run the command again",
+                hint="nothing was changed; check the permissions and run the command again",
             ) from None
         raise
 
