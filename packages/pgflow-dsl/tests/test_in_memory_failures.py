@@ -83,7 +83,7 @@ def test_the_context_tells_the_attempt() -> None:
     assert (context.flow_slug, context.step_slug) == ("unsteady", "work")
     assert (context.attempt, context.max_attempts) == (1, 2)
     assert context.run_id == run.run_id
-    assert context.idempotency_key == f"{run.run_id}/work/0"
+    assert context.idempotency_key == f"{run.run_id}/{context.step_slug}/0"
     assert context.deadline is not None
     assert 0 < (context.deadline - datetime.now(UTC)).total_seconds() <= 60
     assert context.log.extra == {"run_id": str(run.run_id), "step_slug": "work", "attempt": 1}

@@ -1,8 +1,10 @@
 """What must survive real crashes: of a worker, of the database, of its connections."""
 
 import asyncio
+import os
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -11,7 +13,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from tests.support.fix_pg import SERVER_SETTINGS
-from tests.support.fix_worker import Engine, Serve, SpawnWorker
+from tests.support.fix_worker import Engine, Serve, SpawnedWorker, SpawnWorker
 
 from pgflow_core_sql import migrate
 from pgflow_core_sql.embedded import EmbeddedPostgres
@@ -155,8 +157,41 @@ async def test_a_worker_can_be_stopped_while_the_database_is_away(
     await asyncio.to_thread(own_server.stop)
     await signals.disconnected.wait()
     worker.stop()
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, 6)
     assert "could not say goodbye" in caplog.text
+
+
+@pytest.mark.parametrize("hangs", [True, False], ids=["hangs", "is gone"])
+def test_a_worker_with_tasks_stops_soon_after_its_grace_while_the_database(
+    own_server: EmbeddedPostgres, *, hangs: bool
+) -> None:
+    environment = {"PGFLOW_DATABASE_URL": own_server.url()}
+    worker = SpawnedWorker([str(FLOWS), "--deploy", "--grace", "1"], environment)
+    frozen: list[int] = []
+    try:
+        worker.wait_for("serving")
+        with psycopg.connect(own_server.url(), autocommit=True) as conn:
+            engine = Engine(conn)
+            engine.start_many("slow", [0.5, 60])
+            engine.until_blocking("select count(*) = 2 from pgflow.leases")
+            sessions = engine.rows("select pid from pg_stat_activity where pid <> pg_backend_pid()")
+        if hangs:
+            postmaster = (own_server.data_dir / "postmaster.pid").read_text().split("\n", 1)[0]
+            frozen = [int(postmaster), *(pid for (pid,) in sessions)]
+            for pid in frozen:
+                os.kill(pid, signal.SIGSTOP)
+        else:
+            own_server.stop("immediate")
+        worker.process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        assert worker.process.wait(20) == 0
+        assert time.monotonic() - began < 1 + 4.5 + 1  # grace, the end, and the interpreter's own
+        worker.wait_for("2 tasks could not be reported")
+        worker.wait_for("could not say goodbye")
+    finally:
+        worker.end()
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
 
 
 async def test_connections_that_are_cut_are_opened_again(engine: Engine, serve: Serve) -> None:

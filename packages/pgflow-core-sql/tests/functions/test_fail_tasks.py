@@ -197,16 +197,18 @@ def test_two_steps_of_one_run_failing_in_one_batch_fail_it_for_one_reason(tx: Co
     assert [step["status"] for step in run["steps"]] == ["failed", "failed"]
 
 
-def test_final_failure_and_retry_of_one_run_in_one_batch_leave_no_task(tx: Conn) -> None:
+def test_task_whose_run_fails_by_another_of_the_batch_is_not_said_to_be_retried(tx: Conn) -> None:
     flow = two_branches()
     deploy(tx, flow)
     worker_id = register_worker(tx, flow)
-    start_run(tx, "f")
-    tasks = claim(tx, worker_id)
+    run_id = start_run(tx, "f")
+    tasks = sorted(claim(tx, worker_id), key=lambda task: task.step_slug)
     error = Jsonb({"message": "boom"})
     rows = tx.execute(FAIL, [*keys(tasks), [error] * 2, [True, False], [None, None]]).fetchall()
-    assert rows[1][1] == "failed"
+    assert rows == [(1, "failed", None), (2, "failed", None)]
     assert scalar(tx, "select count(*) from pgflow.tasks") == 0
+    assert [step["status"] for step in get_run(tx, run_id)["steps"]] == ["cancelled", "failed"]
+    assert sorted(attempts(tx, run_id)) == [("a", 1, "failed"), ("b", 1, "failed")]
 
 
 def test_batch_answers_per_task(tx: Conn) -> None:

@@ -60,6 +60,29 @@ def test_flow_and_status_narrow_the_list(tx: Conn) -> None:
     assert listed("nowhere", None) == set()
 
 
+def test_rights_of_the_caller_are_asked_once_and_not_of_every_run(tx: Conn) -> None:
+    deploy(tx, a_diamond())
+    tx.execute("select pgflow.start_flows('voice_memo', array_fill('{}'::jsonb, array[50]))")
+    asked = """select coalesce(sum(calls), 0) from pg_stat_xact_user_functions
+        where schemaname = 'pgflow' and funcname in ('may_see', '_sees_all', '_current_owner')"""
+    before = scalar(tx, asked)
+    assert len(column(tx, "select run_id from pgflow.list_runs()")) == 50
+    assert 0 < scalar(tx, asked) - before < 10
+
+
+def test_runs_of_one_owner_are_found_without_reading_those_of_others(tx: Conn) -> None:
+    deploy(tx, a_diamond())
+    one = start_run(tx)
+    tx.execute("update pgflow.runs set owner = 'few' where run_id = %s", [one])
+    tx.execute("select pgflow.start_flows('voice_memo', array_fill('{}'::jsonb, array[2000]))")
+    tx.execute("analyze pgflow.runs")
+    plan = column(
+        tx,
+        "explain select * from pgflow.runs where owner = 'few' order by run_id desc limit 50",
+    )
+    assert any("runs_by_owner" in line for line in plan), plan
+
+
 @pytest.mark.parametrize("limit", [0, -1, 10_001, None])
 def test_limit_out_of_range_is_refused(tx: Conn, limit: int | None) -> None:
     with refused(tx, "PF203") as refusal:

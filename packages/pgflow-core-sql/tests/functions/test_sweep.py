@@ -185,6 +185,24 @@ def test_second_sweep_at_the_same_moment_returns_at_once(conn: Conn, connect: Co
     assert sweep(conn) == (0, 0)
 
 
+def test_run_that_somebody_holds_locked_keeps_no_other_from_its_end(
+    conn: Conn, connect: Connect, set_clock: SetClock
+) -> None:
+    deploy(conn, a_diamond())
+    set_clock(conn, NOON)
+    worker_id = register_worker(conn, a_diamond())
+    for _ in range(3):
+        start_run(conn)
+    held = claim(conn, worker_id)[0]
+    set_clock(conn, NOON + timedelta(minutes=1))
+    conn.execute("set lock_timeout = '2s'")
+    with connect() as holder, holder.transaction():
+        holder.execute("select 1 from pgflow.runs where run_id = %s for update", [held.run_id])
+        assert sweep(conn, 2) == (2, 1)
+        assert sweep(conn) == (0, 0)
+    assert sweep(conn) == (1, 0)
+
+
 @pytest.mark.parametrize("level", ["repeatable read", "serializable"])
 def test_frozen_snapshot_is_refused(conn: Conn, level: str) -> None:
     with refused(conn, "PF503"):

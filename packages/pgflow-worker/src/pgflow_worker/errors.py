@@ -19,6 +19,7 @@ class DatabaseUnreachableError(PgflowError, ConnectionError):
 WORKER_NOT_FOUND: Final = "PF104"
 
 _LOCK_NOT_AVAILABLE: Final = "55P03"
+_QUERY_CANCELED: Final = "57014"
 
 _TRY_AGAIN: Final = frozenset({"40001", "40P01"})
 """Serialization failure and deadlock: the same transaction may succeed the next time."""
@@ -50,8 +51,11 @@ def is_refused_value(error: psycopg.Error) -> bool:
 
 
 def is_lock_timeout(error: psycopg.Error) -> bool:
-    """Whether somebody else held a lock for too long, such as a run in an open transaction."""
-    return error.sqlstate == _LOCK_NOT_AVAILABLE
+    """Whether somebody else held a lock for too long, such as a run in an open transaction.
+
+    Or the whole call took too long for the `statement_timeout` of the role: less at once may not.
+    """
+    return error.sqlstate in (_LOCK_NOT_AVAILABLE, _QUERY_CANCELED)
 
 
 def is_worth_repeating(error: psycopg.Error) -> bool:

@@ -2,13 +2,13 @@
 
 While a round is under way, handlers go on and their outcomes gather for the next one. So batches
 grow by themselves with the load, and no timer decides how long to collect. An idle worker looks
-again after a delay that doubles from 20 ms to 2 s, or at once when it is woken by a NOTIFY.
+again after a delay that doubles from 20 ms to 2 s, or at once when it is woken by a NOTIFY. What
+others took before it does not make it look more often.
 """
 
 import asyncio
 import heapq
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic
 from typing import Final
@@ -18,6 +18,7 @@ import psycopg
 
 from pgflow_worker import errors
 from pgflow_worker.backoff import Backoff
+from pgflow_worker.claim_size import ClaimSize
 from pgflow_worker.config import WorkerConfig
 from pgflow_worker.executor import Executor
 from pgflow_worker.lease import Lease, StopReason
@@ -54,11 +55,13 @@ class Exchange:
         self.executor = Executor(config.concurrency, self.report, self._wake_up)
         self._config = config
         self._worker_id = worker_id
-        self._handlers = handlers
+        self.handlers = handlers
+        """By contract; the keeper replaces them when it had to register the worker again."""
         self._register = register
         self._signals = signals
         self._link = Link(config, signals)
         self._outbox = Batch()
+        self._claim_size = ClaimSize()
         self._woken = asyncio.Event()
         self._backoff = Backoff(POLL_FIRST, POLL_LAST)
         self._trouble = Backoff(0.05, 10.0, jitter=0.5)
@@ -67,7 +70,7 @@ class Exchange:
         self._nudged = False
         self._found_nothing = False
         self._retries: list[float] = []
-        self._locked: deque[Outcome] = deque()
+        self._locked: list[Outcome] = []
         self._locked_at = 0.0
         self._locked_delay = LOCKED_DELAY * config.lock_timeout
 
@@ -105,7 +108,6 @@ class Exchange:
         """Look for work now: somebody said that there is some."""
         self._nudged = True
         self._look_at = 0.0
-        self._backoff.reset()
         self._woken.set()
 
     def stop_claiming(self) -> None:
@@ -116,13 +118,15 @@ class Exchange:
     def lost(self, leases: list[Lease]) -> None:
         """Stop the handlers of *leases*, which belong to nobody or to somebody else by now."""
         for lease in leases:
+            # Also when its handler has ended since: the executor dropped the outcome, so no report
+            # will come that takes it out.
+            self.leases.pop(lease.task.lease_id, None)
             if lease.ended:
                 continue
             logger.warning(
                 "the lease is lost: its run was cancelled or has failed, or it expired",
                 extra=lease.fields(),
             )
-            self.leases.pop(lease.task.lease_id, None)
             self.executor.stop(lease, StopReason.LOST)
             self._signals.lease_lost.fire(lease.lease_id)
 
@@ -154,7 +158,11 @@ class Exchange:
         conn = await self._link.get()
         free = self._free()
         claim = (
-            Claim(worker_id=self._worker_id, limit=free, lease_seconds=self._config.lease)
+            Claim(
+                worker_id=self._worker_id,
+                limit=min(free, self._claim_size.limit),
+                lease_seconds=self._config.lease,
+            )
             if free > 0
             else None
         )
@@ -201,8 +209,9 @@ class Exchange:
     def _begin(self, answer: Answer, limit: int, sent_at: float) -> None:
         """Run what was claimed, and decide when to look again."""
         now = monotonic()
+        self._claim_size.learn(answer.claimed)
         for task in answer.claimed:
-            handler = self._handlers[task.contract_id]
+            handler = self.handlers[task.contract_id]
             lease = Lease(task, handler, sent_at + self._config.extend_every)
             self.leases[task.lease_id] = lease
             if self._claiming:
@@ -242,7 +251,7 @@ class Exchange:
             return
         if errors.is_worker_unknown(error):
             logger.warning("the engine does not know this worker any more; registering again")
-            self._handlers = await self._register()
+            self.handlers = await self._register()
         elif errors.is_worth_repeating(error):
             logger.info("the round is repeated (%s)", first_line(error))
         elif batch and (errors.is_refused_value(error) or errors.is_lock_timeout(error)):
@@ -258,9 +267,10 @@ class Exchange:
             self._settle(answer)
 
     async def _retry_locked(self) -> None:
-        """Report one of those that were locked, by itself, so that it holds nobody else up."""
-        batch = Batch([self._locked.popleft()])
-        self._locked_at = monotonic() + self._locked_delay
+        """Report what one locked run holds back, by itself, so that it holds nobody else up."""
+        run_id = self._locked[0].lease.task.run_id
+        batch = Batch(outcome for outcome in self._locked if outcome.lease.task.run_id == run_id)
+        self._locked = [outcome for outcome in self._locked if outcome.lease.task.run_id != run_id]
         try:
             await self._send_apart(batch)
         except psycopg.Error as error:

@@ -17,11 +17,13 @@ from typing import Any, Final
 from pgflow_dsl import StepContext
 from pgflow_worker.lease import Lease, StopReason
 from pgflow_worker.logs import current_lease, logger, task_logger
-from pgflow_worker.outcome import Completed, Outcome, raised, timed_out
+from pgflow_worker.outcome import Completed, Outcome, raised, returned, timed_out
 from pgflow_worker.threads import ThreadLanes
 
 PATIENCE: Final = 5.0
 """Seconds that an async handler has to react to its cancellation before its slot is written off."""
+FORGET: Final = 4096
+"""Bytes of arguments from which on it is worth letting go of their text once they are decoded."""
 
 
 class Executor:
@@ -86,7 +88,7 @@ class Executor:
         outcome: Outcome
         try:
             value = await handler.fn(**_arguments(lease))
-            outcome = Completed(lease, handler.encode(value))
+            outcome = returned(lease, value)
         except BaseException as error:
             outcome = raised(lease, error)
         self._end(lease, outcome)
@@ -104,7 +106,7 @@ class Executor:
             if lease.stop_reason is not None:
                 raise asyncio.CancelledError  # noqa: TRY301 - it has not begun, so it need not
             value = handler.fn(**_arguments(lease))
-            outcome = Completed(lease, handler.encode(value))
+            outcome = returned(lease, value)
         except BaseException as error:
             outcome = raised(lease, error)
         try:
@@ -159,6 +161,8 @@ class Executor:
 def _arguments(lease: Lease) -> dict[str, Any]:
     handler = lease.handler
     arguments = handler.decode(lease.task.args)
+    if len(lease.task.args) > FORGET:
+        lease.task = lease.task._replace(args=b"")
     if handler.context_parameter is not None:
         arguments[handler.context_parameter] = _context_of(lease)
     return arguments

@@ -31,6 +31,9 @@ from pgflow_worker.signals import Signals
 
 LISTEN: Final = sql.SQL("listen {}").format(sql.Identifier(calls.WORK_CHANNEL))
 
+CLOSING: Final = 0.5
+"""Seconds that the thread has to end."""
+
 
 class Keeper:
     """Extends leases, beats, sweeps and listens, until it is closed.
@@ -72,12 +75,13 @@ class Keeper:
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread and wait for it."""
+        """End the thread, and wait for it a moment: a database that hangs may hold it for long."""
         self._closing.set()
         self._wake_sender.send(b"x")
-        self._thread.join()
-        self._wake_sender.close()
-        self._wake_receiver.close()
+        self._thread.join(CLOSING)
+        if not self._thread.is_alive():
+            self._wake_sender.close()
+            self._wake_receiver.close()
 
     def _run(self) -> None:
         backoff = Backoff(0.05, 5.0, jitter=0.5)
@@ -122,9 +126,7 @@ class Keeper:
             if now >= self._extend_at:
                 self._extend(conn, now)
                 self._extend_at = now + self._config.extend_every / 2
-            if now >= self._beat_at:
-                self._beat(conn)
-                self._beat_at = now + self._config.beat
+            self._beat_if_due(conn)
             if now >= self._sweep_at:
                 self._sweep(conn)
                 # Workers that started together must not sweep together.
@@ -138,16 +140,24 @@ class Keeper:
                 while conn.pgconn.notifies() is not None:
                     self._on_work()
 
-    def _beat(self, conn: Connection) -> None:
+    def _beat_if_due(self, conn: Connection) -> None:
+        now = monotonic()
+        if now < self._beat_at:
+            return
         try:
             calls.beat(conn, self._worker_id)
         except psycopg.Error as error:
-            if errors.is_lock_timeout(error):
-                return
-            if not errors.is_worker_unknown(error):
+            if errors.is_worker_unknown(error):
+                self._revive(conn)
+            elif not errors.is_lock_timeout(error):
                 raise
-            logger.warning("the engine declared this worker dead; registering again")
-            self._register(conn)
+        self._beat_at = now + self._config.beat
+
+    def _revive(self, conn: Connection) -> None:
+        if self._closing.is_set():
+            return  # it has said goodbye
+        logger.warning("the engine declared this worker dead; registering again")
+        self._register(conn)
 
     def _sweep(self, conn: Connection) -> None:
         with _passing(conn):
@@ -161,17 +171,23 @@ class Keeper:
 
     def _extend(self, conn: Connection, now: float) -> None:
         # A copy made in one step, because the loop adds and removes leases meanwhile.
-        due = [lease for lease in list(self._leases.values()) if lease.extend_at <= now]
+        due = [
+            lease
+            for lease in list(self._leases.values())
+            if lease.extend_at <= now and lease.stop_reason is not StopReason.LOST
+        ]
+        due.sort(key=_run_of)
         parts = [due] if due else []
         while parts:
             part = parts.pop()
+            self._beat_if_due(conn)
             try:
                 lost = calls.extend_leases(conn, part, self._config.lease)
             except psycopg.Error as error:
                 if not errors.is_lock_timeout(error):
                     raise
                 # Somebody holds one of the runs locked: the others must not wait for it.
-                if len(part) > 1:
+                if _run_of(part[0]) != _run_of(part[-1]):
                     middle = len(part) // 2
                     parts += [part[:middle], part[middle:]]
                 continue
@@ -184,6 +200,10 @@ class Keeper:
                 lease.stop(StopReason.LOST)
             if lost:
                 self._on_lost(lost)
+
+
+def _run_of(lease: Lease) -> bytes:
+    return lease.task.run_id
 
 
 @contextlib.contextmanager

@@ -17,6 +17,9 @@ from pgflow_manifest import (
 )
 from pgflow_worker.lease import Lease, StopReason
 
+MAX_RESULT_BYTES: Final = 512 * 1024 * 1024
+"""Longest JSON that is sent: Postgres ends a session that sends a message of 1 GB, and a jsonb
+holds 256 MB at most."""
 _MAX_MESSAGE: Final = 2_000
 _MAX_TRACEBACK: Final = 8_000
 _OWN_FOLDER: Final = str(Path(__file__).parent)
@@ -51,6 +54,19 @@ class Released(NamedTuple):
 
 
 Outcome = Completed | Failed | Released
+
+
+def returned(lease: Lease, value: object) -> Outcome:
+    """Return the outcome of a handler that returned *value*.
+
+    Raises:
+        ResultNotSerializableError: *value* cannot be stored.
+    """
+    result = lease.handler.encode(value)
+    if len(result) > MAX_RESULT_BYTES:
+        # Sent all the same, it would cost the connection, and be sent again on the next one.
+        return refused(lease, f"it has {len(result)} bytes")
+    return Completed(lease, result)
 
 
 def raised(lease: Lease, error: BaseException) -> Outcome:

@@ -1,7 +1,8 @@
 """Find the one report that spoils a batch, so that the others go through.
 
 A batch that is refused is halved until the bad report is alone. What the database will never store
-becomes the failure of its own step; what is only locked waits.
+becomes the failure of its own step; what is only locked waits. Reports are sorted by run, because
+one locked run holds all of its own back: asking for each would cost a lock timeout each.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ async def send_apart(
     Raises:
         psycopg.Error: neither one value nor one lock is to blame.
     """
-    parts: list[list[Outcome]] = [batch.all()]
+    parts: list[list[Outcome]] = [sorted(batch.all(), key=_run_of)]
     batch.clear()
     while parts:
         part = parts.pop()
@@ -41,11 +42,13 @@ async def send_apart(
             if not (errors.is_refused_value(error) or errors.is_lock_timeout(error)):
                 _put_back(batch, [*parts, rest])
                 raise
-            if len(rest) > 1:
+            if errors.is_lock_timeout(error) and len({_run_of(outcome) for outcome in rest}) == 1:
+                for outcome in rest:
+                    postpone(outcome)
+            elif len(rest) > 1:
+                rest.sort(key=_run_of)
                 middle = len(rest) // 2
                 parts += [rest[:middle], rest[middle:]]
-            elif errors.is_lock_timeout(error):
-                postpone(rest[0])
             else:
                 parts += _instead_of(rest[0], error, answer)
         except BaseException:
@@ -63,6 +66,10 @@ def _instead_of(outcome: Outcome, error: psycopg.Error, answer: Answer) -> Seque
     logger.error("a report cannot be stored (%s)", reason, extra=outcome.lease.fields())
     answer.accepted.append(outcome.lease)
     return []
+
+
+def _run_of(outcome: Outcome) -> bytes:
+    return outcome.lease.task.run_id
 
 
 def _put_back(batch: Batch, parts: Sequence[Sequence[Outcome]]) -> None:

@@ -1,5 +1,6 @@
 """Before the first claim: is the database there, does it fit, does it know our handlers?"""
 
+import asyncio
 import threading
 from collections.abc import Mapping
 from time import monotonic
@@ -17,11 +18,14 @@ from pgflow_worker.link import first_line
 from pgflow_worker.loader import Handler, LoadedFlows, missing_handlers_error
 from pgflow_worker.logs import logger
 from pgflow_worker.masking import describe_database
+from pgflow_worker.threads import in_thread
 
 MINIMUM_SCHEMA: Final = 1
 """The lowest migration that has everything this worker calls."""
 KNOWN_SCHEMA: Final = 1
 """The highest migration that this worker was written for; a later one may be `breaking`."""
+GOODBYE: Final = 1.5
+"""Seconds that the goodbye may take; see shutdown.py for the sum."""
 
 
 class Registration:
@@ -82,8 +86,19 @@ class Registration:
         with connect(self._config, "register") as conn:
             return self.register(conn)
 
-    def say_goodbye(self) -> None:
-        """Tell the engine that this worker is gone; what it still held is released."""
+    async def say_goodbye(self) -> None:
+        """Tell the engine that this worker is gone; what it still held is released.
+
+        Waits no longer than `GOODBYE`, in case the database is away or hangs.
+        """
+        try:
+            await asyncio.wait_for(in_thread(self._say_goodbye), GOODBYE)
+        except TimeoutError:
+            logger.warning(
+                "could not say goodbye within %g s; the engine will find out by itself", GOODBYE
+            )
+
+    def _say_goodbye(self) -> None:
         try:
             with connect(self._config, "goodbye") as conn:
                 calls.stop_worker(conn, self._worker_id)

@@ -98,7 +98,8 @@ async def send(conn: AsyncConnection, batch: Batch, claim: Claim | None, answer:
 
     Raises:
         psycopg.Error: nothing of that transaction happened, or, when the connection broke, it is
-            not known; the engine answers a repeated report as it did before.
+            not known; the engine answers a repeated completion as it did before, and calls a
+            repeated failure or release stale.
     """
     if batch.failed:
         await _fail(conn, batch.failed, answer)

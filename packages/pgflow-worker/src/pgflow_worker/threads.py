@@ -1,15 +1,35 @@
-"""Threads for sync handlers: started when needed, never in the way of the process's end.
+"""Threads for sync handlers and sync calls: started when needed, never in the way of the end.
 
-Not `ThreadPoolExecutor`, because its threads are joined when the interpreter exits: one handler
-that hangs would keep a worker alive that has long said goodbye.
+Not `ThreadPoolExecutor`, nor `asyncio.to_thread`, because their threads are joined when the
+interpreter exits: one handler that hangs, or a database that does, would keep a worker alive that
+has long been told to stop.
 """
 
+import asyncio
 import contextvars
 import queue
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
 
 Work = Callable[[], None]
+T = TypeVar("T")
+
+
+async def in_thread(call: Callable[[], T]) -> T:
+    """Run *call*, which may block, in a thread of its own; cancelled, it leaves it to itself."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        future.set_running_or_notify_cancel()
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="pgflow-call", daemon=True).start()
+    return await asyncio.wrap_future(future)
 
 
 class ThreadLanes:

@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 
 from pgflow_dsl import Flow
 from pgflow_worker.config import WorkerConfig, default_name, resolve_database_url
+from pgflow_worker.connections import Connection
 from pgflow_worker.exchange import Exchange
 from pgflow_worker.keeper import Keeper
 from pgflow_worker.lease import Lease
@@ -27,6 +28,7 @@ from pgflow_worker.masking import describe_database
 from pgflow_worker.registration import Registration
 from pgflow_worker.shutdown import Shutdown, stop_on_signals
 from pgflow_worker.signals import Signals
+from pgflow_worker.threads import in_thread
 
 
 class Worker:
@@ -116,14 +118,14 @@ class Worker:
         shutdown = Shutdown(self.config.grace, self.signals)
         with self._requests_to(shutdown):
             try:
-                handlers = await asyncio.to_thread(self._registration.prepare, self._stop_requested)
+                handlers = await in_thread(lambda: self._registration.prepare(self._stop_requested))
             except asyncio.CancelledError:
                 self._stop_requested.set()  # the thread must not wait on for the database
                 raise
             try:
                 await self._serve(handlers, shutdown)
             finally:
-                await asyncio.to_thread(self._registration.say_goodbye)
+                await self._registration.say_goodbye()
         logger.info("stopped")
 
     def run_sync(self) -> None:
@@ -146,13 +148,17 @@ class Worker:
             self.config, self.worker_id, handlers, self._register_anew, self.signals
         )
         loop = asyncio.get_running_loop()
+
+        def register(conn: Connection) -> None:
+            exchange.handlers = self._registration.register(conn)
+
         keeper = Keeper(
             self.config,
             self.worker_id,
             exchange.leases,
             on_work=lambda: _in_loop(loop, exchange.nudge),
             on_lost=lambda leases: _in_loop(loop, exchange.lost, leases),
-            register=self._registration.register,
+            register=register,
             signals=self.signals,
         )
         keeper.start()
@@ -161,11 +167,11 @@ class Worker:
         try:
             await shutdown.supervise(exchange)
         finally:
-            await asyncio.to_thread(keeper.close)
+            await in_thread(keeper.close)
             await exchange.close()
 
     async def _register_anew(self) -> Mapping[int, Handler]:
-        return await asyncio.to_thread(self._registration.register_anew)
+        return await in_thread(self._registration.register_anew)
 
     @contextlib.contextmanager
     def _requests_to(self, shutdown: Shutdown) -> Generator[None]:

@@ -1,7 +1,7 @@
 -- _expire_leases: end the leases that are overdue or whose worker is dead; the attempt counts.
 -- Only what is in flight is in `leases`, so a plain scan of it is cheap.
 -- Called by: sweep.
--- Locks:     runs by id, then step states, then tasks and leases.
+-- Locks:     runs by id, skipping those that others hold, then step states, then tasks and leases.
 -- Raises:    nothing.
 -- Returns:   how many expired.
 create or replace function pgflow._expire_leases(p_limit integer) returns integer
@@ -13,14 +13,19 @@ declare
   v_count integer;
 begin
   -- Candidates first, without a lock; then their runs, as the lock order wants; then again only
-  -- those that are still overdue, for some may have been extended or reported meanwhile.
+  -- those that are still overdue, for some may have been extended or reported meanwhile. A run that
+  -- somebody holds locked is left to a later sweep: it must not keep the others from their end.
   v_run_ids := array(
-    select o.run_id from pgflow._overdue_leases() as o limit p_limit
+    select r.run_id
+    from pgflow.runs as r
+    where r.run_id = any (array(select o.run_id from pgflow._overdue_leases() as o))
+    order by r.run_id
+    for no key update skip locked
+    limit p_limit
   );
   if cardinality(v_run_ids) = 0 then
     return 0;
   end if;
-  perform pgflow._lock_runs(v_run_ids);
 
   select count(e.lease_id) into v_count
   from (

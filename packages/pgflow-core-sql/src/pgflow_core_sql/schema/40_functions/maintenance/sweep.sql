@@ -1,10 +1,11 @@
 -- sweep: expire overdue leases, declare silent workers dead, forget old watches.
 -- Called by: every worker, every few seconds; pg_cron where there is one. One at a time: whoever
 --            finds another one at it returns at once.
--- Locks:     runs by id, then step states, then tasks and leases, then the rows of the workers.
+-- Locks:     runs by id, skipping those that others hold, then step states, then tasks and leases,
+--            then the rows of the workers.
 -- Raises:    PF503 isolation level.
 -- Returns:   how many leases expired and how many workers were declared dead.
-create or replace function pgflow.sweep(p_limit integer default 1000)
+create or replace function pgflow.sweep(p_limit integer default 1000)  -- of how many runs
 returns table (expired integer, dead_workers integer)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp

@@ -2,7 +2,8 @@
 -- Called by: fail_tasks, _expire_leases. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases.
 -- Raises:    nothing.
--- Returns:   one row for each lease that was still held: 'retried' with the time, or 'failed'.
+-- Returns:   one row for each lease that was still held: 'retried' with the time, or 'failed' when
+--            its run has failed by now.
 create or replace function pgflow._end_attempts(
   p_run_ids uuid [],
   p_step_slugs text [],
@@ -20,6 +21,7 @@ as $$
 declare
   v_now timestamptz := pgflow._now();
   v_ended pgflow.ended_attempt[];
+  v_failed_run_ids uuid[];
   v_contract_ids integer[];
 begin
   with ended as (
@@ -67,13 +69,17 @@ begin
   from ended as e
   join pgflow.contracts as c on c.contract_id = e.contract_id;
 
+  -- No further attempt for a task whose run ends by another one of the batch.
+  v_failed_run_ids := array(
+    select distinct e.run_id from unnest(v_ended) as e where e.retry_at is null
+  );
   with queued as (
     insert into pgflow.tasks as t (
       run_id, step_slug, task_index, contract_id, attempts_count, available_at
     )
     select e.run_id, e.step_slug, e.task_index, e.contract_id, e.attempt, e.retry_at
     from unnest(v_ended) as e
-    where e.retry_at is not null
+    where e.retry_at is not null and e.run_id <> all (v_failed_run_ids)
     returning t.contract_id, t.available_at
   )
   select array_agg(q.contract_id) filter (where q.available_at <= v_now)
@@ -92,7 +98,11 @@ begin
 
   perform pgflow._notify_watchers(p_run_ids);
   return query
-  select e.lease_id, case when e.retry_at is null then 'failed' else 'retried' end, e.retry_at
-  from unnest(v_ended) as e;
+  select
+    e.lease_id,
+    case when n.is_over then 'failed' else 'retried' end,
+    case when not n.is_over then e.retry_at end
+  from unnest(v_ended) as e
+  cross join lateral (select e.run_id = any (v_failed_run_ids) as is_over) as n;
 end;
 $$;

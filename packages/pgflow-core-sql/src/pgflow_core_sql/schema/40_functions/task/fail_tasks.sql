@@ -2,8 +2,9 @@
 -- Called by: worker, when a handler raised, ran out of time or returned what cannot be stored.
 -- Locks:     runs by id, then step states, then tasks and leases.
 -- Raises:    PF209 arrays differ; PF503 isolation level.
--- Returns:   per task, in order: 'retried' with the time of the next attempt, 'failed' when the
---            step has failed, 'stale' when the lease is over.
+-- Returns:   per task, in order: 'retried' with the time of the next attempt, 'failed' when there
+--            is none, because its step has failed or another one of the batch has failed its run,
+--            'stale' when the lease is over.
 create or replace function pgflow.fail_tasks(
   p_run_ids uuid [],
   p_step_slugs text [],

@@ -1,7 +1,7 @@
 -- _caller: the role that called, also from within a security definer function.
 -- `set role` changes the setting `role`, which a definer function leaves alone; without it the
 -- login role is the caller.
--- Called by: _current_owner, _is_admin, may_see.
+-- Called by: _current_owner, _is_admin, _sees_all.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the name of the role.
