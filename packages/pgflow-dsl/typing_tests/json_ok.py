@@ -48,129 +48,129 @@ flow = Flow("json_ok", payload=Model)
 
 @flow.step
 def r01() -> None:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r02() -> bool:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r03() -> int:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r04() -> float:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r05() -> str:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r06() -> Color:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r07() -> uuid.UUID:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r08() -> decimal.Decimal:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r09() -> dt.datetime:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r10() -> dt.date:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r11() -> dt.time:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r12() -> dt.timedelta:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r13() -> Model:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r14() -> Page[Model]:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r15() -> Data:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r16() -> Keys:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r17() -> Pair:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r18() -> tuple[int, str]:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r19() -> list[Model]:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r20() -> dict[str, list[int]]:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r21() -> Literal["a", "b"]:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r22() -> int | str | None:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 async def r23() -> list[dict[str, tuple[Data, ...]]]:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r24() -> Any:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 def r25() -> dict[str, Any]:
-    raise NotImplementedError
+    raise AssertionError
 
 
 @flow.step
 async def r26() -> Mapping[str, Keys | None]:
-    raise NotImplementedError
+    raise AssertionError
