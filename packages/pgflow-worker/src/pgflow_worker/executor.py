@@ -73,7 +73,7 @@ class Executor:
         """
         if lease.ended:
             return
-        lease.ended = lease.abandoned = True
+        lease.ended = True
         self._cancel_timer(lease)
         if outcome is not None:
             self._report(outcome)

@@ -28,7 +28,6 @@ class Lease:
     """The right to run one task, and what became of it."""
 
     __slots__ = (
-        "abandoned",
         "aio_task",
         "cancel_event",
         "ended",
@@ -47,8 +46,6 @@ class Lease:
         self.stop_reason: StopReason | None = None
         self.ended = False
         """The attempt has its outcome; a later one is dropped."""
-        self.abandoned = False
-        """The outcome was decided while the handler still runs."""
         self.aio_task: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.cancel_event: threading.Event | None = None

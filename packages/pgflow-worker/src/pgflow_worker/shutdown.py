@@ -56,11 +56,14 @@ class Shutdown:
                 exchange.stop_claiming()
                 running = len(exchange.executor.running)
                 self._signals.draining.fire(running)
-                logger.info(
-                    "stopping: %d handlers may end within %g s; stop again to release them now",
-                    running,
-                    self._grace,
-                )
+                if running:
+                    logger.info(
+                        "stopping: %d handlers may end within %g s; stop again to release them now",
+                        running,
+                        self._grace,
+                    )
+                else:
+                    logger.info("stopping: no handler is at work")
                 # With nothing in hand there is nothing to wait for but a round under way.
                 patience = self._grace if exchange.leases else REACTION
                 if not await _first(work, self._asked_again, patience):
