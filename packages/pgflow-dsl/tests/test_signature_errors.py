@@ -16,7 +16,6 @@ from pgflow_manifest import (
     HandlerSignatureError,
     InvalidSlugError,
     OptionOutOfRangeError,
-    ResultTypeError,
     UnknownDepError,
 )
 
@@ -83,29 +82,6 @@ def test_arguments_that_cannot_be_passed_by_name_are_refused() -> None:
     refused(HandlerSignatureError, define(flow, stars), "`*texts` has no source")
     refused(HandlerSignatureError, define(flow, keywords), "`**texts` has no source")
     refused(HandlerSignatureError, define(flow, positional), "'memo' is positional-only", "`/`")
-
-
-def test_an_argument_without_annotation_is_refused() -> None:
-    flow, _ = flow_of_one_step()
-
-    def bare(memo=flow.payload) -> str:  # type: ignore[no-untyped-def]
-        return str(memo)
-
-    refused(
-        HandlerSignatureError,
-        define(flow, bare),
-        "'memo' has no annotation",
-        "memo: T = flow.payload",
-    )
-
-
-def test_a_missing_return_annotation_is_refused() -> None:
-    flow, _ = flow_of_one_step()
-
-    def quiet(memo: Memo = flow.payload):  # type: ignore[no-untyped-def]
-        return memo
-
-    refused(ResultTypeError, define(flow, quiet), "does not say what it returns", "def quiet(...)")
 
 
 def test_the_name_of_an_argument_must_be_a_slug() -> None:

@@ -2,10 +2,11 @@
 
 import dataclasses
 import datetime as dt
+import enum
 import sys
 import typing
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import pytest
 from pydantic import (
@@ -55,6 +56,14 @@ def written(_: int) -> Any:
 
 class Written(BaseModel):
     n: Annotated[int, PlainSerializer(written, return_type=Any)]
+
+
+class Color(enum.Enum):
+    RED = "red"
+
+
+class Painted(BaseModel):
+    color: Literal[Color.RED] = Color.RED
 
 
 Kinds = Annotated[Memo | Text, Field(discriminator="kind")]
@@ -117,6 +126,8 @@ class Holder:
         (dict[tuple[int, int], int], "keys of type `tuple"),
         (Renamed, "`Renamed.n` is written as 'N' but read as 'n'"),
         (Area, "`Area.area` is computed"),
+        (Literal[Color.RED], "`Literal[Color.RED]`, which pydantic writes but cannot read back"),
+        (Painted, "`Painted.color` is `Literal[Color.RED]`"),
         (ByName, "`ByName.n` is written as 'N' but read as 'n'"),
         (InMilliseconds, "`InMilliseconds.when` is a `timedelta` that is written in milliseconds"),
         (Iterable[int], "read as an iterator that ends"),
@@ -138,7 +149,9 @@ def test_a_result_without_exact_json_is_refused(result: Any, text: str) -> None:
     assert "bad" not in flow.steps
 
 
-@pytest.mark.parametrize("payload", [Any, object, list, WithAny, Custom, bytes, dict[str, Any]])
+@pytest.mark.parametrize(
+    "payload", [Any, object, list, WithAny, Custom, bytes, dict[str, Any], Painted]
+)
 def test_a_payload_without_exact_json_is_refused(payload: Any) -> None:
     error = refused(ResultTypeError, lambda: Flow("f", payload=payload), "the payload type `")
     assert error.details["role"] == "payload"

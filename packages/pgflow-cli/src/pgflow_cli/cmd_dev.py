@@ -78,7 +78,7 @@ class _Session:
                 outcomes = {each["flow_slug"]: each for each in deploy(conn, manifest)}
                 for slug, each in outcomes.items():
                     say(f"  {slug}  version {each['version']}  {each['outcome']}")
-                self._change_worker(conn)
+                self._change_worker(conn, path)
         except (PgflowError, psycopg.Error) as error:
             tell(error, self._database.url)
             self._ends = 2
@@ -121,14 +121,14 @@ class _Session:
         for worker in workers:
             worker.stop()
 
-    def _change_worker(self, conn: psycopg.Connection[tuple[Any, ...]]) -> None:
+    def _change_worker(self, conn: psycopg.Connection[tuple[Any, ...]], manifest: Path) -> None:
         # The old one finishes what it holds while the new one already claims.
         if self._worker is not None:
             self._worker.begin_stop()
             self._leaving.append(self._worker)
             self._worker = None
         before = running_workers(conn)
-        worker = self._worker = WorkerProcess(self._flows, self._database.url)
+        worker = self._worker = WorkerProcess(self._flows, self._database.url, manifest=manifest)
         # No moving line: the worker writes its own lines to this terminal.
         say("starting a worker")
         worker.start()

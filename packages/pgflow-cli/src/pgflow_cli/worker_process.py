@@ -34,12 +34,21 @@ class WorkerProcess:
     Args:
         flows: the folder (or file) with the flows.
         database_url: handed over in the environment, where no list of processes shows it.
+        manifest: what the flows were compiled to; by default the one that the worker finds.
         log: where its output goes; by default to our stderr.
     """
 
-    def __init__(self, flows: Path, database_url: str, *, log: Path | None = None) -> None:
+    def __init__(
+        self,
+        flows: Path,
+        database_url: str,
+        *,
+        manifest: Path | None = None,
+        log: Path | None = None,
+    ) -> None:
         self._flows = flows
         self._database_url = database_url
+        self._manifest = manifest
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
@@ -48,7 +57,9 @@ class WorkerProcess:
         """Start the process; whoever calls this must call `stop`, or use a `with` block."""
         # An interruption in here would leave a process that nobody knows of.
         with undisturbed():
-            self._process = _start_worker(self._flows, self._database_url, self._log)
+            self._process = _start_worker(
+                self._flows, self._database_url, self._manifest, self._log
+            )
             self._watcher = subprocess.Popen(  # noqa: S603
                 ["/bin/sh", "-c", _WATCH, str(self._process.pid)],
                 stdin=subprocess.PIPE,
@@ -128,8 +139,12 @@ class WorkerProcess:
         self.stop()
 
 
-def _start_worker(flows: Path, database_url: str, log: Path | None) -> subprocess.Popen[bytes]:
+def _start_worker(
+    flows: Path, database_url: str, manifest: Path | None, log: Path | None
+) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "pgflow_worker", str(flows.absolute())]
+    if manifest is not None:
+        command.append(f"--manifest={manifest.absolute()}")
     with log.open("wb") if log else nullcontext(sys.stderr.fileno()) as output:
         return subprocess.Popen(  # noqa: S603
             [*command, f"--grace={_GRACE_SECONDS:g}"],

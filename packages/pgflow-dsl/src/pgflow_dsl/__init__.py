@@ -1,20 +1,24 @@
 """Write flows as ordinary typed functions, compile them, test them in memory.
 
 Read flow.py first, then step.py, source.py, handlers.py, binding.py and compile.py; what is known
-about types is in `types/`. `discover_flows` (discover.py) is how worker and CLI find flows, and
-`Flow.test` (in_memory.py) runs one without a database.
+about types is in `types/`. `discover_flows` (discover.py) is how worker and CLI find flows,
+`Flow.test` (in_memory.py) runs one without a database, and `Flow.run` (running.py) starts real
+runs. What handlers without annotations return is inferred elsewhere, and adopted by adoption.py.
 """
 
 from pgflow_dsl.compile import compile_flows
 from pgflow_dsl.context import StepContext
 from pgflow_dsl.discover import DiscoveredFlow, discover_flows
 from pgflow_dsl.flow import Flow, StepDecorator
+from pgflow_dsl.handler_digest import handler_digest
 from pgflow_dsl.in_memory import FlowTestFailedError, TestRun
 from pgflow_dsl.outcomes import Cancelled, GiveUp, Retry
+from pgflow_dsl.running import AsyncStartedRun, StartedRun
 from pgflow_dsl.step import Step
 from pgflow_dsl.types.bound import Json
 
 __all__ = [
+    "AsyncStartedRun",
     "Cancelled",
     "DiscoveredFlow",
     "Flow",
@@ -22,10 +26,12 @@ __all__ = [
     "GiveUp",
     "Json",
     "Retry",
+    "StartedRun",
     "Step",
     "StepContext",
     "StepDecorator",
     "TestRun",
     "compile_flows",
     "discover_flows",
+    "handler_digest",
 ]

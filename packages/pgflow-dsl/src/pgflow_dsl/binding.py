@@ -1,11 +1,12 @@
 """Resolve the annotations of a handler and check them against the sources of its arguments.
 
 It runs when the decorator does. Where an annotation names something that the module defines
-further down, it runs again at `flow.check()`. Next: `step.py`, which keeps the
-outcome, and the three checks made here: `json_type.py`, `lens.py` and `assignable.py` in `types/`.
+further down, it runs again at `flow.check()`; where a result is not annotated, once its type was
+inferred. Next: `step.py`, which keeps the outcome, and the three checks made here: `json_type.py`,
+`lens.py` and `assignable.py` in `types/`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -16,7 +17,6 @@ from pgflow_dsl.context import StepContext
 from pgflow_dsl.handlers import Handler
 from pgflow_dsl.source import Source
 from pgflow_dsl.types.annotations import (
-    awaited_type,
     class_of,
     is_union,
     peel,
@@ -27,71 +27,85 @@ from pgflow_dsl.types.assignable import fits
 from pgflow_dsl.types.decode import ArgumentDecoder
 from pgflow_dsl.types.encode import ResultEncoder
 from pgflow_dsl.types.exact_json import InexactTypeError, check_exact
-from pgflow_dsl.types.json_type import JsonType, adapter_for, result_type, when_defined
+from pgflow_dsl.types.json_type import JsonType, adapter_for, when_defined
 from pgflow_dsl.types.lens import Lens, LensError, check_in_schema, look
 from pgflow_manifest import HandlerSignatureError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
-    """The types of a step, and what reads its arguments and writes its result."""
+class Arguments:
+    """Where arguments of a handler are in the JSON of their sources, and what reads them."""
+
+    paths: Mapping[str, tuple[str | int, ...]]
+    """For each argument, the path into its source."""
+    decoder: ArgumentDecoder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding(Arguments):
+    """The types of a step: all its arguments, and its result with what writes it."""
 
     result: JsonType
-    returns_awaitable: bool
-    """Whether the handler is a plain `def` whose annotation says that it must be awaited."""
-    paths: Mapping[str, tuple[str | int, ...]]
-    """For each argument that the engine fills in, the path into its source."""
-    decoder: ArgumentDecoder
     encoder: ResultEncoder
 
 
-def bind(
-    handler: Handler, type_of: Callable[[Source], JsonType], local_names: Mapping[str, Any] | None
-) -> Binding:
-    """Return the types of *handler*.
+def read_hints(handler: Handler, local_names: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the annotations of *handler* by parameter; that of the result as `return`.
 
     Args:
-        handler: the user's function and its sources.
-        type_of: returns the type of a whole payload or result.
+        handler: the user's function.
         local_names: names of the function in which the handler is defined, if it is.
 
     Raises:
-        HandlerSignatureError: an annotation that does not fit its source.
-        ResultTypeError: a result without exact JSON form.
         NotYetDefinedError: a name that is not defined yet.
     """
-    hints = when_defined(lambda: _hints(handler, local_names))
-    location = handler.location
-    returned, is_awaitable = awaited_type(hints["return"])
-    result = result_type(returned, location)
-    if handler.context_parameter is not None:
-        _check_context(handler, handler.context_parameter, hints)
-    lenses = {
-        name: _checked_lens(handler, name, source, hints[name], type_of(source))
-        for name, source in handler.sources.items()
-    }
-    what = f"step {location.step_slug!r} of flow {location.flow_slug!r}"
-    return Binding(
-        result=result,
-        returns_awaitable=is_awaitable and not handler.is_async,
+    names = dict(local_names) if local_names is not None else None
+    hints = when_defined(
+        lambda: typing_extensions.get_type_hints(handler.fn, localns=names, include_extras=True)
+    )
+    return {name: without_alias(hint) for name, hint in hints.items()}
+
+
+def bind_arguments(
+    handler: Handler, hints: Mapping[str, Any], types: Mapping[str, JsonType]
+) -> Arguments:
+    """Return how to read those arguments of *handler* that *types* has the type of the source of.
+
+    An argument without annotation has the type of its source.
+
+    Args:
+        handler: the user's function and its sources.
+        hints: its annotations by parameter.
+        types: by parameter, the type of the whole payload or result that it takes (a part of).
+
+    Raises:
+        HandlerSignatureError: an annotation that does not fit its source.
+        NotYetDefinedError: a name that is not defined yet.
+    """
+    context = handler.context_parameter
+    if context is not None and context in hints:
+        _check_context(handler, context, hints)
+    lenses: dict[str, Lens] = {}
+    annotations: dict[str, Any] = {}
+    for name, whole in types.items():
+        source = handler.sources[name]
+        lens = _lens(handler, name, source, whole)
+        annotation = hints.get(name, without_alias(lens.annotation))
+        _check_annotation(handler, name, source, annotation, lens)
+        _check_absence(handler, name, source, annotation, lens)
+        lenses[name], annotations[name] = lens, annotation
+    return Arguments(
         paths={name: lens.path for name, lens in lenses.items()},
         decoder=ArgumentDecoder(
-            {name: hints[name] for name in lenses},
+            annotations,
             {
                 name: lens.make_default
                 for name, lens in lenses.items()
-                if lens.make_default is not None and not fits(type(None), hints[name])
+                if lens.make_default is not None and not fits(type(None), annotations[name])
             },
-            what,
+            handler.title,
         ),
-        encoder=ResultEncoder(result, what),
     )
-
-
-def _hints(handler: Handler, local_names: Mapping[str, Any] | None) -> dict[str, Any]:
-    names = dict(local_names) if local_names is not None else None
-    hints = typing_extensions.get_type_hints(handler.fn, localns=names, include_extras=True)
-    return {name: without_alias(hint) for name, hint in hints.items()}
 
 
 def _check_context(handler: Handler, name: str, hints: Mapping[str, Any]) -> None:
@@ -106,32 +120,33 @@ def _check_context(handler: Handler, name: str, hints: Mapping[str, Any]) -> Non
         )
 
 
-def _checked_lens(
-    handler: Handler, name: str, source: Source, annotation: Any, whole: JsonType
-) -> Lens:
-    location = handler.location
+def _lens(handler: Handler, name: str, source: Source, whole: JsonType) -> Lens:
     try:
         lens = look(whole.annotation, source.parts, written=whole.mode == "serialization")
         check_in_schema(lens, whole)
     except LensError as error:
-        raise location.error(
+        raise handler.location.error(
             HandlerSignatureError,
             f"argument {name!r} takes `{source}`, but {error.text}",
             hint=error.hint,
             argument=name,
         ) from None
+    return lens
+
+
+def _check_annotation(
+    handler: Handler, name: str, source: Source, annotation: Any, lens: Lens
+) -> None:
     if annotation != lens.annotation:
         _check_readable(handler, name, annotation)
     if not fits(lens.annotation, annotation):
-        raise location.error(
+        raise handler.location.error(
             HandlerSignatureError,
             f"argument {name!r} is annotated `{shown(annotation)}`, but `{source}` is "
             f"`{shown(lens.annotation)}`",
             hint=f"write `{name}: {shown(lens.annotation)} = {source}`, or take another source",
             argument=name,
         )
-    _check_absence(handler, name, source, annotation, lens)
-    return lens
 
 
 def _check_readable(handler: Handler, name: str, annotation: Any) -> None:

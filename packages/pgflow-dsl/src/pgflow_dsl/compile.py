@@ -68,6 +68,7 @@ def _compile_step(step: Step[Any]) -> StepSpec:
         deps=step.deps,
         inputs=inputs,
         result_schema=binding.result.schema,
+        inferred=step.inferred,
         options=step.options,
         digest=_NO_DIGEST,
     )

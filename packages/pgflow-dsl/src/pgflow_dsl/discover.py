@@ -14,7 +14,7 @@ from typing import Any
 from pgflow_dsl.flow import Flow
 from pgflow_dsl.importer import FolderImporter
 from pgflow_dsl.location import shown_path
-from pgflow_manifest import DiscoveryError, PgflowError
+from pgflow_manifest import DiscoveryError, Manifest, PgflowError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,15 +33,21 @@ class _Unit:
     modules: tuple[tuple[str, ...], ...]
 
 
-def discover_flows(path: Path) -> list[DiscoveredFlow]:
+def discover_flows(path: Path, manifest: Manifest | None = None) -> list[DiscoveredFlow]:
     """Return the flows of a folder of modules, or of one file, sorted by slug.
 
-    Files are read anew at each call. Every flow has been checked as `Flow.check` does.
+    Files are read anew at each call. Every flow has been checked as `Flow.check` does, as far as
+    the types are known.
+
+    Args:
+        path: the folder or file.
+        manifest: where the result types of handlers without a return annotation are taken from.
+            Without one, such flows have `steps_to_infer`.
 
     Raises:
         DiscoveryError: nothing at *path*, no flow in it or in one of its modules, two flows with
             one slug, or a module that cannot be imported (the cause is chained).
-        DefinitionError: a flow is wrong; a subclass says how.
+        DefinitionError: a flow is wrong; a subclass says how. Or *manifest* is older than a flow.
     """
     path = Path(path)
     resolved = path.resolve()
@@ -65,7 +71,7 @@ def discover_flows(path: Path) -> list[DiscoveredFlow]:
             is_home = Path(flow.location.file) == unit.file
             if is_home or id(flow) not in found:
                 found[id(flow)] = DiscoveredFlow(flow=flow, file=unit.file)
-    return _checked(list(found.values()))
+    return _checked(list(found.values()), manifest)
 
 
 def _units_of(path: Path, resolved: Path) -> list[_Unit]:
@@ -162,7 +168,7 @@ def _flows_in(module: ModuleType) -> list[Flow[Any]]:
     return [value for value in vars(module).values() if isinstance(value, Flow)]
 
 
-def _checked(found: list[DiscoveredFlow]) -> list[DiscoveredFlow]:
+def _checked(found: list[DiscoveredFlow], manifest: Manifest | None) -> list[DiscoveredFlow]:
     by_slug: dict[str, DiscoveredFlow] = {}
     for one in found:
         if (other := by_slug.setdefault(one.flow.slug, one)) is not one:
@@ -176,5 +182,7 @@ def _checked(found: list[DiscoveredFlow]) -> list[DiscoveredFlow]:
                 details={"slug": one.flow.slug, "files": [str(other.file), str(one.file)]},
             )
     for one in found:
-        one.flow.check()
+        if manifest is not None:
+            one.flow.adopt_manifest(manifest)
+        one.flow.check(uninferred_is_fine=True)
     return [by_slug[slug] for slug in sorted(by_slug)]

@@ -10,33 +10,44 @@
 
 Every argument names its source as its default. The decorators ask for a callable without required
 arguments, so a forgotten source is a type error, and each default is checked against its annotation
-by the ordinary rule of the language (`typing_tests/`). They take a union of two callables: with one
-that returns `R | Awaitable[R]`, mypy joins the members of a union or a Literal to their base class.
+by the ordinary rule of the language (`typing_tests/`). Two overloads, one for what is awaited: of
+a callable that returns `R | Awaitable[R]`, mypy joins the members of a union to their base class,
+and of a union of callables it makes `Coroutine | Any` where an `async def` is not annotated.
 Next: `step.py`, then `source.py`, `handlers.py`, `binding.py` and `compile.py`.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Generic, cast, overload
+from uuid import UUID
 
+from pgflow_dsl.adoption import adopt_types, inferred_in
 from pgflow_dsl.compile import compile_flow
 from pgflow_dsl.context import StepContext
-from pgflow_dsl.handlers import read_handler
+from pgflow_dsl.handlers import read_after, read_handler
 from pgflow_dsl.in_memory import Replacements, TestRun, run_in_memory, run_in_memory_blocking
 from pgflow_dsl.location import Location, location_of_caller, user_frame
 from pgflow_dsl.options import flow_options, step_options
+from pgflow_dsl.running import (
+    AsyncStartedRun,
+    StartedRun,
+    StartsRuns,
+    StartsRunsAsync,
+    start_run,
+)
 from pgflow_dsl.source import Ref, Source
 from pgflow_dsl.step import Step
 from pgflow_dsl.types.bound import I, R
 from pgflow_dsl.types.json_type import JsonType, NotYetDefinedError, payload_type
 from pgflow_manifest import (
+    DEFAULT_MAX_BYTES,
     DefinitionError,
     DuplicateStepError,
     FlowSpec,
-    HandlerSignatureError,
+    InferredResult,
     InvalidSlugError,
+    Manifest,
     ResultTypeError,
-    UnknownDepError,
     slug_problem,
 )
 
@@ -47,9 +58,15 @@ class StepDecorator:
     def __init__(self, make: Callable[[Callable[..., Any]], Step[Any]]) -> None:
         self._make = make
 
-    def __call__(self, fn: Callable[[], Awaitable[R]] | Callable[[], R], /) -> Step[R]:
+    @overload
+    def __call__(self, fn: Callable[[], Awaitable[R]], /) -> Step[R]: ...
+
+    @overload
+    def __call__(self, fn: Callable[[], R], /) -> Step[R]: ...
+
+    def __call__(self, fn: Callable[..., Any], /) -> Step[Any]:
         """Make a step of *fn*; errors as `Flow.step`."""
-        return cast("Step[R]", self._make(fn))
+        return self._make(fn)
 
 
 class Flow(Generic[I]):
@@ -65,6 +82,8 @@ class Flow(Generic[I]):
         max_delay: the most seconds between two attempts.
         jitter: the share of the delay that is random, 0 to 1.
         timeout: the seconds one attempt may take; None for as long as it likes.
+        max_payload_bytes: how large a payload may be as jsonb; a run with a larger one is refused.
+        max_result_bytes: how large a result may be as jsonb; a step with a larger one fails.
         client_startable: whether the role `pgflow_client` may start runs.
 
     Raises:
@@ -84,6 +103,8 @@ class Flow(Generic[I]):
         max_delay: float = 300.0,
         jitter: float = 0.5,
         timeout: float | None = None,
+        max_payload_bytes: int = DEFAULT_MAX_BYTES,
+        max_result_bytes: int = DEFAULT_MAX_BYTES,
         client_startable: bool = False,
     ) -> None:
         self.location = location_of_caller(slug)
@@ -99,6 +120,8 @@ class Flow(Generic[I]):
             max_delay=max_delay,
             jitter=jitter,
             timeout=timeout,
+            max_payload_bytes=max_payload_bytes,
+            max_result_bytes=max_result_bytes,
         )
         self.steps: dict[str, Step[Any]] = {}
         """The steps by slug, in the order of their definition."""
@@ -123,7 +146,10 @@ class Flow(Generic[I]):
         return cast("StepContext", Ref(Source(kind="context", flow=self)))
 
     @overload
-    def step(self, fn: Callable[[], Awaitable[R]] | Callable[[], R], /) -> Step[R]: ...
+    def step(self, fn: Callable[[], Awaitable[R]], /) -> Step[R]: ...
+
+    @overload
+    def step(self, fn: Callable[[], R], /) -> Step[R]: ...
 
     @overload
     def step(
@@ -136,6 +162,7 @@ class Flow(Generic[I]):
         max_delay: float | None = None,
         jitter: float | None = None,
         timeout: float | None = None,
+        max_result_bytes: int | None = None,
         after: tuple[Step[Any], ...] = (),
     ) -> StepDecorator: ...
 
@@ -150,6 +177,7 @@ class Flow(Generic[I]):
         max_delay: float | None = None,
         jitter: float | None = None,
         timeout: float | None = None,
+        max_result_bytes: int | None = None,
         after: tuple[Step[Any], ...] = (),
     ) -> Step[Any] | StepDecorator:
         """Make a step of the handler below: `@flow.step` or `@flow.step(max_attempts=5)`.
@@ -163,6 +191,7 @@ class Flow(Generic[I]):
             max_delay: as for the flow.
             jitter: as for the flow.
             timeout: as for the flow.
+            max_result_bytes: as for the flow.
             after: steps that must complete first though no argument takes their result.
 
         Raises:
@@ -175,6 +204,7 @@ class Flow(Generic[I]):
             "max_delay": max_delay,
             "jitter": jitter,
             "timeout": timeout,
+            "max_result_bytes": max_result_bytes,
         }
 
         def make(handler: Callable[..., Any]) -> Step[Any]:
@@ -203,35 +233,12 @@ class Flow(Generic[I]):
             flow=self,
             handler=read_handler(fn, self, location),
             options=step_options(location, **options),
-            after=self._checked_after(after, location),
+            after=read_after(after, self, location),
             local_names=_local_names(fn),
         )
-        step.bind_early()
+        step.check_early()
         self.steps[slug] = step
         return step
-
-    def _checked_after(self, after: Any, location: Location) -> tuple[Step[Any], ...]:
-        if not isinstance(after, tuple | list):
-            raise location.error(
-                HandlerSignatureError,
-                f"`after` is a `{type(after).__name__}`, not a tuple of steps",
-                hint="write `after=(first, second)`, or `after=(first,)` for a single step",
-            )
-        steps = tuple(cast("list[Any]", after))
-        for step in steps:
-            if not isinstance(step, Step):
-                raise location.error(
-                    HandlerSignatureError,
-                    f"`after` holds a `{type(step).__name__}`, which is not a step",
-                    hint="name the steps themselves, not their results or slugs",
-                )
-            if self.steps.get(step.slug) is not step:
-                raise location.error(
-                    UnknownDepError,
-                    f"`after` names step {step.slug!r}, which belongs to flow {step.flow_slug!r}",
-                    hint="a step can only wait for steps of its own flow",
-                )
-        return steps
 
     def payload_json_type(self) -> JsonType:
         """Return the type of the payload with its schema; raises `NotYetDefinedError`."""
@@ -239,8 +246,41 @@ class Flow(Generic[I]):
             self._payload_json_type = payload_type(self.payload_type, self.location)
         return self._payload_json_type
 
-    def check(self) -> None:
+    @property
+    def steps_to_infer(self) -> tuple[Step[Any], ...]:
+        """The steps of which nothing says what they return, in topological order."""
+        # A source exists before the step that takes it, so the order of definition is one.
+        return tuple(step for step in self.steps.values() if step.needs_inference)
+
+    def adopt_types(self, inferred: Mapping[str, InferredResult]) -> None:
+        """Take over the result types of handlers without a return annotation.
+
+        Those of handlers with one are left alone: the annotation holds.
+
+        Args:
+            inferred: by slug of the step, what was inferred.
+
+        Raises:
+            DefinitionError: the handler was changed since, or is not there any more.
+            ResultTypeError: a class of the type does not exist any more.
+        """
+        adopt_types(self, inferred)
+
+    def adopt_manifest(self, manifest: Manifest) -> None:
+        """Take over the result types that *manifest* holds for handlers without an annotation.
+
+        Raises:
+            DefinitionError: the manifest is older than a handler, or does not know it.
+            ResultTypeError: a class of a type does not exist any more.
+        """
+        adopt_types(self, inferred_in(manifest, self))
+
+    def check(self, *, uninferred_is_fine: bool = False) -> None:
         """Check what could not be checked while the module was being imported.
+
+        Args:
+            uninferred_is_fine: whether handlers may lack both an annotation and an inferred type;
+                what depends on it goes unchecked.
 
         Raises:
             DefinitionError: a subclass says what is wrong.
@@ -260,7 +300,7 @@ class Flow(Generic[I]):
                 hint="write `@flow.step` above a handler",
             )
         for step in self.steps.values():
-            _ = step.binding
+            _ = step.known_arguments if uninferred_is_fine else step.binding
 
     def compile(self) -> FlowSpec:
         """Return what stands in the manifest about this flow, with digests.
@@ -271,8 +311,39 @@ class Flow(Generic[I]):
         self.check()
         return compile_flow(self)
 
+    @overload
+    def run(
+        self, payload: I, *, client: StartsRuns, run_id: UUID | str | None = None
+    ) -> StartedRun: ...
+
+    @overload
+    def run(
+        self, payload: I, *, client: StartsRunsAsync, run_id: UUID | str | None = None
+    ) -> Coroutine[Any, Any, AsyncStartedRun]: ...
+
+    def run(
+        self, payload: I, *, client: Any, run_id: UUID | str | None = None
+    ) -> StartedRun | Coroutine[Any, Any, AsyncStartedRun]:
+        """Start a run, typed by the payload; what its steps return comes typed by the steps.
+
+        For code that may import the handlers. Other code starts runs by the client alone.
+
+        Args:
+            payload: what the run starts with.
+            client: a `pgflow_client.Client`, or an `AsyncClient`, whose run is to be awaited.
+            run_id: the id it shall have, so that starting twice is noticed.
+
+        Raises:
+            PayloadInvalidError: *payload* does not fit its type. Nothing was sent.
+            PgflowError: what the `start` of the client raises.
+        """
+        return start_run(self, payload, client, run_id)
+
     def test(self, payload: I, *, replace: Replacements | None = None) -> TestRun:
         """Run the whole flow in this process, without a database, and return every result.
+
+        Handlers without a return annotation need no inference for it: unless types were adopted,
+        what such a handler returns is handed on as it is, once it is sure that JSON can hold it.
 
         Args:
             payload: what the run starts with.
@@ -283,12 +354,12 @@ class Flow(Generic[I]):
             FlowTestFailedError: a step failed for good; the exception of the handler is its cause.
             PayloadInvalidError: *payload* does not fit its type.
         """
-        self.check()
+        self.check(uninferred_is_fine=True)
         return run_in_memory_blocking(self, payload, replace or {})
 
     async def test_async(self, payload: I, *, replace: Replacements | None = None) -> TestRun:
         """Do what `test` does from within async code."""
-        self.check()
+        self.check(uninferred_is_fine=True)
         return await run_in_memory(self, payload, replace or {})
 
 

@@ -16,7 +16,6 @@ from pgflow_dsl.source import Source, source_of
 from pgflow_manifest import (
     HandlerSignatureError,
     InvalidSlugError,
-    ResultTypeError,
     UnknownDepError,
     slug_problem,
 )
@@ -36,16 +35,22 @@ class Handler:
     sources: Mapping[str, Source]
     """By parameter name; without the context."""
     context_parameter: str | None
+    says_result: bool
+    """Whether the return type is annotated; otherwise it is inferred when the flow is compiled."""
+
+    @property
+    def title(self) -> str:
+        """How errors about values call it, such as "step 'merge' of flow 'voice_memo'"."""
+        return f"step {self.location.step_slug!r} of flow {self.location.flow_slug!r}"
 
 
 def read_handler(fn: Callable[..., Any], flow: Flow[Any], location: Location) -> Handler:
     """Return what the signature of *fn* says.
 
     Raises:
-        HandlerSignatureError: an argument without source or annotation, or of a kind that cannot
-            be passed by name; a generator; the context asked for twice.
+        HandlerSignatureError: an argument without source, or of a kind that cannot be passed by
+            name; a generator; the context asked for twice.
         UnknownDepError: a source of another flow.
-        ResultTypeError: no return annotation.
     """
     inner = inspect.unwrap(fn)
     if not inspect.isfunction(inner):
@@ -80,20 +85,44 @@ def read_handler(fn: Callable[..., Any], flow: Flow[Any], location: Location) ->
                 hint="keep one of them",
                 argument=parameter.name,
             )
-    if signature.return_annotation is inspect.Signature.empty:
-        raise location.error(
-            ResultTypeError,
-            "the handler does not say what it returns",
-            hint=f"annotate it: `def {inner.__name__}(...) -> T`, where T is a pydantic model, "
-            "a dataclass, a TypedDict or a JSON type; `-> None` when it returns nothing",
-        )
     return Handler(
         fn=fn,
         location=location,
         is_async=inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(inner),
         sources=sources,
         context_parameter=context_parameter,
+        says_result=signature.return_annotation is not inspect.Signature.empty,
     )
+
+
+def read_after(after: Any, flow: Flow[Any], location: Location) -> tuple[Step[Any], ...]:
+    """Return the steps that the option `after` names.
+
+    Raises:
+        HandlerSignatureError: something else than a tuple of steps.
+        UnknownDepError: a step of another flow.
+    """
+    if not isinstance(after, tuple | list):
+        raise location.error(
+            HandlerSignatureError,
+            f"`after` is a `{type(after).__name__}`, not a tuple of steps",
+            hint="write `after=(first, second)`, or `after=(first,)` for a single step",
+        )
+    steps = tuple(cast("list[Any]", after))
+    for step in steps:
+        if not _is_step(step):
+            raise location.error(
+                HandlerSignatureError,
+                f"`after` holds a `{type(step).__name__}`, which is not a step",
+                hint="name the steps themselves, not their results or slugs",
+            )
+        if flow.steps.get(step.slug) is not step:
+            raise location.error(
+                UnknownDepError,
+                f"`after` names step {step.slug!r}, which belongs to flow {step.flow_slug!r}",
+                hint="a step can only wait for steps of its own flow",
+            )
+    return steps
 
 
 def _source_of_parameter(
@@ -126,13 +155,6 @@ def _source_of_parameter(
             argument=name,
         )
     _check_owner(name, source, flow, location)
-    if parameter.annotation is kinds.empty:
-        raise location.error(
-            HandlerSignatureError,
-            f"argument {name!r} has no annotation, so its value cannot be read back from JSON",
-            hint=f"write `{name}: T = {source}` with the type of `{source}`",
-            argument=name,
-        )
     return source
 
 
@@ -141,7 +163,7 @@ def _no_source(parameter: inspect.Parameter, location: Location) -> HandlerSigna
     hint = f"write `{name}: T = <step>.result`, `flow.payload` or `flow.context`"
     if default is inspect.Parameter.empty:
         text = f"argument {name!r} has no source"
-    elif isinstance(getattr(default, "sources", None), Mapping):
+    elif _is_step(default):
         slug = cast("Step[Any]", default).slug
         text = f"argument {name!r} has the step {slug!r} itself as its default, not its result"
         hint = f"write `{name} = {slug}.result`"
@@ -152,6 +174,11 @@ def _no_source(parameter: inspect.Parameter, location: Location) -> HandlerSigna
         text = f"argument {name!r} has no source: its default is a plain `{type(default).__name__}`"
         hint += "; a constant belongs into the body or the module"
     return location.error(HandlerSignatureError, text, hint=hint, argument=name)
+
+
+def _is_step(value: object) -> bool:
+    # By what it has: step.py imports this file.
+    return isinstance(getattr(value, "sources", None), Mapping)
 
 
 def _check_owner(name: str, source: Source, flow: Flow[Any], location: Location) -> None:

@@ -18,6 +18,10 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
+from typing import Final
+
+PREFIX: Final = "pgflow_"
+"""Before the name of a folder whose name somebody else has, or which is no identifier."""
 
 
 class FolderImporter:
@@ -140,7 +144,7 @@ def _package_name(folder: Path) -> str:
     top = root / names[0]
     if all(name.isidentifier() and not keyword.iskeyword(name) for name in names) and _is_free(top):
         return ".".join(names)
-    return "pgflow_" + re.sub(r"\W", "_", folder.name)
+    return PREFIX + re.sub(r"\W", "_", folder.name)
 
 
 def _is_free(top: Path) -> bool:

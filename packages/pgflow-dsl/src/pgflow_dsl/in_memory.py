@@ -1,16 +1,19 @@
 """Run a flow in memory: for users' unit tests, and as the oracle of the engine's own tests.
 
 Arguments and results go through the same JSON as in production, so what cannot be stored fails
-here too. There is no database, no lease and no waiting: the back-off between attempts takes no
-time. Next: `replacements.py`, which calls the functions that stand in for handlers.
+here too. Only what an un-annotated handler returned, while its type was not inferred, is handed on
+as it is: a copy for each handler that takes it. There is no database, no lease and no waiting: the
+back-off between attempts takes no time. Next: `replacements.py`, which calls the functions that
+stand in for handlers.
 """
 
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -20,14 +23,16 @@ from pydantic_core import from_json, to_json
 
 from pgflow_dsl.context import StepContext
 from pgflow_dsl.outcomes import GiveUp
+from pgflow_dsl.payloads import payload_document
 from pgflow_dsl.replacements import Callee, Replacements, callees
+from pgflow_dsl.source import Attribute, Source
 from pgflow_dsl.step import Step
 from pgflow_dsl.types.bound import R
-from pgflow_dsl.types.decode import listed, problems_of
-from pgflow_dsl.types.encode import ResultEncoder
+from pgflow_dsl.types.decode import listed
+from pgflow_dsl.types.untyped import check_json_form
 from pgflow_manifest import (
+    ArgumentsInvalidError,
     HandlerTimeoutError,
-    PayloadInvalidError,
     PgflowError,
     ResultNotSerializableError,
     TaskError,
@@ -71,7 +76,8 @@ class TestRun:
 
     run_id: uuid.UUID
     results: Mapping[str, Any]
-    """The result of every step by slug, read back from JSON into the declared type."""
+    """The result of every step by slug, read back from JSON into its type; of a step without one,
+    which only an un-annotated handler can be, what the handler returned."""
     output: Mapping[str, Any]
     """The results of the leaf steps by slug: the run output."""
     attempts: Mapping[str, int]
@@ -105,7 +111,7 @@ async def run_in_memory(flow: Flow[Any], payload: Any, replace: Replacements) ->
         PayloadInvalidError: *payload* does not fit.
         HandlerSignatureError: a replacement asks for an argument that the handler does not have.
     """
-    run = _Run(flow, _payload_document(flow, payload), callees(flow.steps, replace))
+    run = _Run(flow, payload_document(flow, payload), callees(flow.steps, replace))
     await run.execute()
     waited_for = {dep for step in flow.steps.values() for dep in step.deps}
     return TestRun(
@@ -148,19 +154,26 @@ class _Run:
             attempt += 1
             self.attempts[step.slug] = attempt
             try:
-                text = step.encode_result(await self._attempt(step, attempt, most))
-                self.results[step.slug] = _read_back(step, text)
+                self._keep(step, await self._attempt(step, attempt, most))
             except Exception as error:
                 if attempt == most or not _is_retryable(error):
                     why = f"{type(error).__name__}: {error}"
                     raise FlowTestFailedError(step, attempt, why) from error
             else:
-                self._documents[step.slug] = from_json(text)
                 return
+
+    def _keep(self, step: Step[Any], value: object) -> None:
+        if step.needs_inference:
+            check_json_form(value, step.handler.title)
+            self.results[step.slug] = value
+            return
+        text = step.encode_result(value)
+        self.results[step.slug] = _read_back(step, text)
+        self._documents[step.slug] = from_json(text)
 
     async def _attempt(self, step: Step[Any], attempt: int, most: int) -> object:
         timeout = step.options.timeout_seconds or self._flow.options.timeout_seconds
-        arguments = step.decode_args(to_json(self._gathered(step)))
+        arguments = self._arguments(step)
         if step.context_parameter is not None:
             arguments[step.context_parameter] = self._context(step, attempt, most, timeout)
         limit = asyncio.timeout(timeout)
@@ -175,12 +188,17 @@ class _Run:
                 hint="raise the timeout of the step, or give it less work",
             ) from error
 
-    def _gathered(self, step: Step[Any]) -> dict[str, Any]:
-        whole = {
-            name: self._payload if source.step is None else self._documents[source.step.slug]
-            for name, source in step.sources.items()
-        }
-        return {name: _at(whole[name], path) for name, path in step.binding.paths.items()}
+    def _arguments(self, step: Step[Any]) -> dict[str, Any]:
+        known = step.known_arguments
+        parts: dict[str, Any] = {}
+        untyped: dict[str, Any] = {}
+        for name, source in step.sources.items():
+            if name not in known.paths and source.step is not None:
+                untyped[name] = _taken(self.results[source.step.slug], name, source)
+            else:
+                whole = self._payload if source.step is None else self._documents[source.step.slug]
+                parts[name] = _at(whole, known.paths[name])
+        return {**known.decoder.decode(to_json(parts)), **untyped}
 
     def _context(
         self, step: Step[Any], attempt: int, most: int, timeout: float | None
@@ -226,23 +244,15 @@ def _at(document: Any, path: tuple[str | int, ...]) -> Any:
     return document
 
 
-def _payload_document(flow: Flow[Any], payload: Any) -> Any:
-    json_type = flow.payload_json_type()
-    read = cast("Callable[[bytes], object]", json_type.adapter.validate_json)
-    try:
-        text = ResultEncoder(json_type, f"flow {flow.slug!r}", "the payload").encode(payload)
-    except ResultNotSerializableError as error:
-        if not isinstance(payload, dict | list):
-            raise PayloadInvalidError(error.message, hint=error.hint) from error
-        # Plain JSON, as a client in another language would send it.
-        text = to_json(payload)
-    try:
-        read(text)
-    except ValidationError as error:
-        problems = problems_of(error)
-        raise PayloadInvalidError(
-            f"flow {flow.slug!r}: the payload does not fit its type: {listed(error)}",
-            hint="pass a value of the payload type, or a dict with the keys of its JSON",
-            details={"errors": [{"at": at, "message": problem} for at, problem in problems]},
-        ) from error
-    return from_json(text)
+def _taken(result: Any, name: str, source: Source) -> Any:
+    """Return a copy of what *source* takes from a result of which no type is known."""
+    taken = result
+    for part in source.parts:
+        try:
+            taken = getattr(taken, part.name) if isinstance(part, Attribute) else taken[part.key]
+        except (AttributeError, LookupError, TypeError) as error:
+            raise ArgumentsInvalidError(
+                f"argument {name!r} takes `{source}`, which the result does not have: {error}",
+                hint="take a part that is there, or the whole",
+            ) from error
+    return copy.deepcopy(taken)

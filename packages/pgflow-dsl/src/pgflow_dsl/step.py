@@ -8,16 +8,20 @@ handler, `encode_result`. Not callable, since a call would run with refs for val
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, cast
 
-from pgflow_dsl.binding import Binding, bind
+from pgflow_dsl.adoption import unknown_result
+from pgflow_dsl.binding import Arguments, Binding, bind_arguments, read_hints
 from pgflow_dsl.handlers import Handler
 from pgflow_dsl.location import Location
 from pgflow_dsl.source import Ref, Source
+from pgflow_dsl.types.annotations import awaited_type
 from pgflow_dsl.types.bound import R_co
-from pgflow_dsl.types.json_type import JsonType, NotYetDefinedError
-from pgflow_manifest import HandlerSignatureError, StepOptions
+from pgflow_dsl.types.encode import ResultEncoder
+from pgflow_dsl.types.json_type import JsonType, NotYetDefinedError, result_type
+from pgflow_manifest import HandlerSignatureError, InferredResult, StepOptions
 
 if TYPE_CHECKING:
     from pgflow_dsl.flow import Flow
@@ -41,8 +45,13 @@ class Step(Generic[R_co]):
         self.after = after
         self.handler = handler
         self._flow = flow
-        self._binding: Binding | None = None
         self._local_names = local_names
+        self._read_hints: Mapping[str, Any] | None = None
+        self._inferred: InferredResult | None = None
+        self._adopted: Any = None
+        self._result: JsonType | None = None
+        self._arguments: Arguments | None = None
+        self._binding: Binding | None = None
 
     def __repr__(self) -> str:
         return f"<step {self.slug!r} of flow {self._flow.slug!r}>"
@@ -60,7 +69,10 @@ class Step(Generic[R_co]):
     @property
     def is_async(self) -> bool:
         """Whether calling the handler gives something to await."""
-        return self.handler.is_async or self.binding.returns_awaitable
+        if self.handler.is_async or not self.handler.says_result:
+            return self.handler.is_async
+        with self._complaining():
+            return awaited_type(self._hints["return"])[1]
 
     @property
     def flow_slug(self) -> str:
@@ -95,48 +107,131 @@ class Step(Generic[R_co]):
         return self.handler.location
 
     @property
+    def needs_inference(self) -> bool:
+        """Whether nothing says what the handler returns: no annotation, and no adopted type."""
+        return self._inferred is None and not self.handler.says_result
+
+    @property
+    def inferred(self) -> InferredResult | None:
+        """The adopted type of the result, where the handler has no return annotation."""
+        return self._inferred
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether the result and all arguments have their types, annotated or inferred."""
+        return not self.needs_inference and self._typed_sources() == list(self.sources)
+
+    @property
     def binding(self) -> Binding:
         """The types of the handler, found on first use.
 
         Raises:
             DefinitionError: an annotation is wrong, or names something that does not exist.
+            ResultTypeError: nothing says what the handler returns, or one whose result it takes.
         """
-        if self._binding is None:
-            try:
-                self._bind()
-            except NotYetDefinedError as error:
-                raise self.location.error(
-                    HandlerSignatureError,
-                    f"an annotation cannot be resolved: {error.name}",
-                    hint="import or define the name at module level, not under `TYPE_CHECKING`",
-                ) from error
-        return cast("Binding", self._binding)
+        if self._binding is not None:
+            return self._binding  # for every task; the rest is for the first
+        with self._complaining():
+            return self._bound()
 
-    def bind_early(self) -> None:
-        """Check the types now, unless they name something that is not defined yet.
+    @property
+    def known_arguments(self) -> Arguments:
+        """Those arguments whose sources have a type: all of them, once the step is typed.
+
+        Raises:
+            DefinitionError: an annotation is wrong, or names something that does not exist.
+        """
+        with self._complaining():
+            return self._bound_as_far_as_known()
+
+    def check_early(self) -> None:
+        """Check what can be checked now: names may not be defined, types not be inferred yet.
 
         Raises:
             DefinitionError: an annotation is wrong.
         """
         try:
-            self._bind()
+            self._bound_as_far_as_known()
         except NotYetDefinedError:
             return
 
-    def _bind(self) -> None:
+    def result_json_type(self) -> JsonType:
+        """Return the type of the result.
+
+        Raises:
+            ResultTypeError: it has no exact JSON form, or nothing says what it is.
+            NotYetDefinedError: its annotation names something that is not defined yet.
+        """
+        if self._result is None:
+            if self.needs_inference:
+                raise unknown_result(self.handler)
+            annotation = self._adopted
+            if self.handler.says_result:
+                annotation, _ = awaited_type(self._hints["return"])
+            self._result = result_type(annotation, self.location)
+        return self._result
+
+    def adopt(self, inferred: InferredResult, annotation: Any) -> None:
+        """Take *annotation*, which *inferred* stands for, as the type of the result."""
+        self._inferred, self._adopted = inferred, annotation
+
+    def forget_types(self) -> None:
+        """Drop what is known about types: one that this step depends on was adopted."""
+        self._result = self._arguments = self._binding = None
+
+    def _bound(self) -> Binding:
         if self._binding is None:
-            self._binding = bind(self.handler, self._type_of, self._local_names)
-            self._local_names = None
+            result = self.result_json_type()
+            types = {name: self._type_of(source) for name, source in self.sources.items()}
+            arguments = bind_arguments(self.handler, self._hints, types)
+            self._binding = Binding(
+                result=result,
+                paths=arguments.paths,
+                decoder=arguments.decoder,
+                encoder=ResultEncoder(result, self.handler.title),
+            )
+        return self._binding
+
+    def _bound_as_far_as_known(self) -> Arguments:
+        if self.is_typed:
+            return self._bound()
+        if self._arguments is None:
+            if not self.needs_inference:
+                self.result_json_type()
+            types = {name: self._type_of(self.sources[name]) for name in self._typed_sources()}
+            self._arguments = bind_arguments(self.handler, self._hints, types)
+        return self._arguments
+
+    def _typed_sources(self) -> list[str]:
+        return [
+            name
+            for name, source in self.sources.items()
+            if source.step is None or not source.step.needs_inference
+        ]
 
     def _type_of(self, source: Source) -> JsonType:
         if source.step is None:
             return self._flow.payload_json_type()
         return source.step.result_json_type()
 
-    def result_json_type(self) -> JsonType:
-        """Return the type of the result; raises `NotYetDefinedError`."""
-        self._bind()
-        return cast("Binding", self._binding).result
+    @property
+    def _hints(self) -> Mapping[str, Any]:
+        if self._read_hints is None:
+            self._read_hints = read_hints(self.handler, self._local_names)
+            self._local_names = None
+        return self._read_hints
+
+    @contextmanager
+    def _complaining(self) -> Generator[None]:
+        """Say of a name that is still not defined that it never will be."""
+        try:
+            yield
+        except NotYetDefinedError as error:
+            raise self.location.error(
+                HandlerSignatureError,
+                f"an annotation cannot be resolved: {error.name}",
+                hint="import or define the name at module level, not under `TYPE_CHECKING`",
+            ) from error
 
     def decode_args(self, args: bytes | str) -> dict[str, Any]:
         """Return the handler's keyword arguments, the context aside, in the handler's types.

@@ -10,6 +10,7 @@
     |  |- NotFoundError           PF101 flow  PF102 run  PF103 step  PF104 worker
     |  |- InvalidArgumentError    PF201 slug  PF202 payload  PF203 option  PF204 cycle
     |  |                          PF205 unknown dep  PF208 not storable  PF209 batch
+    |  |                          PF210 payload too large  PF211 schema  PF212 limit hit
     |  |- ConflictError           PF301 lease lost  PF302 run finished  PF303 run id taken
     |  |                          PF304 contract differs
     |  |- ForbiddenError          PF401
@@ -19,6 +20,7 @@
     |- TaskError                  why an attempt of a task failed; kept in `pgflow.attempts`
        |- ResultNotSerializableError (PF601)  HandlerTimeoutError (PF602)
        |- HandlerRaisedError (PF603)  LeaseExpiredError (PF604)  ArgumentsInvalidError (PF605)
+       |- ResultInvalidError (PF606)  ResultTooLargeError (PF607)  ResultLimitError (PF608)
 
 `ERRORS_BY_CODE` is the only table of codes: SQL sources, docs/errors.md and these classes are
 compared with it by a test. The docstring of a class is its default message.
@@ -176,6 +178,24 @@ class BatchInvalidError(InvalidArgumentError):
     code = "PF209"
 
 
+class PayloadTooLargeError(InvalidArgumentError):
+    """The payload is larger than the budget of its flow."""
+
+    code = "PF210"
+
+
+class SchemaInvalidError(InvalidArgumentError):
+    """A schema is not valid JSON Schema 2020-12, or asks for what the engine refuses."""
+
+    code = "PF211"
+
+
+class ValidationLimitError(InvalidArgumentError):
+    """Validating the value hit a limit of time or depth, so it was not taken for valid."""
+
+    code = "PF212"
+
+
 class ConflictError(EngineError):
     """The state of the database does not allow the call."""
 
@@ -270,6 +290,27 @@ class ArgumentsInvalidError(TaskError):
     """The arguments of a step do not fit the types of its handler."""
 
     code = "PF605"
+    retryable = False
+
+
+class ResultInvalidError(TaskError):
+    """The result does not fit the result schema of the step."""
+
+    code = "PF606"
+    retryable = False
+
+
+class ResultTooLargeError(TaskError):
+    """The result is larger than the budget of its step."""
+
+    code = "PF607"
+    retryable = False
+
+
+class ResultLimitError(TaskError):
+    """Validating the result hit a limit of time or depth, so it was not taken for valid."""
+
+    code = "PF608"
     retryable = False
 
 

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
+from pgflow_manifest.inferred import InferredResult
+from pgflow_manifest.limits import DEFAULT_MAX_BYTES, MAX_JSONB_BYTES
 from pgflow_manifest.slug import Slug
 
 FORMAT_VERSION: Literal[1] = 1
@@ -21,12 +23,16 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A sha256 in lower-case hexadecimal digits."""
 
 
+Budget = Annotated[int, Field(ge=1, le=MAX_JSONB_BYTES)]
+"""The most bytes that a value may take as jsonb, before compression (`pg_column_size`)."""
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class FlowOptions(_Model):
-    """How tasks of a flow are retried and timed; applied in place when deployed again."""
+    """How tasks of a flow are retried, timed and bounded; applied in place when deployed again."""
 
     max_attempts: Annotated[int, Field(ge=1, le=1000)] = 3
     """How often a task is tried in all."""
@@ -38,6 +44,10 @@ class FlowOptions(_Model):
     """Share of the delay that is random: 0 none, 1 all of it."""
     timeout_seconds: Annotated[float, Field(gt=0, le=604_800)] | None = None
     """How long one attempt may run; None for as long as it likes."""
+    max_payload_bytes: Budget = DEFAULT_MAX_BYTES
+    """What a run may start with."""
+    max_result_bytes: Budget = DEFAULT_MAX_BYTES
+    """What a step may return."""
 
 
 class StepOptions(_Model):
@@ -48,6 +58,7 @@ class StepOptions(_Model):
     max_delay_seconds: Annotated[float, Field(ge=0, le=2_592_000)] | None = None
     jitter: Annotated[float, Field(ge=0, le=1)] | None = None
     timeout_seconds: Annotated[float, Field(gt=0, le=604_800)] | None = None
+    max_result_bytes: Budget | None = None
 
 
 class PayloadInput(_Model):
@@ -84,6 +95,8 @@ class StepSpec(_Model):
     inputs: Annotated[dict[Slug, Input], Field(json_schema_extra=_NO_OTHER_NAMES)] = {}
     """The arguments that the engine fills in, by the handler's parameter name."""
     result_schema: JsonSchema
+    inferred: Annotated[InferredResult | None, Field(exclude_if=lambda value: value is None)] = None
+    """For a handler without return annotation; left out of the file otherwise."""
     options: StepOptions = StepOptions()
     digest: Digest
     """Contract of the step: a handler may run a task only when this is the same."""

@@ -40,6 +40,7 @@ def run_worker(options: argparse.Namespace) -> int:
             concurrency=options.concurrency,
             only_flows=options.only_flows,
             only_steps=options.only_steps,
+            manifest=options.manifest,
             lease=options.lease,
             grace=options.grace,
             beat=options.beat,

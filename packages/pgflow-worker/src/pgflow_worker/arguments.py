@@ -4,7 +4,7 @@ import argparse
 from importlib.metadata import version
 from typing import Final
 
-from pgflow_manifest import URL_VARIABLES
+from pgflow_manifest import MANIFEST_FILE_NAME, URL_VARIABLES
 
 EPILOG: Final = """\
 examples:
@@ -65,6 +65,13 @@ def add_worker_options(parser: argparse.ArgumentParser) -> None:
         type=_slugs,
         metavar="FLOW.STEP,…",
         help="serve only these steps",
+    )
+    parser.add_argument(
+        "--manifest",
+        metavar="FILE",
+        help="what `pgflow compile` wrote; needed only for handlers without a return annotation "
+        f"(default: $PGFLOW_MANIFEST, then {MANIFEST_FILE_NAME} in FLOWS, beside it, or in "
+        "manifests/ beside it)",
     )
     for option, default, meaning in _DURATIONS:
         parser.add_argument(

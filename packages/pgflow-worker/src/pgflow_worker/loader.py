@@ -1,13 +1,22 @@
-"""Find the handlers that a worker offers, and the contract of each."""
+"""Find the handlers that a worker offers, and the contract of each.
 
+A handler without a return annotation needs the manifest: `pgflow compile` inferred its type, and
+the worker has no type checker. Only then is the manifest looked for.
+"""
+
+import logging
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pgflow_dsl import Flow, Step, compile_flows, discover_flows
-from pgflow_manifest import HandlerMissingError, Manifest
+from pgflow_manifest import MANIFEST_FILE_NAME, HandlerMissingError, Manifest, read_manifest
 from pgflow_worker.errors import UsageError
+
+_logger: Final = logging.getLogger("pgflow.worker")
+"""The one of logs.py, which imports this file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +55,7 @@ def load(
     *,
     only_flows: Sequence[str] | None = None,
     only_steps: Sequence[str] | None = None,
+    manifest: Manifest | Path | str | None = None,
 ) -> LoadedFlows:
     """Load flows, compile them in memory and pick the handlers to offer.
 
@@ -53,15 +63,24 @@ def load(
         source: a folder or a file of flows, or the `Flow` objects themselves.
         only_flows: slugs of the flows to serve; None for all.
         only_steps: `flow.step` of the steps to serve; None for all.
+        manifest: what the flows were compiled to, or its file. None for what PGFLOW_MANIFEST names,
+            else `flows.manifest.json` in the folder, beside it, or in `manifests` beside it.
 
     Raises:
-        UsageError: nothing to serve, or a flow or step was named that is not there.
-        DefinitionError: a flow is wrong; says where.
+        UsageError: nothing to serve, a flow or step was named that is not there, or there is no
+            manifest and a handler without a return annotation.
+        DefinitionError: a flow is wrong, or the manifest is older than a handler; says where.
+        ManifestError: the manifest cannot be read.
     """
     flows = _flows(source)
-    manifest = compile_flows(flows)
+    if any(flow.steps_to_infer for flow in flows):
+        folder = Path(source) if isinstance(source, str | Path) else None
+        known = manifest if isinstance(manifest, Manifest) else _read(manifest, folder, flows)
+        for flow in flows:
+            flow.adopt_manifest(known)
+    compiled = compile_flows(flows)
     handlers = [
-        _handler(step, manifest.flow(flow.slug).step(slug).digest)
+        _handler(step, compiled.flow(flow.slug).step(slug).digest)
         for flow in flows
         for slug, step in flow.steps.items()
     ]
@@ -80,7 +99,33 @@ def load(
             if handlers
             else "pass a folder that holds modules with a Flow",
         )
-    return LoadedFlows(handlers=chosen, manifest=manifest)
+    return LoadedFlows(handlers=chosen, manifest=compiled)
+
+
+def _read(given: Path | str | None, folder: Path | None, flows: Sequence[Flow[Any]]) -> Manifest:
+    named = given or os.environ.get("PGFLOW_MANIFEST")
+    places = [Path(named)] if named else _places(folder)
+    for place in places:
+        if named or place.is_file():
+            _logger.info("types of handlers without annotations come from %s", place)
+            return read_manifest(place)
+    step = next(step for flow in flows for step in flow.steps_to_infer)
+    looked = f"there is none at {', '.join(map(str, places))}" if places else "none was named"
+    raise UsageError(
+        f"{step.location}: the handler has no return annotation, and without the manifest its "
+        f"type is not known: {looked}",
+        hint="run `pgflow compile` and name the file that it writes, by --manifest or "
+        "PGFLOW_MANIFEST; or annotate the handler",
+    )
+
+
+def _places(folder: Path | None) -> list[Path]:
+    """Return where the manifest of the flows in *folder* can be: where `compile` puts it."""
+    if folder is None:
+        return []
+    within = folder.parent if folder.is_file() else folder
+    beside = within.absolute().parent
+    return [each / MANIFEST_FILE_NAME for each in (within, beside, beside / "manifests")]
 
 
 def missing_handlers_error(missing: Iterable[tuple[str, str]]) -> HandlerMissingError:

@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from pgflow_dsl import Flow
+from pgflow_manifest import Manifest
 from pgflow_worker.config import WorkerConfig, default_name, resolve_database_url
 from pgflow_worker.connections import Connection
 from pgflow_worker.exchange import Exchange
@@ -43,6 +44,8 @@ class Worker:
         concurrency: how many handlers run at once.
         only_flows: slugs of the flows to serve; None for all.
         only_steps: `flow.step` of the steps to serve; None for all.
+        manifest: what the flows were compiled to, or its file; needed only for handlers without a
+            return annotation. None for PGFLOW_MANIFEST, then the places where `compile` puts it.
         lease: seconds that a claimed task stays ours without a sign of life.
         grace: seconds that running handlers may take to end after `stop`.
         beat: seconds between two signs of life of the worker.
@@ -54,8 +57,9 @@ class Worker:
         signals: hooks for tests.
 
     Raises:
-        UsageError: an option is out of its range, or a flow or step is named that is not there.
-        DefinitionError: a flow is wrong; says where.
+        UsageError: an option is out of its range, a flow or step is named that is not there, or
+            the manifest is needed and not there.
+        DefinitionError: a flow is wrong, or the manifest is older than a handler; says where.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Worker:
         concurrency: int = 100,
         only_flows: Sequence[str] | None = None,
         only_steps: Sequence[str] | None = None,
+        manifest: Manifest | Path | str | None = None,
         lease: float = 30.0,
         grace: float = 25.0,
         beat: float = 10.0,
@@ -88,7 +93,7 @@ class Worker:
             deploy=deploy,
             connect_timeout=connect_timeout,
         )
-        self.loaded = load(flows, only_flows=only_flows, only_steps=only_steps)
+        self.loaded = load(flows, only_flows=only_flows, only_steps=only_steps, manifest=manifest)
         self.signals = signals or Signals()
         self._handle_signals = handle_signals
         self._registration = Registration(self.config, self.worker_id, self.loaded)

@@ -55,6 +55,13 @@ def without_alias(annotation: Any) -> Any:
     return typing.Annotated[(annotation.__origin__, *kept)]
 
 
+def unqualified(annotation: Any) -> Any:
+    """Return *annotation* of a field without `NotRequired` and the like around it."""
+    while get_origin(annotation) in _QUALIFIERS:
+        annotation = get_args(annotation)[0]
+    return annotation
+
+
 def is_alias(annotation: Any) -> bool:
     """Whether *annotation* was made by a `type` statement or `TypeAliasType`."""
     return hasattr(annotation, "__value__") and hasattr(annotation, "__type_params__")

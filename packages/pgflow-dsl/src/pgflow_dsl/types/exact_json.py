@@ -10,8 +10,9 @@ which look at what pydantic does with values.
 import collections
 import collections.abc
 import datetime as dt
+import enum
 import re
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import pydantic
 from pydantic import BaseModel, JsonValue
@@ -81,6 +82,8 @@ def _problem(node: Node) -> tuple[str, str] | None:
             f"the type variable `{annotation.__name__}`",
             "say which type it stands for, as in `Page[int]`",
         )
+    if get_origin(annotation) is Literal:
+        return _problem_of_literal(annotation)
     cls: type[object] | None = class_of(annotation)
     if cls is None or annotation is JsonValue:
         return None
@@ -99,6 +102,17 @@ def _problem(node: Node) -> tuple[str, str] | None:
         return "`BaseModel` itself, which has no fields", "write the model that is really meant"
     if cls in _CONTAINERS or (cls.__module__ == "collections.abc" and issubclass(cls, _CONTAINERS)):
         return _problem_of_container(annotation, cls)
+    return None
+
+
+def _problem_of_literal(annotation: Any) -> tuple[str, str] | None:
+    for value in get_args(annotation):
+        if isinstance(value, enum.Enum) and not isinstance(value, str | int):
+            name = f"{type(value).__name__}.{value.name}"
+            return (
+                f"`Literal[{name}]`, which pydantic writes but cannot read back",
+                f"write `{type(value).__name__}`, or make it an `enum.StrEnum` or `enum.IntEnum`",
+            )
     return None
 
 

@@ -26,6 +26,7 @@ from pgflow_dsl.types.annotations import (
     is_union,
     peel,
     shown,
+    unqualified,
 )
 from pgflow_dsl.types.fields import read_paths, schema_fields
 from pgflow_dsl.types.json_type import JsonType, adapter_for
@@ -196,10 +197,11 @@ def _hop_into_fields(annotation: Any, part: Part, *, written: bool) -> _Hop:
             f"`{shown(annotation)}{part}` is not written to JSON",
             "remove the exclusion, or return the value in another field",
         )
+    inside = unqualified(types[name])
     if written:
         absent = facts.get("required") is False or "serialization_exclude_if" in facts
         key = facts.get("serialization_alias", name)
-        return _Hop(key=key, annotation=types[name], may_be_absent=absent)
+        return _Hop(key=key, annotation=inside, may_be_absent=absent)
     if facts["type"] == "computed-field":
         raise LensError(
             f"`{shown(annotation)}{part}` is computed: it is not part of the payload",
@@ -209,7 +211,7 @@ def _hop_into_fields(annotation: Any, part: Part, *, written: bool) -> _Hop:
     absent = has_default or facts.get("required") is False
     return _Hop(
         key=_key_read(annotation, name, facts, may_be_absent=absent),
-        annotation=types[name],
+        annotation=inside,
         may_be_absent=absent,
         make_default=_default_of(facts["schema"]) if has_default else None,
     )

@@ -33,7 +33,7 @@ begin
       'PF206', p_at || '/client_startable', format('flow %L: must be true or false', v_slug)
     );
   end if;
-  perform pgflow._check_options(p_flow -> 'options', p_at || '/options');
+  perform pgflow._check_options(p_flow -> 'options', p_at || '/options', false);
   if jsonb_typeof(p_flow -> 'steps') is distinct from 'array' or p_flow -> 'steps' = '[]' then
     perform pgflow._raise_manifest_invalid(
       'PF206', p_at || '/steps', format('flow %L: must be an array with at least one step', v_slug)

@@ -3,7 +3,11 @@
 -- Locks:     none.
 -- Raises:    PF203 out of range; PF206 unknown option.
 -- Returns:   nothing.
-create or replace function pgflow._check_options(p_options jsonb, p_at text) returns void
+create or replace function pgflow._check_options(
+  p_options jsonb,
+  p_at text,
+  p_of_step boolean  -- a step has no payload, so no budget for one
+) returns void
 language plpgsql immutable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -17,16 +21,19 @@ begin
     perform pgflow._raise_manifest_invalid('PF206', p_at, 'options must be a JSON object');
   end if;
   for v_option in
-    select o.key, o.value, r.low, r.high
+    select o.key, o.value, r.low, r.high, r.is_whole
     from jsonb_each(p_options) as o
     left join (
       values
-      ('max_attempts', 1, 1000),
-      ('base_delay_seconds', 0, 86400),
-      ('max_delay_seconds', 0, 2592000),
-      ('jitter', 0, 1),
-      ('timeout_seconds', 0.000001, 604800)
-    ) as r (key, low, high) on r.key = o.key
+      ('max_attempts', 1, 1000, true),
+      ('base_delay_seconds', 0, 86400, false),
+      ('max_delay_seconds', 0, 2592000, false),
+      ('jitter', 0, 1, false),
+      ('timeout_seconds', 0.000001, 604800, false),
+      ('max_payload_bytes', 1, 268435455, true),
+      ('max_result_bytes', 1, 268435455, true)
+    ) as r (key, low, high, is_whole)
+      on r.key = o.key and not (p_of_step and r.key = 'max_payload_bytes')
     where o.value <> 'null'
   loop
     if v_option.low is null then
@@ -36,7 +43,7 @@ begin
     end if;
     if jsonb_typeof(v_option.value) <> 'number'
       or not (v_option.value #>> '{}')::numeric between v_option.low and v_option.high
-      or (v_option.key = 'max_attempts' and (v_option.value #>> '{}')::numeric % 1 <> 0)
+      or (v_option.is_whole and (v_option.value #>> '{}')::numeric % 1 <> 0)
     then
       perform pgflow._raise_manifest_invalid(
         'PF203',
@@ -44,7 +51,7 @@ begin
         format(
           '%s is %s; it must be a %s between %s and %s',
           v_option.key, left(v_option.value::text, 100),
-          case v_option.key when 'max_attempts' then 'whole number' else 'number' end,
+          case when v_option.is_whole then 'whole number' else 'number' end,
           v_option.low, v_option.high
         )
       );
