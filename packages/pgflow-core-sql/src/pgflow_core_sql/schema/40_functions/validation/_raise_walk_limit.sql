@@ -1,0 +1,17 @@
+-- _raise_walk_limit: the time for validating a value is up.
+-- Called by: _walk.
+-- Locks:     none.
+-- Raises:    PF212 always.
+-- Returns:   never.
+create or replace function pgflow._raise_walk_limit() returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using
+    errcode = 'PF212',
+    message = format('validating took longer than %s ms', pgflow._validation_deadline_ms()),
+    detail = jsonb_build_object('deadline_ms', pgflow._validation_deadline_ms())::text,
+    hint = 'send less at once, or raise pgflow.validation_deadline_ms';
+end;
+$$;
