@@ -273,10 +273,15 @@ def _add_all_in_one_commands(commands: _Commands) -> None:
             "stdout as JSON. Nothing is left behind. --database-url alone chooses another\n"
             "database; the environment is not looked at."
         ),
-        examples=["pgflow demo", "pgflow demo --audio memo.wav"],
+        examples=["pgflow demo", "pgflow demo --audio memo.wav", "pgflow demo --break-result"],
     )
     demo.add_argument(
         "--audio", type=Path, metavar="FILE", help="your own recording: a WAV of English speech"
+    )
+    demo.add_argument(
+        "--break-result",
+        action="store_true",
+        help="report a wrong result by hand instead, and see Postgres refuse it",
     )
     _add_database(demo)
 

@@ -15,6 +15,7 @@ import psycopg
 from pgflow_cli import exit_codes
 from pgflow_cli.compiling import compile_folder
 from pgflow_cli.connection import Database, call, connect, named_database
+from pgflow_cli.demo_break import break_result
 from pgflow_cli.deploying import deploy
 from pgflow_cli.drawing import draw
 from pgflow_cli.errors import CommandError
@@ -44,6 +45,10 @@ def run(args: Namespace) -> int:
             say()
             say(draw(manifest.flow(_FLOW), columns=shutil.get_terminal_size().columns))
             say()
+            if args.break_result:
+                with Client(database.url, manifest=manifest) as client:
+                    break_result(conn, client, manifest.flow(_FLOW), _payload(recording))
+                return exit_codes.OK
             before = running_workers(conn)
             log = folder / "worker.log"
             with WorkerProcess(example.flows, database.url, log=log) as worker:
@@ -86,16 +91,19 @@ def _prepare(conn: psycopg.Connection[tuple[Any, ...]], example: Example) -> Man
 def _see(
     database: Database, manifest: Manifest, worker: WorkerProcess, recording: Path
 ) -> RunSnapshot:
-    payload = {
+    with Client(database.url, manifest=manifest) as client:
+        run_id = client.start(_FLOW, _payload(recording)).run_id
+        _cancel_without(worker, database, run_id)
+        return watch(client, run_id)
+
+
+def _payload(recording: Path) -> dict[str, str]:
+    return {
         "object_id": str(uuid4()),
         "object_name": recording.name,
         "bucket_id": str(recording.absolute().parent),
         "owner_id": "demo",
     }
-    with Client(database.url, manifest=manifest) as client:
-        run_id = client.start(_FLOW, payload).run_id
-        _cancel_without(worker, database, run_id)
-        return watch(client, run_id)
 
 
 def _cancel_without(worker: WorkerProcess, database: Database, run_id: RunId) -> None:
