@@ -13,6 +13,7 @@ SCHEMA_DIRECTORY: Final = Path(__file__).parent / "schema"
 _TABLE_ORDER: Final = (
     # A table stands after those that its foreign keys name; the rest may come in any order.
     "flows",
+    "schemas",
     "flow_versions",
     "contracts",
     "steps",

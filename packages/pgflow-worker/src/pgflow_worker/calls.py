@@ -20,14 +20,15 @@ from pgflow_worker.rows import SweepAnswer
 WORK_CHANNEL: Final = "pgflow_work"
 
 COMPLETE_TASKS: Final[LiteralString] = """
-select t.ordinal
+select t.ordinal, t.error ->> 'message'
 from pgflow.complete_tasks(
   p_run_ids => %s, p_step_slugs => %s, p_task_indexes => %s, p_lease_ids => %s,
   p_results => %s, p_claiming => %s::integer
 ) as t
 where t.outcome <> 'completed'
 """
-"""Answers only the reports that were not accepted: usually no row at all."""
+"""Answers only what did not complete, usually no row at all: with a message the step has failed,
+because its result does not fit, and without one the lease was over."""
 
 FAIL_TASKS: Final[LiteralString] = """
 select t.ordinal, t.outcome, extract(epoch from t.retry_at - now())::double precision

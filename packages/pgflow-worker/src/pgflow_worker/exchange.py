@@ -197,14 +197,14 @@ class Exchange:
             logger.warning(
                 "the report was not accepted: the lease was over", extra=outcome.lease.fields()
             )
-        for failed, said in answer.failures:
-            fields = {**failed.lease.fields(), "reason": failed.reason}
-            if said.retry_in is None:
+        for failure in answer.failures:
+            fields = {**failure.lease.fields(), "reason": failure.reason}
+            if failure.retry_in is None:
                 logger.error("the step failed", extra=fields)
             else:
-                heapq.heappush(self._retries, monotonic() + said.retry_in)
+                heapq.heappush(self._retries, monotonic() + failure.retry_in)
                 message = "the attempt failed; next one in %.1f s"
-                logger.warning(message, max(said.retry_in, 0.0), extra=fields)
+                logger.warning(message, max(failure.retry_in, 0.0), extra=fields)
 
     def _begin(self, answer: Answer, limit: int, sent_at: float) -> None:
         """Run what was claimed, and decide when to look again."""

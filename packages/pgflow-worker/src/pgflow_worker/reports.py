@@ -8,7 +8,7 @@ two calls in one transaction would break that order and could deadlock with anot
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
 import psycopg
@@ -76,6 +76,16 @@ class Batch:
         return taken
 
 
+class Failure(NamedTuple):
+    """An attempt that has failed, as the database wrote it down."""
+
+    lease: Lease
+    reason: str
+    """For the log."""
+    retry_in: float | None = None
+    """Seconds until the next attempt; None when the step has failed."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Answer:
     """What the database said."""
@@ -84,9 +94,7 @@ class Answer:
     """Leases that are over by now: everything that was reported, the stale ones among them."""
     stale: list[Outcome] = field(default_factory=list[Outcome])
     """Reports that changed nothing, because their lease was over before."""
-    failures: list[tuple[Failed, FailAnswer]] = field(
-        default_factory=list[tuple[Failed, FailAnswer]]
-    )
+    failures: list[Failure] = field(default_factory=list[Failure])
     claimed: list[ClaimedTask] = field(default_factory=list[ClaimedTask])
 
 
@@ -129,7 +137,8 @@ async def _fail(conn: AsyncConnection, failed: Sequence[Failed], answer: Answer)
         if fail_answer.outcome == "stale":
             answer.stale.append(outcome)
         else:
-            answer.failures.append((outcome, fail_answer))
+            failure = Failure(outcome.lease, outcome.reason, fail_answer.retry_in)
+            answer.failures.append(failure)
     answer.accepted += _leases(failed)
 
 
@@ -164,7 +173,13 @@ async def _complete_and_claim(
                 prepare=True,
             )
     if completed:
-        answer.stale += [completed[_ordinal(row) - 1] for row in await reporting.fetchall()]
+        for row in await reporting.fetchall():
+            ordinal, refusal = cast("tuple[int, str | None]", row)
+            outcome = completed[ordinal - 1]
+            if refusal is None:
+                answer.stale.append(outcome)
+            else:
+                answer.failures.append(Failure(outcome.lease, refusal))
         answer.accepted += _leases(completed)
     if claim is not None:
         answer.claimed = await claiming.fetchall()

@@ -11,5 +11,9 @@ create table pgflow.contracts (
   max_delay_seconds double precision not null,
   jitter double precision not null,
   timeout_seconds double precision,
+  result_schema_id bytea not null references pgflow.schemas,
+  max_result_bytes integer not null,
   constraint digest_once_per_step unique (flow_slug, step_slug, digest)
 );
+comment on column pgflow.contracts.result_schema_id is 'what complete_tasks holds each result against';
+comment on column pgflow.contracts.max_result_bytes is 'budget of a result, in bytes as jsonb';

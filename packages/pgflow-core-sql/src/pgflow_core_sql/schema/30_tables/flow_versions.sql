@@ -4,10 +4,15 @@ create table pgflow.flow_versions (
   version integer not null,
   digest text not null,
   payload_schema jsonb not null,
+  payload_schema_id bytea not null references pgflow.schemas,
+  max_payload_bytes integer not null,
   deployed_at timestamptz not null default now(),
   primary key (flow_slug, version),
   constraint digest_once_per_flow unique (flow_slug, digest)
 );
+comment on column pgflow.flow_versions.payload_schema_id is
+  'what start_flow holds each payload against';
+comment on column pgflow.flow_versions.max_payload_bytes is 'budget of a payload, in bytes as jsonb';
 alter table pgflow.flows
   add constraint current_version_exists foreign key (flow_slug, current_version)
   references pgflow.flow_versions deferrable initially deferred;

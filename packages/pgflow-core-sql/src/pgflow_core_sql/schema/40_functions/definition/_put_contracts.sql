@@ -13,7 +13,8 @@ declare
 begin
   insert into pgflow.contracts as c (
     flow_slug, step_slug, digest,
-    max_attempts, base_delay_seconds, max_delay_seconds, jitter, timeout_seconds
+    max_attempts, base_delay_seconds, max_delay_seconds, jitter, timeout_seconds,
+    result_schema_id, max_result_bytes
   )
   select
     p_flow ->> 'slug',
@@ -23,7 +24,9 @@ begin
     coalesce((o.options ->> 'base_delay_seconds')::double precision, 1),
     coalesce((o.options ->> 'max_delay_seconds')::double precision, 300),
     coalesce((o.options ->> 'jitter')::double precision, 0.5),
-    (o.options ->> 'timeout_seconds')::double precision
+    (o.options ->> 'timeout_seconds')::double precision,
+    pgflow._schema_id(s.value -> 'result_schema'),
+    coalesce((o.options ->> 'max_result_bytes')::numeric::integer, 4194304)
   from jsonb_array_elements(p_flow -> 'steps') as s
   cross join lateral (
     select coalesce(jsonb_strip_nulls(p_flow -> 'options'), '{}')
@@ -34,12 +37,17 @@ begin
       base_delay_seconds = excluded.base_delay_seconds,
       max_delay_seconds = excluded.max_delay_seconds,
       jitter = excluded.jitter,
-      timeout_seconds = excluded.timeout_seconds
-    where (c.max_attempts, c.base_delay_seconds, c.max_delay_seconds, c.jitter, c.timeout_seconds)
-      is distinct from (
-        excluded.max_attempts, excluded.base_delay_seconds, excluded.max_delay_seconds,
-        excluded.jitter, excluded.timeout_seconds
-      );
+      timeout_seconds = excluded.timeout_seconds,
+      result_schema_id = excluded.result_schema_id,
+      max_result_bytes = excluded.max_result_bytes
+    where (
+      c.max_attempts, c.base_delay_seconds, c.max_delay_seconds, c.jitter, c.timeout_seconds,
+      c.result_schema_id, c.max_result_bytes
+    ) is distinct from (
+      excluded.max_attempts, excluded.base_delay_seconds, excluded.max_delay_seconds,
+      excluded.jitter, excluded.timeout_seconds,
+      excluded.result_schema_id, excluded.max_result_bytes
+    );
   v_changed := found;
 
   insert into pgflow.step_inputs (contract_id, parameter, source, from_step_slug, path)

@@ -1,7 +1,7 @@
 -- _put_flow: store one checked flow.
 -- Called by: deploy.
 -- Locks:     the rows of the flow.
--- Raises:    PF304 same digest, other graph.
+-- Raises:    PF304 same digest, other graph or other schemas.
 -- Returns:   its version and what happened.
 create or replace function pgflow._put_flow(p_flow jsonb)
 returns table (version integer, outcome text)
@@ -35,6 +35,8 @@ begin
     v_outcome := case when v_version = v_current then 'unchanged' else 'restored' end;
   end if;
 
+  perform pgflow._check_same_schemas(p_flow);
+
   insert into pgflow.flows as f (flow_slug, description, client_startable, current_version)
   values (
     v_slug,
@@ -50,11 +52,23 @@ begin
       is distinct from (excluded.description, excluded.client_startable, excluded.current_version);
   v_changed := found;
 
-  insert into pgflow.flow_versions as v (flow_slug, version, digest, payload_schema)
-  values (v_slug, v_version, p_flow ->> 'digest', p_flow -> 'payload_schema')
+  insert into pgflow.flow_versions as v (
+    flow_slug, version, digest, payload_schema, payload_schema_id, max_payload_bytes
+  )
+  values (
+    v_slug,
+    v_version,
+    p_flow ->> 'digest',
+    p_flow -> 'payload_schema',
+    pgflow._schema_id(p_flow -> 'payload_schema'),
+    coalesce((p_flow #>> '{options,max_payload_bytes}')::numeric::integer, 4194304)
+  )
   on conflict (flow_slug, version) do update
-    set payload_schema = excluded.payload_schema
-    where v.payload_schema <> excluded.payload_schema;
+    set payload_schema = excluded.payload_schema,
+      payload_schema_id = excluded.payload_schema_id,
+      max_payload_bytes = excluded.max_payload_bytes
+    where (v.payload_schema, v.max_payload_bytes)
+      is distinct from (excluded.payload_schema, excluded.max_payload_bytes);
   v_changed := found or v_changed;
 
   v_changed := pgflow._put_contracts(p_flow) or v_changed;

@@ -5,7 +5,8 @@
 -- Called by: `pgflow deploy`, workers started with --deploy, any language.
 -- Locks:     an advisory lock, so that two deployments do not mix; then the flows.
 -- Raises:    PF201 slug; PF203 option; PF204 cycle; PF205 unknown dep; PF206 not a manifest;
---            PF207 format version; PF304 same digest, other graph.
+--            PF207 format version; PF211 a schema is refused; PF304 same digest, other
+--            graph or other schemas.
 -- Returns:   per flow its version and what happened: 'created', 'new_version', 'restored' (an older
 --            version is current again), 'options_changed', 'unchanged'.
 create or replace function pgflow.deploy(p_manifest jsonb)
@@ -26,6 +27,7 @@ begin
   loop
     perform pgflow._check_flow(v_flow, format('/flows/%s', v_index));
     flow_slug := v_flow ->> 'slug';
+    perform pgflow._put_schemas(v_flow, format('/flows/%s', v_index));
     select p.version, p.outcome into version, outcome from pgflow._put_flow(v_flow) as p;
     return next;
   end loop;

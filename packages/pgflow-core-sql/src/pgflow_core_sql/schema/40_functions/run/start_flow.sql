@@ -1,7 +1,8 @@
 -- start_flow: start one run; it exists when the caller's transaction commits.
 -- Called by: clients.
 -- Locks:     none; everything is new.
--- Raises:    PF101 unknown flow; PF202 no payload; PF303 the run id is taken; PF401 not startable.
+-- Raises:    PF101 unknown flow; PF202 the payload does not fit; PF210 it is too large; PF212 a
+--            limit was hit; PF303 the run id is taken; PF401 not startable.
 -- Returns:   the run id: the given one, else a new UUIDv7.
 create or replace function pgflow.start_flow(
   p_flow_slug text,
@@ -15,13 +16,7 @@ declare
   v_version integer := pgflow._check_startable(p_flow_slug);
   v_run_id uuid := coalesce(p_run_id, pgflow._uuid_v7());
 begin
-  if p_payload is null then
-    raise exception using
-      errcode = 'PF202',
-      message = format('the payload of flow %L is SQL null', p_flow_slug),
-      detail = jsonb_build_object('flow_slug', p_flow_slug)::text,
-      hint = $hint$pass a JSON value; JSON null is 'null'::jsonb$hint$;
-  end if;
+  perform pgflow._check_payloads(p_flow_slug, v_version, array[p_payload]);
   perform pgflow._start_runs(p_flow_slug, v_version, array[v_run_id], array[p_payload]);
   return v_run_id;
 end;

@@ -3,7 +3,8 @@
 -- Called by: handlers that finish themselves; other languages' first worker.
 -- Locks:     run, then step state, then lease.
 -- Raises:    PF209 no result; PF301 the lease is over: roll back; PF503 isolation level.
--- Returns:   'completed'.
+-- Returns:   'completed', or 'failed' when the result does not fit its schema or budget: the step has
+--            failed then, and the error is with it. What the caller wrote is kept unless it rolls back.
 create or replace function pgflow.complete_step(
   p_run_id uuid,
   p_step_slug text,

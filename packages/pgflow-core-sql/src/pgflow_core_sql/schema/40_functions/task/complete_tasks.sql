@@ -1,10 +1,12 @@
 -- complete_tasks: store the results of a batch, start what they make ready, end what is done.
+-- A result that does not fit its schema or budget fails its step, and with it the run.
 -- Called by: worker, for every handler that returned.
 -- Locks:     runs by id, then step states, then leases.
 -- Raises:    PF209 arrays differ; PF503 isolation level.
--- Returns:   per task, in order: 'completed', or 'stale' when the lease is over; a task of the
---            batch that is stale changes nothing and does not touch the others. An exact repeat of
---            a report that was accepted is answered 'completed' again.
+-- Returns:   per task, in order: 'completed'; 'failed' with the error that the step now has, because
+--            the result does not fit; or 'stale' when the lease is over. A task of the batch that is
+--            stale changes nothing, and neither kind touches the others. A repeat of a report is
+--            answered as before.
 create or replace function pgflow.complete_tasks(
   p_run_ids uuid [],
   p_step_slugs text [],
@@ -12,7 +14,7 @@ create or replace function pgflow.complete_tasks(
   p_lease_ids uuid [],
   p_results jsonb [],
   p_claiming integer default 0  -- how many tasks the caller claims next in this transaction
-) returns table (ordinal integer, outcome text)
+) returns table (ordinal integer, outcome text, error jsonb)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
@@ -28,19 +30,27 @@ declare
   v_run_ids uuid[];
   v_step_slugs text[];
   v_ordinals integer[];
+  v_fits boolean[];
+  v_errors jsonb[];
+  v_unfit bigint;
 begin
   perform pgflow._require_read_committed();
   perform pgflow._require_batch(
     p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids,
     array[cardinality(p_results), case when array_position(p_results, null) is null then cardinality(p_results) end]
   );
+  select
+    array_agg(k.fits order by k.ordinal), array_agg(k.error order by k.ordinal), count(k.error)
+  into v_fits, v_errors, v_unfit
+  from pgflow._check_results(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results) as k;
   perform pgflow._lock_runs(p_run_ids);
   v_now := pgflow._now();
 
   with reported as (
     select n.*
-    from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results)
-      with ordinality as n (run_id, step_slug, task_index, lease_id, result, ordinal)
+    from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results, v_fits)
+      with ordinality as n (run_id, step_slug, task_index, lease_id, result, fits, ordinal)
+    where n.fits
   ),
   ended as (
     delete from pgflow.leases as l
@@ -79,8 +89,12 @@ begin
     perform pgflow._notify_watchers(v_run_ids);
   end if;
   if cardinality(v_ordinals) = cardinality(p_run_ids) then
-    return query select n::integer, 'completed' from generate_series(1, cardinality(p_run_ids)) as n;
+    return query
+    select n::integer, 'completed', null::jsonb from generate_series(1, cardinality(p_run_ids)) as n;
     return;
+  end if;
+  if v_unfit > 0 then
+    perform pgflow._fail_unfit(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, v_errors);
   end if;
 
   return query
@@ -99,10 +113,22 @@ begin
           and a.outcome = 'completed'
           and s.step_result = n.result
       ) then 'completed'
+      when f.error is not null then 'failed'
       else 'stale'
-    end
+    end,
+    f.error
   from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results)
     with ordinality as n (run_id, step_slug, task_index, lease_id, result, ordinal)
+  left join lateral (
+    select a.error
+    from pgflow.attempts as a
+    where a.run_id = n.run_id
+      and a.step_slug = n.step_slug
+      and a.task_index = n.task_index
+      and a.lease_id = n.lease_id
+      and a.outcome = 'failed'
+      and a.error ->> 'code' in ('PF606', 'PF607', 'PF608')
+  ) as f on true
   order by n.ordinal;
 end;
 $$;

@@ -1,0 +1,25 @@
+-- _put_schemas: check, compile and store every schema that a flow names.
+-- Called by: deploy.
+-- Locks:     none.
+-- Raises:    PF211 a schema is refused.
+-- Returns:   nothing; _schema_id tells where each of them is.
+create or replace function pgflow._put_schemas(p_flow jsonb, p_at text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_slug text := p_flow ->> 'slug';
+begin
+  perform pgflow._put_schema(
+    p_flow -> 'payload_schema',
+    p_at || '/payload_schema',
+    format('the payload schema of flow %L', v_slug)
+  );
+  perform pgflow._put_schema(
+    s.value -> 'result_schema',
+    format('%s/steps/%s/result_schema', p_at, s.ordinality - 1),
+    format('the result schema of step %L of flow %L', s.value ->> 'slug', v_slug)
+  )
+  from jsonb_array_elements(p_flow -> 'steps') with ordinality as s;
+end;
+$$;

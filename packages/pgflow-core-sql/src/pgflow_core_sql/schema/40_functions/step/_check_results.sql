@@ -1,0 +1,55 @@
+-- _check_results: hold the results of a batch against budget and result schema of their steps.
+-- Called by: complete_tasks, before it takes locks: how long this takes depends on the values.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   per task whether the result fits; else the error that the step gets, which is null when
+--            the lease is over. Codes: PF606 does not fit; PF607 too large; PF608 a limit was hit.
+create or replace function pgflow._check_results(
+  p_run_ids uuid [],
+  p_step_slugs text [],
+  p_task_indexes integer [],
+  p_lease_ids uuid [],
+  p_results jsonb []
+) returns table (ordinal bigint, fits boolean, error jsonb)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return query
+  select
+    n.ordinal,
+    c.contract_id is not null and k.error is null,
+    k.error
+  from (
+    select u.*, pg_column_size(u.result) as bytes
+    from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results)
+      with ordinality as u (run_id, step_slug, task_index, lease_id, result, ordinal)
+    offset 0
+  ) as n
+  left join lateral (
+    select c.*
+    from pgflow.leases as l
+    join pgflow.contracts as c on c.contract_id = l.contract_id
+    where l.run_id = n.run_id
+      and l.step_slug = n.step_slug
+      and l.task_index = n.task_index
+      and l.lease_id = n.lease_id
+    offset 0
+  ) as c on true
+  left join lateral (
+    select case
+      when n.bytes > c.max_result_bytes then jsonb_build_object(
+        'code', 'PF607',
+        'type', 'ResultTooLargeError',
+        'message', format(
+          'the result takes %s bytes as jsonb; the budget of the step is %s', n.bytes, c.max_result_bytes
+        )
+      )
+      else pgflow._result_error(pgflow._check_value(c.result_schema_id, n.result))
+    end as error
+    where c.contract_id is not null
+    offset 0
+  ) as k on true;
+end;
+$$;
