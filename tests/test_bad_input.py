@@ -21,6 +21,7 @@ from tests.support.builders import (
     complete,
     deploy,
     get_run,
+    object_schema,
     register_worker,
     scalar,
     start_run,
@@ -78,7 +79,7 @@ def test_a_client_refuses_a_start_before_anything_is_sent(  # noqa: PLR0917
     error: type[PgflowError],
     says: str,
 ) -> None:
-    diamond = a_diamond()
+    diamond = a_diamond(payload_schema=object_schema("owner_id"))
     deploy(conn, diamond)
     before = counts(conn)
     with Client(database_url, manifest=Manifest(flows=(diamond,))) as client:

@@ -28,6 +28,7 @@ from pgflow_manifest import (
 )
 
 NO_DIGEST: Final = "0" * 64
+ANYTHING: Final[JsonSchema] = {}
 STRING: Final[JsonSchema] = {"type": "string"}
 PAYLOAD: Final = {"owner_id": "ada"}
 
@@ -45,7 +46,7 @@ def a_step(
     slug: str,
     *deps: str,
     inputs: Mapping[str, Input] | None = None,
-    result_schema: JsonSchema = STRING,
+    result_schema: JsonSchema = ANYTHING,
     options: StepOptions | None = None,
 ) -> StepSpec:
     """Return a step that waits for *deps*."""
@@ -70,7 +71,7 @@ def a_flow(
     return with_digests(
         FlowSpec(
             slug=slug,
-            payload_schema=payload_schema or object_schema("owner_id"),
+            payload_schema=ANYTHING if payload_schema is None else payload_schema,
             options=options or FlowOptions(jitter=0),
             steps=steps,
             client_startable=client_startable,
@@ -82,6 +83,7 @@ def a_flow(
 def a_diamond(
     slug: str = "voice_memo",
     *,
+    payload_schema: JsonSchema | None = None,
     options: FlowOptions | None = None,
     client_startable: bool = False,
 ) -> FlowSpec:
@@ -100,11 +102,13 @@ def a_diamond(
                 "t": ResultInput(step="transcribe"),
                 "owner": PayloadInput(path=("owner_id",)),
             },
+            result_schema=STRING,
         ),
         a_step(
             "capitalize",
             "transcribe",
             inputs={"text": ResultInput(step="transcribe", path=("transcription",))},
+            result_schema=STRING,
         ),
         a_step(
             "merge",
@@ -114,7 +118,9 @@ def a_diamond(
                 "summary": ResultInput(step="summarize"),
                 "loud": ResultInput(step="capitalize"),
             },
+            result_schema=STRING,
         ),
+        payload_schema=payload_schema,
         options=options,
         client_startable=client_startable,
     )

@@ -161,6 +161,20 @@ def test_the_demo_prints_the_run_output_and_leaves_nothing(folder: Path) -> None
         demo.assert_nothing_is_left()
 
 
+def test_the_demo_shows_how_postgres_refuses_a_wrong_result(folder: Path) -> None:
+    with pgflow("demo", "--break-result", folder=folder) as demo:
+        code, output = demo.end()
+        assert code == exit_codes.OK, demo.said
+        error = json.loads(output)
+        assert error["code"] == "PF606"
+        assert [fault["at"] for fault in error["errors"]] == ["/phrases/1", "/transcription"]
+        said = "\n".join(demo.said)
+        assert '    result = {"transcription": 42, ' in said
+        assert "Postgres answers 'failed'" in said
+        assert "the run is failed" in said
+        demo.assert_nothing_is_left()
+
+
 def test_the_demo_takes_ones_own_recording_and_database(
     folder: Path, empty_database_url: str
 ) -> None:

@@ -1,10 +1,10 @@
 """How attempts end: retries, giving up, and results that cannot be stored."""
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import JsonValue
+from pydantic import BaseModel, Field, JsonValue
 from tests.support.fix_worker import Engine, Serve
 
 from pgflow_dsl import Flow, GiveUp, Retry
@@ -170,6 +170,48 @@ async def test_what_the_database_refuses_fails_alone(engine: Engine, serve: Serv
     ((_, _, error),) = engine.attempts(run_ids[13], "work")
     assert error["code"] == "PF601"
     assert "refused" in error["message"]
+
+
+class Label(BaseModel):
+    text: Annotated[str, Field(max_length=5)]
+    copies: Annotated[list[int], Field(max_length=3)] = []
+
+
+async def test_what_does_not_fit_the_schema_fails_its_step_alone_and_is_not_retried(
+    engine: Engine, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    flow = Flow("labels", payload=int, max_attempts=5, base_delay=0)
+
+    @flow.step
+    async def write(n: int = flow.payload) -> Label:
+        # pydantic does not look at bounds when it writes
+        return Label.model_construct(text="x" * n, copies=[n] * n)
+
+    async with serve(flow):
+        run_ids = engine.start_many("labels", [1, 2, 3, 4, 5, 6])
+        runs = [await engine.ended(run_id) for run_id in run_ids]
+    assert [run["status"] for run in runs] == ["completed"] * 3 + ["failed"] * 3
+    ((attempt, outcome, error),) = engine.attempts(run_ids[5], "write")
+    assert (attempt, outcome, error["code"]) == (1, "failed", "PF606")
+    assert [fault["at"] for fault in error["errors"]] == ["/copies", "/text"]
+    told = [record for record in caplog.records if record.message == "the step failed"]
+    assert len(told) == 3
+    assert all("does not fit its schema: at /copies" in vars(one)["reason"] for one in told)
+
+
+async def test_a_result_beyond_the_budget_fails_its_step(engine: Engine, serve: Serve) -> None:
+    flow = Flow("large", payload=int, max_attempts=5, base_delay=0)
+
+    @flow.step(max_result_bytes=10_000)
+    async def grow(n: int = flow.payload) -> str:
+        return "x" * n
+
+    async with serve(flow):
+        run_ids = engine.start_many("large", [9_000, 11_000])
+        runs = [await engine.ended(run_id) for run_id in run_ids]
+    assert [run["status"] for run in runs] == ["completed", "failed"]
+    ((_, _, error),) = engine.attempts(run_ids[1], "grow")
+    assert error["code"] == "PF607"
 
 
 def endings() -> dict[str, type[BaseException]]:

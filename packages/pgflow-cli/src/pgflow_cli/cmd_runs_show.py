@@ -46,7 +46,10 @@ def _tell(run: RunSnapshot) -> None:
 
 
 def _full(error: ErrorReport) -> str:
-    return error.traceback.rstrip() if error.traceback else str(error)
+    if error.traceback:
+        return error.traceback.rstrip()
+    # the message names the first fault only
+    return "\n".join([str(error), *(f"- {fault}" for fault in error.faults[1:])])
 
 
 def _compact(value: Json) -> str:

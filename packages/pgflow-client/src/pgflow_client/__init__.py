@@ -39,7 +39,7 @@ from pgflow_client.flow_ref import FlowRef
 from pgflow_client.handle import RunHandle
 from pgflow_client.handle_async import AsyncRunHandle
 from pgflow_client.json_value import Json
-from pgflow_client.run import ErrorReport, RunSnapshot, RunSummary, StepSnapshot
+from pgflow_client.run import ErrorReport, RunSnapshot, RunSummary, SchemaFault, StepSnapshot
 from pgflow_client.url import database_url
 
 __all__ = [
@@ -64,6 +64,7 @@ __all__ = [
     "RunSnapshot",
     "RunStarted",
     "RunSummary",
+    "SchemaFault",
     "StepCancelled",
     "StepCompleted",
     "StepFailed",

@@ -6,7 +6,7 @@ session_async.py) run the calls.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from uuid import UUID
 
 from pgflow_client.json_value import Json, shorten
 from pgflow_client.payload import encode_payload
-from pgflow_client.run import ErrorReport, RunSnapshot, RunSummary, StepSnapshot
+from pgflow_client.run import ErrorReport, RunSnapshot, RunSummary, SchemaFault, StepSnapshot
 from pgflow_manifest import (
     EngineError,
     InvalidArgumentError,
@@ -178,7 +178,18 @@ def _parse_error(document: Json) -> ErrorReport | None:
         type=texts.get("type"),
         message=texts.get("reason") or texts.get("message") or "",
         traceback=texts.get("traceback"),
+        faults=tuple(_parse_faults(document.get("errors"))),
     )
+
+
+def _parse_faults(faults: Json) -> Iterator[SchemaFault]:
+    """Take what the engine wrote; the errors of other reporters may have any form."""
+    for fault in faults if isinstance(faults, list) else ():
+        match fault:
+            case {"at": str(at), "keyword": str(keyword), "message": str(message)}:
+                yield SchemaFault(at=at, keyword=keyword, message=message)
+            case _:
+                continue
 
 
 def _parse_summaries(value: bytes) -> tuple[RunSummary, ...]:

@@ -1,6 +1,6 @@
 """What a run looks like at one moment. Built from `pgflow.get_run` in calls.py."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from pgflow_client.errors import (
@@ -20,6 +20,20 @@ from pgflow_manifest import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaFault:
+    """One place where a result does not fit the schema of its step."""
+
+    at: str
+    """JSON pointer into the result; empty for the whole."""
+    keyword: str
+    """The keyword of JSON Schema that it breaks, such as `required`."""
+    message: str
+
+    def __str__(self) -> str:
+        return f"at {self.at or 'the top'}, {self.message}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorReport:
     """Why a run or an attempt of a step failed, as the worker or the engine wrote it down."""
 
@@ -29,6 +43,8 @@ class ErrorReport:
     """Name of the exception class in the worker."""
     message: str
     traceback: str | None = field(default=None, repr=False)
+    faults: tuple[SchemaFault, ...] = ()
+    """What Postgres found wrong with the result (PF606), at most 20."""
 
     def __str__(self) -> str:
         told = f"{self.type}: {self.message}" if self.type else self.message
@@ -177,6 +193,9 @@ class RunSnapshot:
                         "code": step.error.code if step.error else None,
                         "type": step.error.type if step.error else None,
                         "message": step.error.message if step.error else None,
+                        "errors": [asdict(fault) for fault in step.error.faults]
+                        if step.error
+                        else [],
                     }
                     for step in failed
                 ],

@@ -16,14 +16,15 @@ from tests.support.builders import (
 from tests.support.refusals import refused
 
 Conn = psycopg.Connection[Any]
+RESULT = '{"transcription": "hello"}'
 COMPLETE = "select pgflow.complete_step(%s, %s, %s, %s)"
 
 
 def test_step_completes_and_dependents_start(tx: Conn) -> None:
     worker_id, task = a_claimed_task(tx)
-    answer = scalar(tx, COMPLETE, [task.run_id, task.step_slug, task.lease_id, '{"x": 1}'])
+    answer = scalar(tx, COMPLETE, [task.run_id, task.step_slug, task.lease_id, RESULT])
     assert answer == "completed"
-    assert get_step(tx, task.run_id, "transcribe")["result"] == {"x": 1}
+    assert get_step(tx, task.run_id, "transcribe")["result"] == {"transcription": "hello"}
     assert len(claim(tx, worker_id)) == 2
 
 
@@ -32,7 +33,7 @@ def test_effect_and_result_commit_together(conn: Conn) -> None:
     conn.execute("create table public.effects (n int)")
     with conn.transaction():
         conn.execute("insert into public.effects values (1)")
-        conn.execute(COMPLETE, [task.run_id, task.step_slug, task.lease_id, "1"])
+        conn.execute(COMPLETE, [task.run_id, task.step_slug, task.lease_id, RESULT])
     assert scalar(conn, "select count(*) from public.effects") == 1
     assert get_step(conn, task.run_id, "transcribe")["status"] == "completed"
 
@@ -44,7 +45,7 @@ def test_effect_of_a_handler_that_lost_its_lease_is_rolled_back(conn: Conn) -> N
     [again] = claim(conn, worker_id)
     with refused(conn, "PF301") as refusal:
         conn.execute("insert into public.effects values (1)")
-        conn.execute(COMPLETE, [task.run_id, task.step_slug, task.lease_id, "1"])
+        conn.execute(COMPLETE, [task.run_id, task.step_slug, task.lease_id, RESULT])
     assert refusal.details == {
         "run_id": str(task.run_id),
         "step_slug": "transcribe",
@@ -57,22 +58,22 @@ def test_effect_of_a_handler_that_lost_its_lease_is_rolled_back(conn: Conn) -> N
 def test_rollback_of_the_handler_takes_the_result_back(conn: Conn) -> None:
     _, task = a_claimed_task(conn)
     with conn.transaction(force_rollback=True):
-        conn.execute(COMPLETE, [task.run_id, task.step_slug, task.lease_id, "1"])
+        conn.execute(COMPLETE, [task.run_id, task.step_slug, task.lease_id, RESULT])
     assert get_step(conn, task.run_id, "transcribe")["status"] == "started"
     assert complete(conn, [task]) == ["completed"]
 
 
 def test_exact_repeat_is_answered_again(tx: Conn) -> None:
     _, task = a_claimed_task(tx)
-    call = [task.run_id, task.step_slug, task.lease_id, "1"]
+    call = [task.run_id, task.step_slug, task.lease_id, RESULT]
     assert scalar(tx, COMPLETE, call) == scalar(tx, COMPLETE, call) == "completed"
 
 
 def test_repeat_with_another_result_is_refused(tx: Conn) -> None:
     _, task = a_claimed_task(tx)
-    scalar(tx, COMPLETE, [task.run_id, task.step_slug, task.lease_id, "1"])
+    scalar(tx, COMPLETE, [task.run_id, task.step_slug, task.lease_id, RESULT])
     with refused(tx, "PF301"):
-        scalar(tx, COMPLETE, [task.run_id, task.step_slug, task.lease_id, "2"])
+        scalar(tx, COMPLETE, [task.run_id, task.step_slug, task.lease_id, '{"transcription": "other"}'])
 
 
 def test_unknown_run_is_a_lost_lease(tx: Conn) -> None:
@@ -83,7 +84,7 @@ def test_unknown_run_is_a_lost_lease(tx: Conn) -> None:
 @pytest.mark.parametrize("missing", range(4))
 def test_null_argument_is_refused(tx: Conn, missing: int) -> None:
     _, task = a_claimed_task(tx)
-    call: list[Any] = [task.run_id, task.step_slug, task.lease_id, "1"]
+    call: list[Any] = [task.run_id, task.step_slug, task.lease_id, RESULT]
     call[missing] = None
     with refused(tx, "PF209"):
         scalar(tx, COMPLETE, call)
@@ -93,4 +94,4 @@ def test_frozen_snapshot_is_refused(conn: Conn) -> None:
     _, task = a_claimed_task(conn)
     with refused(conn, "PF503"):
         conn.execute("set transaction isolation level repeatable read")
-        conn.execute(COMPLETE, [task.run_id, task.step_slug, task.lease_id, "1"])
+        conn.execute(COMPLETE, [task.run_id, task.step_slug, task.lease_id, RESULT])

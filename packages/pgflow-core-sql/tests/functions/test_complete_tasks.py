@@ -179,9 +179,9 @@ def test_one_task_twice_in_a_batch_is_completed_once(tx: Conn) -> None:
 
 
 def test_one_task_twice_with_two_results_is_completed_by_one_of_them(tx: Conn) -> None:
-    _, task = a_claimed_task(tx)
+    _, task = a_claimed_task(tx, a_flow("f", a_step("a")))
     assert sorted(complete(tx, [task, task], [1, 2])) == ["completed", "stale"]
-    assert get_step(tx, task.run_id, "transcribe")["result"] in (1, 2)
+    assert get_step(tx, task.run_id, "a")["result"] in (1, 2)
 
 
 def test_repeat_and_fresh_report_in_one_batch_are_both_completed(tx: Conn) -> None:
@@ -194,10 +194,10 @@ def test_repeat_and_fresh_report_in_one_batch_are_both_completed(tx: Conn) -> No
 
 @pytest.mark.parametrize("result", [None, 0, "", [], {}, [None], {"a": {"b": [1.5]}}], ids=str)
 def test_any_json_value_is_a_result(tx: Conn, result: Any) -> None:
-    _, task = a_claimed_task(tx)
+    _, task = a_claimed_task(tx, a_flow("f", a_step("a")))
     assert complete(tx, [task], [result]) == ["completed"]
     assert complete(tx, [task], [result]) == ["completed"]
-    assert get_step(tx, task.run_id, "transcribe")["result"] == result
+    assert get_step(tx, task.run_id, "a")["result"] == result
 
 
 def test_late_lease_that_nobody_expired_still_counts(tx: Conn) -> None:
@@ -248,7 +248,7 @@ def test_frozen_snapshot_is_refused(conn: Conn, level: str) -> None:
 
 def test_unknown_tasks_are_stale_and_no_error(tx: Conn) -> None:
     rows = tx.execute(COMPLETE, [[uuid4()], ["a"], [0], [uuid4()], [Jsonb(1)]]).fetchall()
-    assert rows == [(1, "stale")]
+    assert rows == [(1, "stale", None)]
 
 
 def test_run_stays_on_its_version_until_its_end(tx: Conn) -> None:

@@ -78,14 +78,15 @@ def test_step_is_not_retried_however_many_attempts_it_has(tx: Conn) -> None:
 
 
 def test_dependents_of_the_step_never_start(tx: Conn) -> None:
-    _, task = a_claimed_task(tx)
+    worker_id, task = a_claimed_task(tx)
     complete(tx, [task], [WRONG])
+    assert claim(tx, worker_id) == []
     steps = {step["slug"]: step["status"] for step in get_run(tx, task.run_id)["steps"]}
     assert steps == {
         "transcribe": "failed",
-        "summarize": "created",
-        "capitalize": "created",
-        "merge": "created",
+        "summarize": "cancelled",
+        "capitalize": "cancelled",
+        "merge": "cancelled",
     }
 
 

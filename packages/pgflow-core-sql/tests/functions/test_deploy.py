@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 from tests.support.builders import (
+    STRING,
     a_diamond,
     a_flow,
     a_step,
@@ -148,7 +149,7 @@ def test_what_only_describes_is_changed_in_place(tx: Conn, update: dict[str, Any
 
 
 def test_description_of_a_step_or_a_schema_is_changed_in_place(tx: Conn) -> None:
-    flow = a_flow("f", a_step("a"))
+    flow = a_flow("f", a_step("a", result_schema=STRING))
     deploy(tx, flow)
     described = flow.steps[0].model_copy(
         update={"description": "new", "result_schema": {"type": "string", "title": "T"}}

@@ -76,7 +76,7 @@ def test_payload_beyond_the_budget_is_refused(tx: Conn, many: bool) -> None:
     payload = Jsonb({"number": 1, "items": ["x" * 1000]})
     with refused(tx, "PF210") as refusal:
         if many:
-            tx.execute("select pgflow.start_flows('f', %s::jsonb[])", [[Jsonb({}), payload]])
+            tx.execute("select pgflow.start_flows('f', %s::jsonb[])", [[Jsonb({"number": 1}), payload]])
         else:
             tx.execute("select pgflow.start_flow('f', %s)", [payload])
     assert refusal.details["max_payload_bytes"] == 1000

@@ -6,12 +6,15 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 from tests.support.builders import (
+    DIAMOND_RESULTS,
     a_diamond,
     claim,
     complete,
     deploy,
     fail,
+    keys,
     register_worker,
     release,
     scalar,
@@ -232,8 +235,8 @@ def test_worker_that_claims_next_wakes_others_only_for_what_it_leaves(
     [task] = claim(conn, busy, 1)
     listen(listener, "pgflow_work")
     conn.execute(
-        "select pgflow.complete_tasks(%s, %s, %s, %s, array['{}'::jsonb], p_claiming => %s)",
-        [[task.run_id], [task.step_slug], [task.task_index], [task.lease_id], claiming],
+        "select pgflow.complete_tasks(%s, %s, %s, %s, %s, p_claiming => %s)",
+        [*keys([task]), [Jsonb(DIAMOND_RESULTS["transcribe"])], claiming],
     )
     assert heard(listener, conn) == told
 
@@ -248,7 +251,7 @@ def test_worker_that_cannot_run_what_follows_wakes_one_that_can(conn: Conn, list
     [task] = claim(conn, specialist, 1)
     listen(listener, "pgflow_work")
     conn.execute(
-        "select pgflow.complete_tasks(%s, %s, %s, %s, array['{}'::jsonb], p_claiming => 100)",
-        [[task.run_id], [task.step_slug], [task.task_index], [task.lease_id]],
+        "select pgflow.complete_tasks(%s, %s, %s, %s, %s, p_claiming => 100)",
+        [*keys([task]), [Jsonb(DIAMOND_RESULTS["transcribe"])]],
     )
     assert heard(listener, conn) == [("pgflow_work", "")]

@@ -47,16 +47,25 @@ def called(name: str) -> set[str]:
 
 
 def raised(name: str, *, through_public: bool) -> set[str]:
-    """Return the codes that *name* and the functions it calls can raise."""
+    """Return the codes that *name* and the functions it calls can raise and nobody catches."""
+    codes = set(_CODE.findall("".join(map(body, FUNCTIONS))))
+    return {code for code in codes if _reaches(name, code, through_public=through_public)}
+
+
+def _reaches(name: str, code: str, *, through_public: bool) -> bool:
     seen: set[str] = set()
     waiting = [name]
     while waiting:
         current = waiting.pop()
         seen.add(current)
+        if f"when sqlstate '{code}'" in body(current):
+            continue
+        if code in _CODE.findall(body(current)):
+            return True
         waiting += [
             other for other in called(current) - seen if through_public or other.startswith("_")
         ]
-    return {code for function in seen for code in _CODE.findall(body(function))}
+    return False
 
 
 def field(name: str, label: str) -> str:

@@ -59,16 +59,44 @@ create table pgflow.flows (
 comment on column pgflow.flows.client_startable is
   'whether a caller who is only pgflow_client may start runs';
 
+-- schemas: every schema that a flow ever named, once, in the form in which values are checked.
+create table pgflow.schemas (
+  schema_id bytea primary key,
+  schema jsonb not null,
+  program jsonb not null,
+  predicate jsonpath,
+  residual_paths jsonpath [],
+  residual_kinds text [],
+  residual_mins integer [],
+  residual_maxs integer [],
+  compiler_version integer not null,
+  constraint id_is_a_sha256 check (octet_length(schema_id) = 32)
+);
+-- Compressed, they would be decompressed with every value that is checked.
+alter table pgflow.schemas alter column program set storage external;
+alter table pgflow.schemas alter column predicate set storage external;
+comment on column pgflow.schemas.schema_id is 'sha256 of schema::text in UTF-8';
+comment on column pgflow.schemas.program is 'the linked schema, see _link_schema';
+comment on column pgflow.schemas.predicate is
+  'true means that the value fits, if the residual checks hold too; null when there is none';
+comment on column pgflow.schemas.compiler_version is
+  'the value of _compiler_version when this row was written; see _recompile_schemas';
+
 -- flow_versions: every contract a flow ever had; a run stays on the version it started with.
 create table pgflow.flow_versions (
   flow_slug text not null references pgflow.flows,
   version integer not null,
   digest text not null,
   payload_schema jsonb not null,
+  payload_schema_id bytea not null references pgflow.schemas,
+  max_payload_bytes integer not null,
   deployed_at timestamptz not null default now(),
   primary key (flow_slug, version),
   constraint digest_once_per_flow unique (flow_slug, digest)
 );
+comment on column pgflow.flow_versions.payload_schema_id is
+  'what start_flow holds each payload against';
+comment on column pgflow.flow_versions.max_payload_bytes is 'budget of a payload, in bytes as jsonb';
 alter table pgflow.flows
   add constraint current_version_exists foreign key (flow_slug, current_version)
   references pgflow.flow_versions deferrable initially deferred;
@@ -86,8 +114,12 @@ create table pgflow.contracts (
   max_delay_seconds double precision not null,
   jitter double precision not null,
   timeout_seconds double precision,
+  result_schema_id bytea not null references pgflow.schemas,
+  max_result_bytes integer not null,
   constraint digest_once_per_step unique (flow_slug, step_slug, digest)
 );
+comment on column pgflow.contracts.result_schema_id is 'what complete_tasks holds each result against';
+comment on column pgflow.contracts.max_result_bytes is 'budget of a result, in bytes as jsonb';
 
 -- steps: the nodes of each flow version.
 create table pgflow.steps (
@@ -230,29 +262,6 @@ create table pgflow.schema_documents (
 );
 comment on column pgflow.schema_documents.program is
   'the linked document, where schemas themselves are checked against it; see _check_schema';
-
--- schemas: every schema that a flow ever named, once, in the form in which values are checked.
-create table pgflow.schemas (
-  schema_id bytea primary key,
-  schema jsonb not null,
-  program jsonb not null,
-  predicate jsonpath,
-  residual_paths jsonpath [],
-  residual_kinds text [],
-  residual_mins integer [],
-  residual_maxs integer [],
-  compiler_version integer not null,
-  constraint id_is_a_sha256 check (octet_length(schema_id) = 32)
-);
--- Compressed, they would be decompressed with every value that is checked.
-alter table pgflow.schemas alter column program set storage external;
-alter table pgflow.schemas alter column predicate set storage external;
-comment on column pgflow.schemas.schema_id is 'sha256 of schema::text in UTF-8';
-comment on column pgflow.schemas.program is 'the linked schema, see _link_schema';
-comment on column pgflow.schemas.predicate is
-  'true means that the value fits, if the residual checks hold too; null when there is none';
-comment on column pgflow.schemas.compiler_version is
-  'the value of _compiler_version when this row was written; see _recompile_schemas';
 
 -- step_states: the steps of a run that have begun. A step that still waits for its deps has no row.
 -- Written twice at most: when the step starts and when it ends, the result with the end.
@@ -621,6 +630,48 @@ begin
 end;
 $$;
 
+-- _check_same_schemas: refuse a flow with digests that stand for other schemas than those it brings.
+-- Schemas are the same if their programs are: titles and descriptions may change.
+-- Called by: _put_flow, after _put_schemas.
+-- Locks:     none.
+-- Raises:    PF304.
+-- Returns:   nothing.
+create or replace function pgflow._check_same_schemas(p_flow jsonb) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_slug text := p_flow ->> 'slug';
+  v_what text;
+begin
+  select d.what into v_what
+  from (
+    select 'the payload' as what, v.payload_schema_id as stored_id, p_flow -> 'payload_schema' as given
+    from pgflow.flow_versions as v
+    where v.flow_slug = v_slug
+      and v.digest = p_flow ->> 'digest'
+    union all
+    select format('the result of step %L', c.step_slug), c.result_schema_id, s.value -> 'result_schema'
+    from jsonb_array_elements(p_flow -> 'steps') as s
+    join pgflow.contracts as c
+      on c.flow_slug = v_slug
+      and c.step_slug = s.value ->> 'slug'
+      and c.digest = s.value ->> 'digest'
+  ) as d
+  join pgflow.schemas as stored on stored.schema_id = d.stored_id
+  join pgflow.schemas as given on given.schema_id = pgflow._schema_id(d.given)
+  where stored.program <> given.program
+  limit 1;
+  if found then
+    raise exception using
+      errcode = 'PF304',
+      message = format('flow %L: %s was deployed with the same digest and another schema', v_slug, v_what),
+      detail = jsonb_build_object('flow_slug', v_slug, 'what', v_what)::text,
+      hint = 'write the manifest anew with `pgflow compile`, so that its digests are right';
+  end if;
+end;
+$$;
+
 -- _check_slug: refuse a JSON value that is not a slug.
 -- Called by: _check_flow, _check_step.
 -- Locks:     none.
@@ -756,7 +807,8 @@ declare
 begin
   insert into pgflow.contracts as c (
     flow_slug, step_slug, digest,
-    max_attempts, base_delay_seconds, max_delay_seconds, jitter, timeout_seconds
+    max_attempts, base_delay_seconds, max_delay_seconds, jitter, timeout_seconds,
+    result_schema_id, max_result_bytes
   )
   select
     p_flow ->> 'slug',
@@ -766,7 +818,9 @@ begin
     coalesce((o.options ->> 'base_delay_seconds')::double precision, 1),
     coalesce((o.options ->> 'max_delay_seconds')::double precision, 300),
     coalesce((o.options ->> 'jitter')::double precision, 0.5),
-    (o.options ->> 'timeout_seconds')::double precision
+    (o.options ->> 'timeout_seconds')::double precision,
+    pgflow._schema_id(s.value -> 'result_schema'),
+    coalesce((o.options ->> 'max_result_bytes')::numeric::integer, 4194304)
   from jsonb_array_elements(p_flow -> 'steps') as s
   cross join lateral (
     select coalesce(jsonb_strip_nulls(p_flow -> 'options'), '{}')
@@ -777,12 +831,17 @@ begin
       base_delay_seconds = excluded.base_delay_seconds,
       max_delay_seconds = excluded.max_delay_seconds,
       jitter = excluded.jitter,
-      timeout_seconds = excluded.timeout_seconds
-    where (c.max_attempts, c.base_delay_seconds, c.max_delay_seconds, c.jitter, c.timeout_seconds)
-      is distinct from (
-        excluded.max_attempts, excluded.base_delay_seconds, excluded.max_delay_seconds,
-        excluded.jitter, excluded.timeout_seconds
-      );
+      timeout_seconds = excluded.timeout_seconds,
+      result_schema_id = excluded.result_schema_id,
+      max_result_bytes = excluded.max_result_bytes
+    where (
+      c.max_attempts, c.base_delay_seconds, c.max_delay_seconds, c.jitter, c.timeout_seconds,
+      c.result_schema_id, c.max_result_bytes
+    ) is distinct from (
+      excluded.max_attempts, excluded.base_delay_seconds, excluded.max_delay_seconds,
+      excluded.jitter, excluded.timeout_seconds,
+      excluded.result_schema_id, excluded.max_result_bytes
+    );
   v_changed := found;
 
   insert into pgflow.step_inputs (contract_id, parameter, source, from_step_slug, path)
@@ -806,7 +865,7 @@ $$;
 -- _put_flow: store one checked flow.
 -- Called by: deploy.
 -- Locks:     the rows of the flow.
--- Raises:    PF304 same digest, other graph.
+-- Raises:    PF304 same digest, other graph or other schemas.
 -- Returns:   its version and what happened.
 create or replace function pgflow._put_flow(p_flow jsonb)
 returns table (version integer, outcome text)
@@ -840,6 +899,8 @@ begin
     v_outcome := case when v_version = v_current then 'unchanged' else 'restored' end;
   end if;
 
+  perform pgflow._check_same_schemas(p_flow);
+
   insert into pgflow.flows as f (flow_slug, description, client_startable, current_version)
   values (
     v_slug,
@@ -855,11 +916,23 @@ begin
       is distinct from (excluded.description, excluded.client_startable, excluded.current_version);
   v_changed := found;
 
-  insert into pgflow.flow_versions as v (flow_slug, version, digest, payload_schema)
-  values (v_slug, v_version, p_flow ->> 'digest', p_flow -> 'payload_schema')
+  insert into pgflow.flow_versions as v (
+    flow_slug, version, digest, payload_schema, payload_schema_id, max_payload_bytes
+  )
+  values (
+    v_slug,
+    v_version,
+    p_flow ->> 'digest',
+    p_flow -> 'payload_schema',
+    pgflow._schema_id(p_flow -> 'payload_schema'),
+    coalesce((p_flow #>> '{options,max_payload_bytes}')::numeric::integer, 4194304)
+  )
   on conflict (flow_slug, version) do update
-    set payload_schema = excluded.payload_schema
-    where v.payload_schema <> excluded.payload_schema;
+    set payload_schema = excluded.payload_schema,
+      payload_schema_id = excluded.payload_schema_id,
+      max_payload_bytes = excluded.max_payload_bytes
+    where (v.payload_schema, v.max_payload_bytes)
+      is distinct from (excluded.payload_schema, excluded.max_payload_bytes);
   v_changed := found or v_changed;
 
   v_changed := pgflow._put_contracts(p_flow) or v_changed;
@@ -868,6 +941,32 @@ begin
     v_outcome := 'options_changed';
   end if;
   return query select v_version, v_outcome;
+end;
+$$;
+
+-- _put_schemas: check, compile and store every schema that a flow names.
+-- Called by: deploy.
+-- Locks:     none.
+-- Raises:    PF211 a schema is refused.
+-- Returns:   nothing; _schema_id tells where each of them is.
+create or replace function pgflow._put_schemas(p_flow jsonb, p_at text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_slug text := p_flow ->> 'slug';
+begin
+  perform pgflow._put_schema(
+    p_flow -> 'payload_schema',
+    p_at || '/payload_schema',
+    format('the payload schema of flow %L', v_slug)
+  );
+  perform pgflow._put_schema(
+    s.value -> 'result_schema',
+    format('%s/steps/%s/result_schema', p_at, s.ordinality - 1),
+    format('the result schema of step %L of flow %L', s.value ->> 'slug', v_slug)
+  )
+  from jsonb_array_elements(p_flow -> 'steps') with ordinality as s;
 end;
 $$;
 
@@ -951,7 +1050,8 @@ $$;
 -- Called by: `pgflow deploy`, workers started with --deploy, any language.
 -- Locks:     an advisory lock, so that two deployments do not mix; then the flows.
 -- Raises:    PF201 slug; PF203 option; PF204 cycle; PF205 unknown dep; PF206 not a manifest;
---            PF207 format version; PF304 same digest, other graph.
+--            PF207 format version; PF211 a schema is refused; PF304 same digest, other
+--            graph or other schemas.
 -- Returns:   per flow its version and what happened: 'created', 'new_version', 'restored' (an older
 --            version is current again), 'options_changed', 'unchanged'.
 create or replace function pgflow.deploy(p_manifest jsonb)
@@ -972,6 +1072,7 @@ begin
   loop
     perform pgflow._check_flow(v_flow, format('/flows/%s', v_index));
     flow_slug := v_flow ->> 'slug';
+    perform pgflow._put_schemas(v_flow, format('/flows/%s', v_index));
     select p.version, p.outcome into version, outcome from pgflow._put_flow(v_flow) as p;
     return next;
   end loop;
@@ -1167,6 +1268,81 @@ begin
 
   delete from pgflow.watches as w where w.watched_until < v_now;
   return next;
+end;
+$$;
+
+-- _check_payloads: hold payloads against budget and payload schema of their flow.
+-- Called by: start_flow, start_flows.
+-- Locks:     none.
+-- Raises:    PF202 a payload does not fit or is SQL null; PF210 too large; PF212 a limit was hit.
+-- Returns:   nothing.
+create or replace function pgflow._check_payloads(
+  p_flow_slug text, p_version integer, p_payloads jsonb []
+) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_found record;
+  v_what text;
+  v_detail jsonb;
+begin
+  select n.payload, n.ordinal, n.bytes, v.max_payload_bytes, k.errors into v_found
+  from pgflow.flow_versions as v
+  cross join lateral (
+    select u.*, pg_column_size(u.payload) as bytes
+    from unnest(p_payloads) with ordinality as u (payload, ordinal)
+    offset 0
+  ) as n
+  cross join lateral (
+    select case
+      when n.bytes <= v.max_payload_bytes then pgflow._check_value(v.payload_schema_id, n.payload)
+    end as errors
+    offset 0
+  ) as k
+  where v.flow_slug = p_flow_slug
+    and v.version = p_version
+    and (n.payload is null or n.bytes > v.max_payload_bytes or k.errors is not null)
+  limit 1;
+  if not found then
+    return;
+  end if;
+
+  v_what := format('the payload of flow %L', p_flow_slug);
+  v_detail := jsonb_build_object('flow_slug', p_flow_slug);
+  if cardinality(p_payloads) > 1 then
+    v_what := format('payload %s of flow %L', v_found.ordinal, p_flow_slug);
+    v_detail := v_detail || jsonb_build_object('ordinal', v_found.ordinal);
+  end if;
+  if v_found.payload is null then
+    raise exception using
+      errcode = 'PF202',
+      message = v_what || ' is SQL null',
+      detail = v_detail::text,
+      hint = $hint$pass a JSON value; JSON null is 'null'::jsonb$hint$;
+  elsif v_found.errors is null then
+    raise exception using
+      errcode = 'PF210',
+      message = format(
+        '%s takes %s bytes as jsonb; its budget is %s', v_what, v_found.bytes, v_found.max_payload_bytes
+      ),
+      detail = (v_detail || jsonb_build_object(
+        'bytes', v_found.bytes, 'max_payload_bytes', v_found.max_payload_bytes
+      ))::text,
+      hint = 'send where large things are, or raise the budget: Flow(..., max_payload_bytes=...)';
+  elsif v_found.errors @> '[{"keyword": "limit"}]' then
+    raise exception using
+      errcode = 'PF212',
+      message = format('%s could not be validated: %s', v_what, pgflow._told(v_found.errors)),
+      detail = (v_detail || jsonb_build_object('errors', v_found.errors))::text,
+      hint = 'send less at once, or raise pgflow.validation_deadline_ms';
+  end if;
+  raise exception using
+    errcode = 'PF202',
+    message = format('%s does not fit: %s', v_what, pgflow._told(v_found.errors)),
+    detail = (v_detail || jsonb_build_object('errors', v_found.errors))::text,
+    hint = 'send what the payload type of the flow says';
 end;
 $$;
 
@@ -1559,7 +1735,8 @@ $$;
 -- start_flow: start one run; it exists when the caller's transaction commits.
 -- Called by: clients.
 -- Locks:     none; everything is new.
--- Raises:    PF101 unknown flow; PF202 no payload; PF303 the run id is taken; PF401 not startable.
+-- Raises:    PF101 unknown flow; PF202 the payload does not fit; PF210 it is too large; PF212 a
+--            limit was hit; PF303 the run id is taken; PF401 not startable.
 -- Returns:   the run id: the given one, else a new UUIDv7.
 create or replace function pgflow.start_flow(
   p_flow_slug text,
@@ -1573,13 +1750,7 @@ declare
   v_version integer := pgflow._check_startable(p_flow_slug);
   v_run_id uuid := coalesce(p_run_id, pgflow._uuid_v7());
 begin
-  if p_payload is null then
-    raise exception using
-      errcode = 'PF202',
-      message = format('the payload of flow %L is SQL null', p_flow_slug),
-      detail = jsonb_build_object('flow_slug', p_flow_slug)::text,
-      hint = $hint$pass a JSON value; JSON null is 'null'::jsonb$hint$;
-  end if;
+  perform pgflow._check_payloads(p_flow_slug, v_version, array[p_payload]);
   perform pgflow._start_runs(p_flow_slug, v_version, array[v_run_id], array[p_payload]);
   return v_run_id;
 end;
@@ -1588,8 +1759,9 @@ $$;
 -- start_flows: start a run for each payload, all in one go.
 -- Called by: clients.
 -- Locks:     none; everything is new.
--- Raises:    PF101 unknown flow; PF202 a payload is null; PF303 a new run id is taken, which 74
---            random bits make all but impossible; PF401 not startable.
+-- Raises:    PF101 unknown flow; PF202 a payload does not fit; PF210 one is too large; PF212 a limit
+--            was hit; PF303 a new run id is taken, which 74 random bits make all but impossible;
+--            PF401 not startable.
 -- Returns:   the run ids, in the order of the payloads.
 create or replace function pgflow.start_flows(
   p_flow_slug text, p_payloads jsonb []
@@ -1600,15 +1772,8 @@ as $$
 declare
   v_version integer := pgflow._check_startable(p_flow_slug);
   v_run_ids uuid[];
-  v_null_at integer := array_position(p_payloads, null);
 begin
-  if v_null_at is not null then
-    raise exception using
-      errcode = 'PF202',
-      message = format('payload %s of flow %L is SQL null', v_null_at, p_flow_slug),
-      detail = jsonb_build_object('flow_slug', p_flow_slug, 'ordinal', v_null_at)::text,
-      hint = $hint$pass a JSON value; JSON null is 'null'::jsonb$hint$;
-  end if;
+  perform pgflow._check_payloads(p_flow_slug, v_version, p_payloads);
   v_run_ids := array(
     select pgflow._uuid_v7() from generate_series(1, cardinality(p_payloads))
   );
@@ -1650,6 +1815,62 @@ begin
 end;
 $$;
 
+-- _check_results: hold the results of a batch against budget and result schema of their steps.
+-- Called by: complete_tasks, before it takes locks: how long this takes depends on the values.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   per task whether the result fits; else the error that the step gets, which is null when
+--            the lease is over. Codes: PF606 does not fit; PF607 too large; PF608 a limit was hit.
+create or replace function pgflow._check_results(
+  p_run_ids uuid [],
+  p_step_slugs text [],
+  p_task_indexes integer [],
+  p_lease_ids uuid [],
+  p_results jsonb []
+) returns table (ordinal bigint, fits boolean, error jsonb)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return query
+  select
+    n.ordinal,
+    c.contract_id is not null and k.error is null,
+    k.error
+  from (
+    select u.*, pg_column_size(u.result) as bytes
+    from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results)
+      with ordinality as u (run_id, step_slug, task_index, lease_id, result, ordinal)
+    offset 0
+  ) as n
+  left join lateral (
+    select c.*
+    from pgflow.leases as l
+    join pgflow.contracts as c on c.contract_id = l.contract_id
+    where l.run_id = n.run_id
+      and l.step_slug = n.step_slug
+      and l.task_index = n.task_index
+      and l.lease_id = n.lease_id
+    offset 0
+  ) as c on true
+  left join lateral (
+    select case
+      when n.bytes > c.max_result_bytes then jsonb_build_object(
+        'code', 'PF607',
+        'type', 'ResultTooLargeError',
+        'message', format(
+          'the result takes %s bytes as jsonb; the budget of the step is %s', n.bytes, c.max_result_bytes
+        )
+      )
+      else pgflow._result_error(pgflow._check_value(c.result_schema_id, n.result))
+    end as error
+    where c.contract_id is not null
+    offset 0
+  ) as k on true;
+end;
+$$;
+
 -- _fail_steps: fail steps, and with them their runs.
 -- Called by: _end_attempts. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases of the runs.
@@ -1681,6 +1902,29 @@ begin
     order by n.run_id, n.step_slug
   ) as f;
 end;
+$$;
+
+-- _result_error: the error of a step whose result does not fit.
+-- Called by: _check_results.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   null for null; else the error, its code PF608 when a limit was hit and PF606 otherwise.
+create or replace function pgflow._result_error(p_errors jsonb) returns jsonb
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when p_errors is not null then jsonb_build_object(
+      'code', case when l.is_limit then 'PF608' else 'PF606' end,
+      'type', case when l.is_limit then 'ResultLimitError' else 'ResultInvalidError' end,
+      'message', case
+        when l.is_limit then 'the result could not be validated: '
+        else 'the result does not fit its schema: '
+      end || pgflow._told(p_errors),
+      'errors', p_errors
+    )
+  end
+  from (select p_errors @> '[{"keyword": "limit"}]' as is_limit) as l;
 $$;
 
 -- _start_ready_steps: queue every step whose last dep has just completed.
@@ -1772,7 +2016,8 @@ $$;
 -- Called by: handlers that finish themselves; other languages' first worker.
 -- Locks:     run, then step state, then lease.
 -- Raises:    PF209 no result; PF301 the lease is over: roll back; PF503 isolation level.
--- Returns:   'completed'.
+-- Returns:   'completed', or 'failed' when the result does not fit its schema or budget: the step has
+--            failed then, and the error is with it. What the caller wrote is kept unless it rolls back.
 create or replace function pgflow.complete_step(
   p_run_id uuid,
   p_step_slug text,
@@ -1829,7 +2074,7 @@ end;
 $$;
 
 -- _end_attempts: end attempts that brought no result; queue the tasks again or fail their runs.
--- Called by: fail_tasks, _expire_leases. The caller holds the locks of the runs.
+-- Called by: fail_tasks, _fail_unfit, _expire_leases. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases.
 -- Raises:    nothing.
 -- Returns:   one row for each lease that was still held: 'retried' with the time, or 'failed' when
@@ -1934,6 +2179,38 @@ begin
     case when not n.is_over then e.retry_at end
   from unnest(v_ended) as e
   cross join lateral (select e.run_id = any (v_failed_run_ids) as is_over) as n;
+end;
+$$;
+
+-- _fail_unfit: fail the tasks of a batch whose results do not fit; a repeat would end the same way.
+-- Called by: complete_tasks. The caller holds the locks of the runs.
+-- Locks:     step states, tasks, leases.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._fail_unfit(
+  p_run_ids uuid [],
+  p_step_slugs text [],
+  p_task_indexes integer [],
+  p_lease_ids uuid [],
+  p_errors jsonb []  -- null for a task whose result does fit
+) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pgflow._end_attempts(
+    array_agg(n.run_id),
+    array_agg(n.step_slug),
+    array_agg(n.task_index),
+    array_agg(n.lease_id),
+    'failed',
+    array_agg(n.error),
+    array_agg(false),
+    array_agg(null::double precision)
+  )
+  from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_errors)
+    as n (run_id, step_slug, task_index, lease_id, error)
+  where n.error is not null;
 end;
 $$;
 
@@ -2094,12 +2371,14 @@ end;
 $$;
 
 -- complete_tasks: store the results of a batch, start what they make ready, end what is done.
+-- A result that does not fit its schema or budget fails its step, and with it the run.
 -- Called by: worker, for every handler that returned.
 -- Locks:     runs by id, then step states, then leases.
 -- Raises:    PF209 arrays differ; PF503 isolation level.
--- Returns:   per task, in order: 'completed', or 'stale' when the lease is over; a task of the
---            batch that is stale changes nothing and does not touch the others. An exact repeat of
---            a report that was accepted is answered 'completed' again.
+-- Returns:   per task, in order: 'completed'; 'failed' with the error that the step now has, because
+--            the result does not fit; or 'stale' when the lease is over. A task of the batch that is
+--            stale changes nothing, and neither kind touches the others. A repeat of a report is
+--            answered as before.
 create or replace function pgflow.complete_tasks(
   p_run_ids uuid [],
   p_step_slugs text [],
@@ -2107,7 +2386,7 @@ create or replace function pgflow.complete_tasks(
   p_lease_ids uuid [],
   p_results jsonb [],
   p_claiming integer default 0  -- how many tasks the caller claims next in this transaction
-) returns table (ordinal integer, outcome text)
+) returns table (ordinal integer, outcome text, error jsonb)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
@@ -2123,19 +2402,27 @@ declare
   v_run_ids uuid[];
   v_step_slugs text[];
   v_ordinals integer[];
+  v_fits boolean[];
+  v_errors jsonb[];
+  v_unfit bigint;
 begin
   perform pgflow._require_read_committed();
   perform pgflow._require_batch(
     p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids,
     array[cardinality(p_results), case when array_position(p_results, null) is null then cardinality(p_results) end]
   );
+  select
+    array_agg(k.fits order by k.ordinal), array_agg(k.error order by k.ordinal), count(k.error)
+  into v_fits, v_errors, v_unfit
+  from pgflow._check_results(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results) as k;
   perform pgflow._lock_runs(p_run_ids);
   v_now := pgflow._now();
 
   with reported as (
     select n.*
-    from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results)
-      with ordinality as n (run_id, step_slug, task_index, lease_id, result, ordinal)
+    from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results, v_fits)
+      with ordinality as n (run_id, step_slug, task_index, lease_id, result, fits, ordinal)
+    where n.fits
   ),
   ended as (
     delete from pgflow.leases as l
@@ -2174,8 +2461,12 @@ begin
     perform pgflow._notify_watchers(v_run_ids);
   end if;
   if cardinality(v_ordinals) = cardinality(p_run_ids) then
-    return query select n::integer, 'completed' from generate_series(1, cardinality(p_run_ids)) as n;
+    return query
+    select n::integer, 'completed', null::jsonb from generate_series(1, cardinality(p_run_ids)) as n;
     return;
+  end if;
+  if v_unfit > 0 then
+    perform pgflow._fail_unfit(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, v_errors);
   end if;
 
   return query
@@ -2194,10 +2485,22 @@ begin
           and a.outcome = 'completed'
           and s.step_result = n.result
       ) then 'completed'
+      when f.error is not null then 'failed'
       else 'stale'
-    end
+    end,
+    f.error
   from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results)
     with ordinality as n (run_id, step_slug, task_index, lease_id, result, ordinal)
+  left join lateral (
+    select a.error
+    from pgflow.attempts as a
+    where a.run_id = n.run_id
+      and a.step_slug = n.step_slug
+      and a.task_index = n.task_index
+      and a.lease_id = n.lease_id
+      and a.outcome = 'failed'
+      and a.error ->> 'code' in ('PF606', 'PF607', 'PF608')
+  ) as f on true
   order by n.ordinal;
 end;
 $$;
@@ -3681,7 +3984,7 @@ declare
   v_id bytea;
 begin
   perform pgflow._check_schema_size(p_schema, p_at, p_what);
-  v_id := sha256(convert_to(p_schema::text, 'UTF8'));
+  v_id := pgflow._schema_id(p_schema);
   if exists (
     select 1
     from pgflow.schemas as s
@@ -4031,6 +4334,18 @@ begin
 end;
 $$;
 
+-- _schema_id: the name under which a schema is stored; equal schemas have one.
+-- Called by: _put_schema, _put_flow, _put_contracts, _check_same_graph.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   sha256 of the schema as jsonb writes it, in UTF-8.
+create or replace function pgflow._schema_id(p_schema jsonb) returns bytea
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select sha256(convert_to(p_schema::text, 'UTF8'));
+$$;
+
 -- _schema_resources: the document and every schema in it that has an `$id`, with their anchors.
 -- Called by: _link_schema.
 -- Locks:     none.
@@ -4175,6 +4490,22 @@ as $$
       end
     ) with ordinality as a
   ) as s (name, schema);
+$$;
+
+-- _told: errors of a validation in one line, for messages.
+-- Called by: _result_error, _check_payloads.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the first error with its JSON pointer, and how many more there are.
+create or replace function pgflow._told(p_errors jsonb) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select concat(
+    'at ', coalesce(nullif(p_errors #>> '{0,at}', ''), 'the top'), ', ', p_errors #>> '{0,message}',
+    case when n.more > 0 then format(' (and %s more)', n.more) end
+  )
+  from (select jsonb_array_length(p_errors) - 1 as more) as n;
 $$;
 
 -- _under: the errors of a part as errors of the whole.

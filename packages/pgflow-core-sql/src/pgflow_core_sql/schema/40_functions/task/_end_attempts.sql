@@ -1,5 +1,5 @@
 -- _end_attempts: end attempts that brought no result; queue the tasks again or fail their runs.
--- Called by: fail_tasks, _expire_leases. The caller holds the locks of the runs.
+-- Called by: fail_tasks, _fail_unfit, _expire_leases. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases.
 -- Raises:    nothing.
 -- Returns:   one row for each lease that was still held: 'retried' with the time, or 'failed' when

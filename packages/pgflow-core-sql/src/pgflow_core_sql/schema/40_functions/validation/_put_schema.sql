@@ -15,7 +15,7 @@ declare
   v_id bytea;
 begin
   perform pgflow._check_schema_size(p_schema, p_at, p_what);
-  v_id := sha256(convert_to(p_schema::text, 'UTF8'));
+  v_id := pgflow._schema_id(p_schema);
   if exists (
     select 1
     from pgflow.schemas as s
