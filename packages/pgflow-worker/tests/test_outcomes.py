@@ -107,6 +107,14 @@ def bad_results() -> Flow[int]:
         return "seven"  # type: ignore[return-value]
 
     @flow.step
+    def beyond_numeric(n: int = flow.payload) -> JsonValue:
+        return 10**140_000
+
+    @flow.step
+    def not_a_number(n: int = flow.payload) -> dict[str, float]:
+        return {"a": float("nan")}
+
+    @flow.step
     def deep(n: int = flow.payload) -> JsonValue:
         nested: JsonValue = []
         for _ in range(600):
@@ -193,10 +201,10 @@ async def test_what_does_not_fit_the_schema_fails_its_step_alone_and_is_not_retr
     assert [run["status"] for run in runs] == ["completed"] * 3 + ["failed"] * 3
     ((attempt, outcome, error),) = engine.attempts(run_ids[5], "write")
     assert (attempt, outcome, error["code"]) == (1, "failed", "PF606")
-    assert [fault["at"] for fault in error["errors"]] == ["/copies", "/text"]
+    assert {fault["at"] for fault in error["errors"]} == {"/copies", "/text"}
     told = [record for record in caplog.records if record.message == "the step failed"]
     assert len(told) == 3
-    assert all("does not fit its schema: at /copies" in vars(one)["reason"] for one in told)
+    assert all("does not fit its schema: at /" in vars(one)["reason"] for one in told)
 
 
 async def test_a_result_beyond_the_budget_fails_its_step(engine: Engine, serve: Serve) -> None:
