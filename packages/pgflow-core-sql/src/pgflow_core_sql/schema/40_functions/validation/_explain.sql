@@ -24,7 +24,7 @@ begin
   end if;
   return v_errors;
 exception
-  when sqlstate 'PF212' then
+  when sqlstate 'PFLIM' then
     return pgflow._error_item('', 'limit', sqlerrm);
   when statement_too_complex then
     return pgflow._error_item('', 'limit', 'nests too deeply to be validated');
