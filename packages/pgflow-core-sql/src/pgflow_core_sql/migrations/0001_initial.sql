@@ -632,7 +632,7 @@ $$;
 
 -- _check_same_schemas: refuse a flow with digests that stand for other schemas than those it brings.
 -- Schemas are the same if their programs are: titles and descriptions may change.
--- Called by: _put_flow, after _put_schemas.
+-- Called by: _put_flow, when all schemas are stored.
 -- Locks:     none.
 -- Raises:    PF304.
 -- Returns:   nothing.
@@ -2983,7 +2983,7 @@ end;
 $$;
 
 -- _check_value: does a value fit a stored schema, and if not, what about it does not fit.
--- Called by: whatever takes a result or a payload.
+-- Called by: _check_results, _check_payloads.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   null when it fits; else at most 20 errors {at, keyword, message}. A limit of time or depth is
@@ -4735,7 +4735,7 @@ end;
 $$;
 
 -- _put_schema: store a schema once, in the form in which values are checked.
--- Called by: whatever deploys a schema.
+-- Called by: _put_schemas.
 -- Locks:     the row of a schema that is new, until the transaction ends.
 -- Raises:    PF211 for what is no JSON Schema of draft 2020-12, or is refused beyond that.
 -- Returns:   schema_id.
@@ -5182,7 +5182,7 @@ end;
 $$;
 
 -- _schema_id: the name under which a schema is stored; equal schemas have one.
--- Called by: _put_schema, _put_flow, _put_contracts, _check_same_graph.
+-- Called by: _put_schema, _put_flow, _put_contracts, _check_same_schemas.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   sha256 of the schema as jsonb writes it, in UTF-8.

@@ -1,6 +1,6 @@
 -- _check_same_schemas: refuse a flow with digests that stand for other schemas than those it brings.
 -- Schemas are the same if their programs are: titles and descriptions may change.
--- Called by: _put_flow, after _put_schemas.
+-- Called by: _put_flow, when all schemas are stored.
 -- Locks:     none.
 -- Raises:    PF304.
 -- Returns:   nothing.

@@ -1,5 +1,5 @@
 -- _put_schema: store a schema once, in the form in which values are checked.
--- Called by: whatever deploys a schema.
+-- Called by: _put_schemas.
 -- Locks:     the row of a schema that is new, until the transaction ends.
 -- Raises:    PF211 for what is no JSON Schema of draft 2020-12, or is refused beyond that.
 -- Returns:   schema_id.
