@@ -160,7 +160,6 @@ def test_flows_keep_their_slugs_unless_these_are_taken() -> None:
         "list",
         "__name__",
         "import",
-        "__name__",
         "voice_memo",
         "voiceMemo",
         "_3d",
