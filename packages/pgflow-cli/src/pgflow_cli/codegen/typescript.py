@@ -34,17 +34,12 @@ RUNTIME_FILES: Final = ("client.ts", "snapshots.ts", "errors.ts", "transport.ts"
 
 _COLUMNS: Final = 100
 _HEADER: Final = """\
-// Written by `pgflow codegen typescript`; do not edit, but generate again. Begin with `flowsClient`.
+// Written by `pgflow codegen typescript`: do not edit it, generate it again.
+// Begin with `flowsClient`.
 """
 _JSON: Final = """\
 /** Any JSON value. */
-export type Json =
-  | null
-  | boolean
-  | number
-  | string
-  | Json[]
-  | { [key: string]: Json | undefined };
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json | undefined };
 """
 _SCALARS: Final = {
     "null": "null",
@@ -53,8 +48,10 @@ _SCALARS: Final = {
     "number": "number",
     "string": "string",
 }
-# import statements, and the exports that only the other files need
-_LINKS: Final = re.compile(r"^(?:import (?:type )?\{[^}]*\} from .*|export (?:type )?\{[^}]*\});\n", re.M)
+_LINKS: Final = re.compile(
+    r"^(?:import (?:type )?\{[^}]*\} from .*|export (?:type )?\{[^}]*\});\n", re.MULTILINE
+)
+"""The imports of a file of the runtime, and the exports that only the other files need."""
 
 
 def emit(manifest: Manifest) -> str:
@@ -111,7 +108,8 @@ def _flows(declarations: Declarations) -> str:
         "  };\n"
         for flow in declarations.flows
     ]
-    return f"/** Every flow, with what it takes and gives. */\nexport type Flows = {_block(entries)};\n"
+    doc = "/** Every flow, with what it takes and gives. */\n"
+    return f"{doc}export type Flows = {_block(entries)};\n"
 
 
 def _about(flow: FlowTypes) -> str:
@@ -133,7 +131,7 @@ export type FlowsClient = {{ [Slug in keyof Flows]: FlowRef<Flows[Slug]> }};
  *
  * Takes a client of supabase-js or postgrest-js, or the address of a PostgREST and a token.
  */
-export function flowsClient(connection: Connection): FlowsClient {{
+export function flowsClient(connection: FlowsConnection): FlowsClient {{
   const call = callOver(connection);
   return {_block(entries, indent="  ")};
 }}
@@ -194,7 +192,7 @@ def _operand(type_: Type) -> str:
     return f"({text})" if several else text
 
 
-def _literal(value: bool | float | str) -> str:  # noqa: FBT001
+def _literal(value: bool | float | str) -> str:
     return _text(value) if isinstance(value, str) else json.dumps(value)
 
 

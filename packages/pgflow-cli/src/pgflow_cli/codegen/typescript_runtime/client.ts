@@ -7,7 +7,7 @@ import {
   WaitTimeoutError,
 } from "./errors.ts";
 import type { CompletedRun, FlowTypes, RunSnapshot, RunStatus, RunSummary } from "./snapshots.ts";
-import type { Call } from "./transport.ts";
+import type { RpcCall } from "./transport.ts";
 
 export type CallOptions = {
   /** Gives up when it is aborted; the promise is rejected with the reason of the signal. */
@@ -38,9 +38,9 @@ export type WaitOptions = CallOptions & {
 /** A flow: start runs of it, or go on with one that was started elsewhere. */
 export class FlowRef<F extends FlowTypes> {
   readonly slug: string;
-  readonly #call: Call;
+  readonly #call: RpcCall;
 
-  constructor(slug: string, call: Call) {
+  constructor(slug: string, call: RpcCall) {
     this.slug = slug;
     this.#call = call;
   }
@@ -99,9 +99,9 @@ export class RunHandle<F extends FlowTypes> {
   /** The id of the run; whoever may see the run can go on with it by `FlowRef.handle`. */
   readonly runId: string;
   readonly #flowSlug: string;
-  readonly #call: Call;
+  readonly #call: RpcCall;
 
-  constructor(runId: string, flowSlug: string, call: Call) {
+  constructor(runId: string, flowSlug: string, call: RpcCall) {
     this.runId = runId;
     this.#flowSlug = flowSlug;
     this.#call = call;

@@ -80,7 +80,7 @@ function refusal(body: unknown, status: number): PgflowError {
     code,
     details:
       typeof details === "object" && details !== null ? { ...details } : { detail: told.details },
-    hint: told.hint || HINTS.get(code ?? "") || null,
+    hint: HINTS.get(code ?? "") ?? told.hint ?? null,
     status,
     cause: body,
   };

@@ -1,7 +1,7 @@
 import { parsed, PgflowError, refusal, UnreachableError } from "./errors.ts";
 
 /** Calls a function of the schema pgflow by its named arguments. */
-type Call = (
+type RpcCall = (
   fn: string,
   args: { [name: string]: unknown },
   signal: AbortSignal | undefined,
@@ -27,13 +27,13 @@ type RpcRequest = PromiseLike<{ data: unknown; error: unknown; status: number }>
 };
 
 /** How the functions of the schema pgflow are reached. */
-export type Connection = SupabaseLike | PostgrestOptions;
+export type FlowsConnection = SupabaseLike | PostgrestOptions;
 
-function callOver(connection: Connection): Call {
+function callOver(connection: FlowsConnection): RpcCall {
   return "schema" in connection ? callBySupabase(connection) : callByFetch(connection);
 }
 
-function callBySupabase(client: SupabaseLike): Call {
+function callBySupabase(client: SupabaseLike): RpcCall {
   const pgflow = client.schema("pgflow");
   return async (fn, args, signal) => {
     const request = pgflow.rpc(fn, args);
@@ -46,7 +46,7 @@ function callBySupabase(client: SupabaseLike): Call {
   };
 }
 
-function callByFetch({ url, token, headers }: PostgrestOptions): Call {
+function callByFetch({ url, token, headers }: PostgrestOptions): RpcCall {
   return async (fn, args, signal) => {
     const jwt = typeof token === "function" ? await token() : token;
     const request = {
@@ -81,4 +81,4 @@ function callByFetch({ url, token, headers }: PostgrestOptions): Call {
 }
 
 export { callOver };
-export type { Call };
+export type { RpcCall };

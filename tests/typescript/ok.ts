@@ -1,0 +1,85 @@
+// Correct uses, which the compiler accepts; never run.
+import { PostgrestClient } from "@supabase/postgrest-js";
+import { createClient } from "@supabase/supabase-js";
+
+import { flowsClient, RunFailedError } from "./flows.ts";
+import type {
+  EverythingResult,
+  Flows,
+  FlowsClient,
+  Json,
+  Order,
+  Parcel,
+  RunHandle,
+} from "./flows.ts";
+
+type Same<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+/** Accept a value only if its type is exactly `T`. */
+function exactly<T>() {
+  return <V>(_value: V & (Same<V, T> extends true ? unknown : never)): void => undefined;
+}
+
+interface Database {
+  public: {
+    Tables: Record<string, never>;
+    Views: Record<string, never>;
+    Functions: { add: { Args: { a: number; b: number }; Returns: number } };
+  };
+}
+
+export const clients: FlowsClient[] = [
+  flowsClient(createClient("https://example.org", "key")),
+  flowsClient(createClient<Database>("https://example.org", "key")),
+  flowsClient(new PostgrestClient("https://example.org")),
+  flowsClient(new PostgrestClient<Database>("https://example.org").schema("public")),
+  flowsClient({ url: "https://example.org/rest/v1" }),
+  flowsClient({ url: "", token: () => "jwt", headers: { apikey: "key" } }),
+  flowsClient({ url: "", token: async () => "jwt" }),
+];
+
+export async function runs(flows: FlowsClient): Promise<void> {
+  const run = await flows.parcels.start({ number: 1, items: ["mug"] });
+  exactly<RunHandle<Flows["parcels"]>>()(run);
+  await flows.parcels.start({ number: 1, items: [], note: null }, { runId: "…" });
+  await flows.parcels.startMany([{ number: 1, items: [] }]);
+  await flows.labels.start(null);
+
+  const ended = await run.wait({ timeoutMs: 1000, signal: AbortSignal.timeout(1000) });
+  exactly<number>()(ended.output.promise.days);
+  exactly<Order>()(ended.payload);
+  exactly<Parcel>()(await run.result("pack"));
+  exactly<"small" | "large">()((await run.result("pack")).size);
+
+  const seen = await run.get();
+  if (seen.status === "completed") exactly<string>()(seen.output.promise.label);
+  else exactly<null>()(seen.output);
+  for (const step of seen.steps) {
+    if (step.slug === "pack" && step.status === "completed") exactly<Parcel>()(step.result);
+    if (step.status === "started") exactly<null>()(step.result);
+  }
+  for await (const { status } of run.watch()) {
+    exactly<"started" | "completed" | "failed" | "cancelled">()(status);
+  }
+  const error: unknown = await run.wait().catch((error: unknown) => error);
+  if (error instanceof RunFailedError) exactly<string | undefined>()(error.run.steps[0]?.slug);
+}
+
+export function values(it: EverythingResult): void {
+  exactly<[number, string]>()(it.couple);
+  exactly<[number, string]>()(it.pair);
+  exactly<"a" | 1 | true>()(it.choice);
+  exactly<2>()(it.member);
+  exactly<number | undefined>()(it.by_text["a"]);
+  exactly<Json>()(it.anything);
+  exactly<number>()(it.square.area);
+  exactly<string>()(it["odd-name 1"]);
+  if (it.maybe !== null && it.maybe.kind === "cat") exactly<number | undefined>()(it.maybe.lives);
+  if (typeof it.nested !== "number")
+    exactly<Flows["every_type"]["output"]["nested"][]>()(it.nested);
+}
+
+/** Objects are JSON for other libraries as well, which ask for an index signature. */
+export function isJson(it: EverythingResult): [Json, Record<string, unknown>] {
+  return [it.page, it];
+}

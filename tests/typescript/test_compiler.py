@@ -1,0 +1,89 @@
+"""The TypeScript compiler accepts what is generated, and reports what is used wrongly."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from tests.typescript.node import RUNTIME, compiler_errors, project
+
+from pgflow_cli.codegen.names import RESERVED_NAMES
+from pgflow_cli.codegen.typescript import emit
+from pgflow_manifest import FlowSpec, Manifest, StepSpec
+
+NO_DIGEST: Final = "0" * 64
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-p", "tsconfig.json"),
+        ("-p", "tsconfig.json", "--module", "node16"),
+        ("-p", "tsconfig.browser.json"),
+    ],
+    ids=["node", "node16", "browser"],
+)
+def test_right_uses_compile_and_each_wrong_one_is_reported(
+    generated: Path, options: tuple[str, ...]
+) -> None:
+    # an `@ts-expect-error` above a line without an error is an error
+    assert compiler_errors(generated, *options) == []
+
+
+def test_every_wrong_use_is_seen_by_the_compiler(generated: Path, tmp_path: Path) -> None:
+    folder = project(tmp_path, (generated / "flows.ts").read_text())
+    wrong = (folder / "wrong.ts").read_text()
+    (folder / "wrong.ts").write_text(wrong.replace("@ts-expect-error", ""))
+    reported = {error.partition(",")[0] for error in compiler_errors(folder) if error[:1].strip()}
+    assert len(reported) == wrong.count("// @ts-expect-error")
+
+
+def test_the_files_of_the_client_compile_on_their_own(tmp_path: Path) -> None:
+    folder = project(tmp_path, "")
+    for source in folder.glob("*.ts"):
+        source.unlink()
+    for source in RUNTIME.iterdir():
+        (folder / source.name).write_text(source.read_text())
+    assert compiler_errors(folder) == []
+
+
+def test_unusual_names_and_types_compile(tmp_path: Path) -> None:
+    names = [name for name in sorted(RESERVED_NAMES) if name[0].isupper()]
+    definitions: dict[str, Any] = {
+        name: {
+            "type": "object",
+            "description": "*/ not the end",
+            "properties": {
+                "class": {"type": "string"},
+                "__proto__": {"const": "\u2028`${x}"},
+                "": {"$ref": f"#/$defs/{name}"},
+                "a-b": {"type": "array", "prefixItems": [{"type": "integer"}], "items": False},
+            },
+            "required": ["class"],
+            "additionalProperties": {"enum": [1, 1.5, -1, 2**70, True, None]},
+        }
+        for name in names
+    }
+    every = {
+        "type": "array",
+        "prefixItems": [{"$ref": f"#/$defs/{name}"} for name in names],
+        "items": {"anyOf": [{"type": "object", "properties": {}}, {"type": "null"}]},
+        "$defs": definitions,
+    }
+    slugs = ["constructor", "__proto__", "class", "flowsClient", "Json", "json"]
+    manifest = Manifest(
+        flows=tuple(
+            FlowSpec(
+                slug=slug,
+                description="*/ not the end",
+                payload_schema=every,
+                steps=(StepSpec(slug="toString", result_schema=every, digest=NO_DIGEST),),
+                digest=NO_DIGEST,
+            )
+            for slug in slugs
+        )
+    )
+    folder = project(tmp_path, emit(manifest))
+    for source in folder.glob("*.ts"):
+        if source.name != "flows.ts":
+            source.unlink()
+    assert compiler_errors(folder) == []
