@@ -12,6 +12,7 @@ from pgflow_cli import exit_codes, main
 COMMANDS = [
     ["install"],
     ["compile"],
+    ["codegen"],
     ["graph"],
     ["migrate"],
     ["deploy"],
@@ -23,7 +24,7 @@ COMMANDS = [
     ["demo"],
     ["dev"],
 ]
-SCRIPTED = [command for command in COMMANDS if command not in (["demo"], ["dev"])]
+SCRIPTED = [command for command in COMMANDS if command not in (["codegen"], ["demo"], ["dev"])]
 
 
 @pytest.fixture(autouse=True)

@@ -44,7 +44,7 @@ def test_a_started_run_can_be_read_at_once(client: Client) -> None:
     assert snapshot.version == 1
     assert snapshot.status == run.status() == "started"
     assert snapshot.payload == MEMO
-    assert snapshot.output is None
+    assert snapshot.output_or_none is None
     assert snapshot.started_at is not None
     assert snapshot.ended_at is None
     assert [(step.slug, step.status) for step in snapshot.steps] == [
@@ -73,7 +73,7 @@ def test_a_step_that_has_not_completed_has_no_result(client: Client) -> None:
     with pytest.raises(StepNotCompletedError, match="'merge' created"):
         run.result("merge")
     with pytest.raises(RunNotCompletedError, match="has not ended"):
-        run.get().completed_output()
+        assert run.get().output is None
 
 
 def test_a_model_is_a_payload_too(client: Client) -> None:
@@ -281,7 +281,7 @@ async def test_the_asynchronous_client_does_the_same(
         assert await run.status() == "started"
         assert (await many[1].get()).payload == 2
         assert await many[0].cancel("no") == "cancelled"
-        run_two = await FlowRef[int, dict[str, str]]("anything").start(5, client=client)
+        run_two = await FlowRef[int, dict[str, str]]("anything").run(5, client=client)
         assert await client.handle(run_two.run_id).status() == "started"
         worker.conn.execute("select pgflow.cancel_run(%s)", (many[1].run_id,))
         cancelled = await client.list(status="cancelled")

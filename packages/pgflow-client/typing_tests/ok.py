@@ -37,16 +37,19 @@ by_model: FlowRef[MemoModel, Output] = FlowRef("voice_memo")
 
 
 def synchronous(client: Client, conn: psycopg.Connection) -> None:
-    run = voice_memo.start({"object_name": "a", "owner_id": 1}, client=client)
+    run = voice_memo.run({"object_name": "a", "owner_id": 1}, client=client)
     assert_type(run, RunHandle[Output])
     assert_type(run.output()["merge"], str)
-    assert_type(run.wait(timeout=3), RunSnapshot)
+    assert_type(run.wait(timeout=3), RunSnapshot[Output])
+    assert_type(run.wait().output["merge"], str)
+    assert_type(run.get().output_or_none, Output | None)
+    assert_type(run.result("merge"), Json)
     assert_type(run.watch(), Iterator[RunEvent])
     assert_type(
-        voice_memo.start_many([{"object_name": "a", "owner_id": 1}], client=client),
+        voice_memo.run_many([{"object_name": "a", "owner_id": 1}], client=client),
         list[RunHandle[Output]],
     )
-    assert_type(by_model.start(MemoModel(object_name="a"), client=client), RunHandle[Output])
+    assert_type(by_model.run(MemoModel(object_name="a"), client=client), RunHandle[Output])
     assert_type(voice_memo.handle(run.run_id, client=client), RunHandle[Output])
 
     assert_type(client.start(voice_memo, {"object_name": "a", "owner_id": 1}), RunHandle[Output])
@@ -70,9 +73,11 @@ def synchronous(client: Client, conn: psycopg.Connection) -> None:
 
 
 async def asynchronous(client: AsyncClient, conn: psycopg.AsyncConnection) -> None:
-    run = await voice_memo.start({"object_name": "a", "owner_id": 1}, client=client)
+    run = await voice_memo.run({"object_name": "a", "owner_id": 1}, client=client)
     assert_type(run, AsyncRunHandle[Output])
     assert_type((await run.output())["merge"], str)
+    assert_type((await run.wait()).output["merge"], str)
+    assert_type(await run.result("merge"), Json)
     assert_type(run.watch(), AsyncIterator[RunEvent])
     assert_type(await client.start("voice_memo", {}), AsyncRunHandle[Json])
     assert_type(await client.start(voice_memo, {}), AsyncRunHandle[Output])

@@ -18,12 +18,12 @@ voice_memo: FlowRef[Memo, Output] = FlowRef("voice_memo")
 
 
 def synchronous(client: Client, conn: psycopg.AsyncConnection) -> None:
-    run = voice_memo.start({"object_name": "a"}, client=client)
+    run = voice_memo.run({"object_name": "a"}, client=client)
     run.output()["mergee"]  # type: ignore[typeddict-item]
-    voice_memo.start({}, client=client)  # type: ignore[call-overload]
-    voice_memo.start({"object_name": 1}, client=client)  # type: ignore[call-overload]
-    voice_memo.start({"object_name": "a", "b": 1}, client=client)  # type: ignore[call-overload]
-    voice_memo.start_many([{}], client=client)  # type: ignore[typeddict-item]
+    voice_memo.run({}, client=client)  # type: ignore[call-overload]
+    voice_memo.run({"object_name": 1}, client=client)  # type: ignore[call-overload]
+    voice_memo.run({"object_name": "a", "b": 1}, client=client)  # type: ignore[call-overload]
+    voice_memo.run_many([{}], client=client)  # type: ignore[typeddict-item]
     _other: RunHandle[int] = run  # type: ignore[assignment]
     client.start(3, {})  # type: ignore[call-overload]
     client.list(status="done")  # type: ignore[arg-type]
@@ -32,5 +32,5 @@ def synchronous(client: Client, conn: psycopg.AsyncConnection) -> None:
 
 
 async def asynchronous(client: AsyncClient) -> None:
-    voice_memo.start({"object_name": "a"}, client=client).output()  # type: ignore[attr-defined]
-    _handle: RunHandle[Output] = await voice_memo.start({"object_name": "a"}, client=client)  # type: ignore[assignment]
+    voice_memo.run({"object_name": "a"}, client=client).output()  # type: ignore[attr-defined]
+    _handle: RunHandle[Output] = await voice_memo.run({"object_name": "a"}, client=client)  # type: ignore[assignment]

@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn, Protocol
 from uuid import UUID
 
 from pgflow_cli import exit_codes
+from pgflow_cli.codegen.arguments import add_codegen
 
 _DESCRIPTION: Final = """\
 Durable, typed flows on plain PostgreSQL.
@@ -142,6 +143,8 @@ def _add_project_commands(commands: _Commands) -> None:
         "--check", action="store_true", help="write nothing; exit 3 with a diff when FILE differs"
     )
     _add_json(compile_)
+
+    add_codegen(commands.add)
 
     graph = commands.add(
         "graph",

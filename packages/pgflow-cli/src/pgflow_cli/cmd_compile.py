@@ -1,15 +1,15 @@
 """`pgflow compile`: one manifest from a folder of flows; `--check` guards it in CI."""
 
-import difflib
 import sys
 from argparse import Namespace
 from pathlib import Path
 
 from pgflow_cli import exit_codes
 from pgflow_cli.compiling import compile_folder
+from pgflow_cli.differences import write_difference
 from pgflow_cli.errors import CommandError
 from pgflow_cli.places import flows_path, manifest_path
-from pgflow_cli.terminal import paint, say, write, write_json
+from pgflow_cli.terminal import say, write, write_json
 from pgflow_manifest import Manifest, dump_manifest, write_manifest
 
 
@@ -48,15 +48,7 @@ def _check(manifest: Manifest, path: Path, *, as_json: bool) -> int:
     elif same:
         write(f"{path} is up to date")
     else:
-        diff = difflib.unified_diff(
-            found.decode(errors="replace").splitlines(),
-            wanted.decode().splitlines(),
-            fromfile=str(path),
-            tofile="compiled",
-            lineterm="",
-        )
-        for line in diff:
-            write(_painted(line))
+        write_difference(found, wanted, path=path, wanted_name="compiled")
         say(f"{path} differs from the flows; write it with `pgflow compile`", colour="red")
     return exit_codes.OK if same else exit_codes.DIFFERS
 
@@ -77,9 +69,3 @@ def _report(manifest: Manifest, path: Path, *, changed: bool) -> dict[str, objec
             for flow in manifest.flows
         ],
     }
-
-
-def _painted(line: str) -> str:
-    if line.startswith("+"):
-        return paint(line, "green", sys.stdout)
-    return paint(line, "red", sys.stdout) if line.startswith("-") else line

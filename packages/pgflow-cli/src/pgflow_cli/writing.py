@@ -1,4 +1,4 @@
-"""Create several files, all or none."""
+"""Write files whole or not at all: several new ones, or one in place of another."""
 
 import errno
 import os
@@ -39,6 +39,27 @@ def create_files(files: Mapping[Path, str]) -> None:
                 hint="nothing was changed; check the permissions and run the command again",
             ) from None
         raise
+
+
+def replace_file(path: Path, content: bytes) -> bool:
+    """Write the file at *path*, with the folders it needs; return whether its bytes changed.
+
+    Raises:
+        CommandError: it cannot be written; it is as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        if path.is_file() and path.read_bytes() == content:
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except BaseException as error:
+        _remove([temporary], [])
+        if isinstance(error, OSError):
+            raise CommandError(f"cannot write {path}: {error.strerror}") from None
+        raise
+    return True
 
 
 def _require_absent(path: Path) -> None:

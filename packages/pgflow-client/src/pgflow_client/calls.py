@@ -143,7 +143,7 @@ def parse_run(value: bytes) -> RunSnapshot:
         version=document["version"],
         status=document["status"],
         payload=document["payload"],
-        output=document["output"],
+        output_or_none=document["output"],
         error=_parse_error(document["error"]),
         owner=document["owner"],
         started_at=_parse_time(document["started_at"]),

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast, overload
+from typing import Any, Self, cast, overload
 from uuid import UUID
 
 import psycopg
@@ -23,11 +23,10 @@ from pgflow_client.json_value import Json
 from pgflow_client.listener import Listener
 from pgflow_client.run import RunSnapshot, RunSummary
 from pgflow_client.session import CallersSession, OwnSession, Session
+from pgflow_client.type_variables import OutputT, ResultsT
 from pgflow_client.url import database_url
 from pgflow_client.wait import Ask, Emit, Listen, follow
 from pgflow_manifest import Manifest, RunStatus
-
-OutputT = TypeVar("OutputT")
 
 
 class Client:
@@ -77,18 +76,21 @@ class Client:
 
     @overload
     def start(
-        self, flow: AnyFlowRef[OutputT], payload: object, run_id: UUID | str | None = None
-    ) -> RunHandle[OutputT]: ...
+        self,
+        flow: AnyFlowRef[OutputT, ResultsT, object],
+        payload: object,
+        run_id: UUID | str | None = None,
+    ) -> RunHandle[OutputT, ResultsT]: ...
     @overload
     def start(
         self, flow: str, payload: object, run_id: UUID | str | None = None
     ) -> RunHandle[Json]: ...
     def start(
         self,
-        flow: str | AnyFlowRef[Any],
+        flow: str | AnyFlowRef[Any, Any, Any],
         payload: object,
         run_id: UUID | str | None = None,
-    ) -> RunHandle[Any]:
+    ) -> RunHandle[Any, Any]:
         """Start a run of *flow*.
 
         Args:
@@ -110,13 +112,13 @@ class Client:
 
     @overload
     def start_many(
-        self, flow: AnyFlowRef[OutputT], payloads: Iterable[object]
-    ) -> list[RunHandle[OutputT]]: ...
+        self, flow: AnyFlowRef[OutputT, ResultsT, object], payloads: Iterable[object]
+    ) -> list[RunHandle[OutputT, ResultsT]]: ...
     @overload
     def start_many(self, flow: str, payloads: Iterable[object]) -> list[RunHandle[Json]]: ...
     def start_many(
-        self, flow: str | AnyFlowRef[Any], payloads: Iterable[object]
-    ) -> list[RunHandle[Any]]:
+        self, flow: str | AnyFlowRef[Any, Any, Any], payloads: Iterable[object]
+    ) -> list[RunHandle[Any, Any]]:
         """Start a run for each payload, all or none, and return their handles in order.
 
         Raises as `start` does; the text of an error says which payload it is.
@@ -126,10 +128,14 @@ class Client:
         return [RunHandle(self, run_id) for run_id in self._session.execute(call)]
 
     @overload
-    def handle(self, run_id: UUID | str, flow: AnyFlowRef[OutputT]) -> RunHandle[OutputT]: ...
+    def handle(
+        self, run_id: UUID | str, flow: AnyFlowRef[OutputT, ResultsT, object]
+    ) -> RunHandle[OutputT, ResultsT]: ...
     @overload
     def handle(self, run_id: UUID | str, flow: None = None) -> RunHandle[Json]: ...
-    def handle(self, run_id: UUID | str, flow: AnyFlowRef[Any] | None = None) -> RunHandle[Any]:
+    def handle(
+        self, run_id: UUID | str, flow: AnyFlowRef[Any, Any, Any] | None = None
+    ) -> RunHandle[Any, Any]:
         """Return a handle of a run that was started elsewhere, typed by *flow*; sends nothing."""
         del flow
         return RunHandle(self, calls.as_run_id(run_id))
@@ -144,7 +150,7 @@ class Client:
 
     def list(
         self,
-        flow: str | AnyFlowRef[Any] | None = None,
+        flow: str | AnyFlowRef[Any, Any, Any] | None = None,
         status: RunStatus | None = None,
         limit: int = 50,
     ) -> tuple[RunSummary, ...]:

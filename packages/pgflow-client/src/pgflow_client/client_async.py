@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast, overload
+from typing import Any, Self, cast, overload
 from uuid import UUID
 
 import psycopg
@@ -24,11 +24,10 @@ from pgflow_client.json_value import Json
 from pgflow_client.listener import Listener
 from pgflow_client.run import RunSnapshot, RunSummary
 from pgflow_client.session_async import AsyncSession, CallersAsyncSession, OwnAsyncSession
+from pgflow_client.type_variables import AsyncResultsT, OutputT
 from pgflow_client.url import database_url
 from pgflow_client.wait import Ask, Emit, Listen, follow
 from pgflow_manifest import Manifest, RunStatus
-
-OutputT = TypeVar("OutputT")
 
 
 class AsyncClient:
@@ -78,18 +77,21 @@ class AsyncClient:
 
     @overload
     async def start(
-        self, flow: AnyFlowRef[OutputT], payload: object, run_id: UUID | str | None = None
-    ) -> AsyncRunHandle[OutputT]: ...
+        self,
+        flow: AnyFlowRef[OutputT, object, AsyncResultsT],
+        payload: object,
+        run_id: UUID | str | None = None,
+    ) -> AsyncRunHandle[OutputT, AsyncResultsT]: ...
     @overload
     async def start(
         self, flow: str, payload: object, run_id: UUID | str | None = None
     ) -> AsyncRunHandle[Json]: ...
     async def start(
         self,
-        flow: str | AnyFlowRef[Any],
+        flow: str | AnyFlowRef[Any, Any, Any],
         payload: object,
         run_id: UUID | str | None = None,
-    ) -> AsyncRunHandle[Any]:
+    ) -> AsyncRunHandle[Any, Any]:
         """Start a run of *flow*.
 
         Args:
@@ -111,15 +113,15 @@ class AsyncClient:
 
     @overload
     async def start_many(
-        self, flow: AnyFlowRef[OutputT], payloads: Iterable[object]
-    ) -> list[AsyncRunHandle[OutputT]]: ...
+        self, flow: AnyFlowRef[OutputT, object, AsyncResultsT], payloads: Iterable[object]
+    ) -> list[AsyncRunHandle[OutputT, AsyncResultsT]]: ...
     @overload
     async def start_many(
         self, flow: str, payloads: Iterable[object]
     ) -> list[AsyncRunHandle[Json]]: ...
     async def start_many(
-        self, flow: str | AnyFlowRef[Any], payloads: Iterable[object]
-    ) -> list[AsyncRunHandle[Any]]:
+        self, flow: str | AnyFlowRef[Any, Any, Any], payloads: Iterable[object]
+    ) -> list[AsyncRunHandle[Any, Any]]:
         """Start a run for each payload, all or none, and return their handles in order.
 
         Raises as `start` does; the text of an error says which payload it is.
@@ -130,12 +132,14 @@ class AsyncClient:
         return [AsyncRunHandle(self, run_id) for run_id in run_ids]
 
     @overload
-    def handle(self, run_id: UUID | str, flow: AnyFlowRef[OutputT]) -> AsyncRunHandle[OutputT]: ...
+    def handle(
+        self, run_id: UUID | str, flow: AnyFlowRef[OutputT, object, AsyncResultsT]
+    ) -> AsyncRunHandle[OutputT, AsyncResultsT]: ...
     @overload
     def handle(self, run_id: UUID | str, flow: None = None) -> AsyncRunHandle[Json]: ...
     def handle(
-        self, run_id: UUID | str, flow: AnyFlowRef[Any] | None = None
-    ) -> AsyncRunHandle[Any]:
+        self, run_id: UUID | str, flow: AnyFlowRef[Any, Any, Any] | None = None
+    ) -> AsyncRunHandle[Any, Any]:
         """Return a handle of a run that was started elsewhere, typed by *flow*; sends nothing."""
         del flow
         return AsyncRunHandle(self, calls.as_run_id(run_id))
@@ -150,7 +154,7 @@ class AsyncClient:
 
     async def list(
         self,
-        flow: str | AnyFlowRef[Any] | None = None,
+        flow: str | AnyFlowRef[Any, Any, Any] | None = None,
         status: RunStatus | None = None,
         limit: int = 50,
     ) -> tuple[RunSummary, ...]:

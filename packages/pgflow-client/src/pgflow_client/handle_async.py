@@ -1,20 +1,19 @@
 """One run, to wait for, watch and cancel. The twin is handle.py."""
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, cast
 
 from pgflow_client.events import RunEvent
 from pgflow_client.json_value import Json
 from pgflow_client.run import RunSnapshot
+from pgflow_client.type_variables import AsyncResultsT_co, OutputT_co
 from pgflow_manifest import RunId, RunStatus
 
 if TYPE_CHECKING:
     from pgflow_client.client_async import AsyncClient
 
-OutputT_co = TypeVar("OutputT_co", covariant=True)
 
-
-class AsyncRunHandle(Generic[OutputT_co]):
+class AsyncRunHandle(Generic[OutputT_co, AsyncResultsT_co]):
     """One run of a flow, through the client that started it. It holds no state of the run."""
 
     __slots__ = ("_client", "run_id")
@@ -27,17 +26,18 @@ class AsyncRunHandle(Generic[OutputT_co]):
     def __repr__(self) -> str:
         return f"AsyncRunHandle({str(self.run_id)!r})"
 
-    async def get(self) -> RunSnapshot:
+    async def get(self) -> RunSnapshot[OutputT_co]:
         """Read the run and all its steps as they are now."""
-        return await self._client.get(self.run_id)
+        # Plain JSON at run time; the type is what the reference says of it.
+        return cast("RunSnapshot[OutputT_co]", await self._client.get(self.run_id))
 
     async def status(self) -> RunStatus:
         """Read the status of the run as it is now."""
         return (await self.get()).status
 
-    async def wait(self, timeout: float | None = None) -> RunSnapshot:  # noqa: ASYNC109
+    async def wait(self, timeout: float | None = None) -> RunSnapshot[OutputT_co]:  # noqa: ASYNC109
         """Return the run once it has ended, in whatever way; see `Client.wait`."""
-        return await self._client.wait(self.run_id, timeout)
+        return cast("RunSnapshot[OutputT_co]", await self._client.wait(self.run_id, timeout))
 
     async def output(self, timeout: float | None = None) -> OutputT_co:  # noqa: ASYNC109
         """Return the run output: the results of the leaf steps by slug.
@@ -47,16 +47,22 @@ class AsyncRunHandle(Generic[OutputT_co]):
             RunCancelledError: somebody cancelled the run.
             WaitTimeoutError: it had not ended after *timeout* seconds.
         """
-        # Plain JSON at run time; the type is what the reference says of it.
-        return cast("OutputT_co", (await self.wait(timeout)).completed_output())
+        return (await self.wait(timeout)).output
 
-    async def result(self, step_slug: str) -> Json:
-        """Return what the step *step_slug* returned, without waiting for it.
+    @property
+    def result(self) -> AsyncResultsT_co:
+        """Return what the step with the slug given returned, without waiting for it.
+
+        A property only so that a generated module can say the type of each slug; call it:
+        `await run.result("merge")`.
 
         Raises:
             StepNotFoundError: PF103, the flow has no such step.
             StepNotCompletedError: it has no result, or none yet.
         """
+        return cast("AsyncResultsT_co", self._result)
+
+    async def _result(self, step_slug: str) -> Json:
         return (await self.get()).result(step_slug)
 
     def watch(self, timeout: float | None = None) -> AsyncIterator[RunEvent]:

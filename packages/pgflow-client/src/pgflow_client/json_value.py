@@ -1,8 +1,9 @@
 """The type of what JSON can hold, as `json.loads` returns it."""
 
-from typing import TypeAlias
+from typing_extensions import TypeAliasType
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+# no plain alias: pydantic cannot follow one that names itself, and users validate with these types
+Json = TypeAliasType("Json", "bool | int | float | str | list[Json] | dict[str, Json] | None")
 """Any JSON value; payloads, results and run outputs of flows without a `FlowRef` are of it."""
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Generic, cast
 
 from pgflow_client.errors import (
     RunCancelledError,
@@ -10,6 +11,7 @@ from pgflow_client.errors import (
     StepNotCompletedError,
 )
 from pgflow_client.json_value import Json, shorten
+from pgflow_client.type_variables import OutputT_co
 from pgflow_manifest import (
     TERMINAL_STATUSES,
     RunId,
@@ -75,7 +77,7 @@ class StepSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunSnapshot:
+class RunSnapshot(Generic[OutputT_co]):
     """One run and all its steps, read at one moment."""
 
     run_id: RunId
@@ -84,7 +86,7 @@ class RunSnapshot:
     """The version of the flow that the run keeps to its end."""
     status: RunStatus
     payload: Json
-    output: Json
+    output_or_none: OutputT_co | None
     """The results of the leaf steps by slug; None until the run has completed."""
     error: ErrorReport | None
     owner: str | None
@@ -130,8 +132,9 @@ class RunSnapshot:
             details={"run_id": str(self.run_id), "step": slug, "status": step.status},
         )
 
-    def completed_output(self) -> Json:
-        """Return the run output, which only a completed run has.
+    @property
+    def output(self) -> OutputT_co:
+        """The run output, that is the results of the leaf steps by slug; of a completed run only.
 
         Raises:
             RunFailedError: names the steps that failed, with error and attempts.
@@ -139,7 +142,7 @@ class RunSnapshot:
             RunNotCompletedError: the run has not ended.
         """
         if self.status == "completed":
-            return self.output
+            return cast("OutputT_co", self.output_or_none)
         run = f"run {self.run_id} of flow {self.flow_slug!r}"
         if self.status == "failed":
             raise self._failure(run)
