@@ -20,6 +20,7 @@ ENVIRONMENTS: Final = ROOT / ".nox"
 PACKAGES: Final = ("manifest", "dsl", "core-sql", "worker", "client", "cli")
 TYPED: Final = ("tests", "tools", "benchmarks", "examples", "conftest.py", "noxfile.py")
 PARALLEL: Final = ("-n", "2", "--dist", "worksteal")
+TYPESCRIPT_TESTS: Final = "tests/typescript"
 
 ISOLATED: Final[Mapping[str, tuple[str, ...]]] = {
     "manifest": ("test",),
@@ -29,7 +30,6 @@ ISOLATED: Final[Mapping[str, tuple[str, ...]]] = {
     "cli": ("test-pg", *PARALLEL),
 }
 """Packages that are tested alone: group of test tools, and arguments for pytest."""
-TYPESCRIPT_TESTS: Final = "tests/typescript"
 CLIENT_TYPING_TESTS: Final = "packages/pgflow-client/typing_tests"
 VERSIONS: Final = (15, 16, 18)
 """PostgreSQL of the system where there is one, then those of the wheel."""

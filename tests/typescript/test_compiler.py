@@ -8,8 +8,9 @@ from tests.typescript.node import RUNTIME, compiler_errors, project, sources_of
 
 from pgflow_cli.codegen.names import RESERVED_NAMES
 from pgflow_cli.codegen.typescript import emit
-from pgflow_manifest import FlowSpec, Manifest, StepSpec
+from pgflow_manifest import FlowSpec, Manifest, StepSpec, read_manifest
 
+MANIFESTS: Final = sorted((Path(__file__).parents[2] / "manifests").glob("**/valid/*.json"))
 NO_DIGEST: Final = "0" * 64
 
 
@@ -39,6 +40,12 @@ def test_every_wrong_use_is_seen_by_the_compiler(generated: Path, tmp_path: Path
 
 def test_the_files_of_the_client_compile_on_their_own(tmp_path: Path) -> None:
     assert compiler_errors(project(tmp_path, sources_of(RUNTIME))) == []
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: path.name)
+def test_the_manifests_of_this_repository_compile(manifest: Path, tmp_path: Path) -> None:
+    sources = {"flows.ts": emit(read_manifest(manifest))}
+    assert compiler_errors(project(tmp_path, sources)) == []
 
 
 def test_unusual_names_and_types_compile(tmp_path: Path) -> None:

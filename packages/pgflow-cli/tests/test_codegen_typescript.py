@@ -1,13 +1,18 @@
 """What TypeScript is written for a manifest. That compilers accept it: tests/typescript."""
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pgflow_cli import exit_codes
 from pgflow_cli.codegen.names import RESERVED_NAMES
 from pgflow_cli.codegen.typescript import emit, runtime
-from pgflow_manifest import FlowSpec, JsonSchema, Manifest, StepSpec
+from pgflow_manifest import FlowSpec, JsonSchema, Manifest, StepSpec, write_manifest
 
 NO_DIGEST = "0" * 64
 TEXT = {"type": "string"}
@@ -163,6 +168,27 @@ def test_types_of_flows_do_not_take_the_names_of_the_client() -> None:
     declared = re.findall(r"^(?:export )?(?:type|class) (\w+)", emit(manifest(TEXT)), re.MULTILINE)
     assert {"FlowRef", "RunHandle", "Flows", "Json"} <= set(declared)
     assert set(declared) - {"MemoResults", "MemoOutput"} <= RESERVED_NAMES
+
+
+def test_the_module_is_the_same_at_every_time_and_guarded_by_check(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_manifest(manifest(TEXT, slug=name), tmp_path / f"{name}.json")
+
+    def codegen(name: str, seed: str, *options: str) -> int:
+        command = [sys.executable, "-m", "pgflow_cli", "codegen", "typescript", f"{name}.json"]
+        done = subprocess.run(
+            [*command, "-o", "flows.ts", *options],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=False,
+        )
+        return done.returncode
+
+    assert codegen("a", "1") == exit_codes.OK
+    assert (tmp_path / "flows.ts").read_text() == emit(manifest(TEXT, slug="a"))
+    assert codegen("a", "2", "--check") == exit_codes.OK
+    assert codegen("b", "2", "--check") == exit_codes.DIFFERS
 
 
 def test_the_client_is_one_module_without_imports() -> None:

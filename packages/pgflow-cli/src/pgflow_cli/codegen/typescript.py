@@ -123,6 +123,8 @@ def _flows_client(declarations: Declarations) -> str:
         f"    {_own_key(flow.slug)}: new FlowRef({_text(flow.slug)}, call),\n"
         for flow in declarations.flows
     ]
+    # compilers refuse a constant that nobody reads
+    call = "const call = " if entries else ""
     return f"""\
 export type FlowsClient = {{ [Slug in keyof Flows]: FlowRef<Flows[Slug]> }};
 
@@ -132,7 +134,7 @@ export type FlowsClient = {{ [Slug in keyof Flows]: FlowRef<Flows[Slug]> }};
  * Takes a client of supabase-js or postgrest-js, or the address of a PostgREST and a token.
  */
 export function flowsClient(connection: FlowsConnection): FlowsClient {{
-  const call = callOver(connection);
+  {call}callOver(connection);
   return {_block(entries, indent="  ")};
 }}
 """
