@@ -197,4 +197,7 @@ def _told_apart(groups: Sequence[_Group], prefixes: Mapping[str, str]) -> list[s
             strict=True,
         ):
             way.append(name)
+    last = ways[-1]
+    numbers = [last[:position].count(name) + 1 for position, name in enumerate(last)]
+    ways.append([f"{name}{n if n > 1 else ''}" for name, n in zip(last, numbers, strict=True)])
     return next((way for way in ways if len(set(way)) == len(way)), ways[-1])

@@ -30,7 +30,7 @@ _TYPESCRIPT_DECLARED: Final = """
 """
 _PYTHON_NAMES: Final = """
     annotations overload Any AsyncClient AsyncRunHandle Client Dict FlowRef Json List Literal
-    NotRequired Optional Protocol RunHandle Tuple Type TypeAlias TypeAliasType TypedDict Union
+    NotRequired Optional Protocol RunHandle Tuple TypeAlias TypeAliasType TypedDict Union
 """
 # What the module `site` adds is not there in every interpreter.
 _PYTHON_BUILTINS: Final = {name for name in dir(builtins) if not name.startswith("_")} - {

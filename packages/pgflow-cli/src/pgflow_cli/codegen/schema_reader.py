@@ -36,6 +36,7 @@ from pgflow_manifest import JsonSchema
 _MAX_DEPTH: Final = 50
 """How deep schemas may stand in each other; what is deeper is any JSON. Python recurses here."""
 _ROOT: Final = "#"
+_PLAIN: Final = (ANY_JSON, NULL)
 _SCALARS: Final = frozenset(get_args(ScalarName))
 
 
@@ -94,22 +95,26 @@ class _Reader:
         for pointer in [*self.found]:
             if _leads_to_itself(pointer, self.found):
                 self.found[pointer] = replace(self.found[pointer], type=ANY_JSON)
-        self._inline_any_json()
-        whole = replaced(whole, self._any_json_or_named)
+        self._inline_plain_types()
+        whole = replaced(whole, self._plain_or_named)
         used = {pointer: self.found[pointer] for pointer in self._reached_from(whole)}
         return ReadSchema(type=whole, found=used)
 
-    def _inline_any_json(self) -> None:
-        """Say `AnyJson` itself for a name of it, such as that of `pydantic.JsonValue`."""
+    def _inline_plain_types(self) -> None:
+        """Say any JSON and null themselves for a name of them, such as `pydantic.JsonValue`.
+
+        A union must not hide them: any JSON takes in all others, and null may be in it already.
+        """
         before = -1
-        while before != (count := sum(found.type == ANY_JSON for found in self.found.values())):
+        while before != (count := sum(found.type in _PLAIN for found in self.found.values())):
             before = count
             for pointer, found in self.found.items():
-                inside = replaced(found.type, self._any_json_or_named)
+                inside = replaced(found.type, self._plain_or_named)
                 self.found[pointer] = replace(found, type=inside)
 
-    def _any_json_or_named(self, pointer: str) -> Type:
-        return ANY_JSON if self.found[pointer].type == ANY_JSON else Named(name=pointer)
+    def _plain_or_named(self, pointer: str) -> Type:
+        type_ = self.found[pointer].type
+        return type_ if type_ in _PLAIN else Named(name=pointer)
 
     def _reached_from(self, type_: Type) -> list[str]:
         reached: dict[str, None] = {}
