@@ -12,7 +12,7 @@ import pytest
 from pgflow_cli import exit_codes
 from pgflow_cli.codegen.names import RESERVED_NAMES
 from pgflow_cli.codegen.typescript import emit, runtime
-from pgflow_manifest import FlowSpec, JsonSchema, Manifest, StepSpec, write_manifest
+from pgflow_manifest import FlowSpec, JsonSchema, Manifest, StepSpec, with_digests, write_manifest
 
 NO_DIGEST = "0" * 64
 TEXT = {"type": "string"}
@@ -23,7 +23,7 @@ def manifest(payload: JsonSchema, *, slug: str = "memo", **more: Any) -> Manifes
     """Return a manifest of one flow, whose one step returns text."""
     step = StepSpec(slug="only", result_schema=TEXT, digest=NO_DIGEST)
     flow = FlowSpec(slug=slug, payload_schema=payload, steps=(step,), digest=NO_DIGEST, **more)
-    return Manifest(flows=(flow,))
+    return Manifest(flows=(with_digests(flow),))
 
 
 def payload_type(schema: JsonSchema) -> str:
@@ -43,7 +43,7 @@ def payload_type(schema: JsonSchema) -> str:
         ({}, "Json"),
         ({"const": "a"}, '"a"'),
         ({"enum": ["a", 'b"\\', 1, 1.5, -2, True]}, '"a" | "b\\"\\\\" | 1 | 1.5 | -2 | true'),
-        ({"enum": ["ü", "\ud800", "\u2028", "\n"]}, r'"ü" | "\ud800" | "\u2028" | "\n"'),
+        ({"enum": ["ü", "\ufeff", "\u2028", "\n"]}, r'"ü" | "\ufeff" | "\u2028" | "\n"'),
         ({"anyOf": [TEXT, {"type": "null"}]}, "string | null"),
         ({"anyOf": [WHOLE, {"type": "number"}]}, "number"),
         ({"type": "array", "items": TEXT}, "string[]"),

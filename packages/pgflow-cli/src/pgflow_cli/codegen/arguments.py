@@ -23,9 +23,8 @@ def add_codegen(add: _Add) -> None:
         "codegen",
         "write typed clients of the flows in a manifest",
         details=(
-            "One module with the types of all payloads and results. It needs no handler, and of\n"
-            "libraries pgflow-client for Python, none for TypeScript. Equal manifests give equal\n"
-            "files."
+            "One module with the types of all payloads and results. It needs no handler: for\n"
+            "Python pgflow-client, for TypeScript nothing. Equal manifests give equal files."
         ),
         examples=[
             "pgflow codegen python -o flows_client.py",

@@ -199,7 +199,7 @@ def _literal(value: bool | float | str) -> str:
 
 
 def _text(value: str) -> str:
-    # what is not printable could break a line, or be no UTF-8
+    # what is not printable could break a line, or be taken for nothing
     return json.dumps(value, ensure_ascii=not value.isprintable())
 
 
