@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from tests.typescript.node import RUNTIME, compiler_errors, project, sources_of
+from tests.typescript.node import HERE, RUNTIME, compiler_errors, project, sources_of
 
 from pgflow_cli.codegen.names import RESERVED_NAMES
 from pgflow_cli.codegen.typescript import emit
@@ -30,12 +30,25 @@ def test_right_uses_compile_and_each_wrong_one_is_reported(
     assert compiler_errors(generated, *options) == []
 
 
+def test_the_oldest_compiler_that_we_promise_accepts_it(generated: Path) -> None:
+    options = "--strict --noEmit --exactOptionalPropertyTypes --noUncheckedIndexedAccess "
+    options += (
+        "--skipLibCheck --module esnext --moduleResolution bundler --target es2022 --lib es2022,dom"
+    )
+    command = (*options.split(), "flows.ts")
+    assert compiler_errors(generated, *command, compiler="typescript-oldest") == []
+
+
 def test_every_wrong_use_is_seen_by_the_compiler(generated: Path, tmp_path: Path) -> None:
     sources = sources_of(generated)
     wrong = sources["wrong.ts"]
     folder = project(tmp_path, {**sources, "wrong.ts": wrong.replace("@ts-expect-error", "")})
     reported = {error.partition(",")[0] for error in compiler_errors(folder) if error[:1].strip()}
     assert len(reported) == wrong.count("// @ts-expect-error")
+
+
+def test_the_lock_file_names_no_registry() -> None:
+    assert "http" not in (HERE / "package-lock.json").read_text()
 
 
 def test_the_files_of_the_client_compile_on_their_own(tmp_path: Path) -> None:

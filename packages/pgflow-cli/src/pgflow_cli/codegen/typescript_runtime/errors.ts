@@ -33,7 +33,7 @@ export class PgflowError extends Error {
   }
 }
 
-/** The database could not be reached; trying again may help. */
+/** The database could not be reached, or the answer was lost; a start may still have been done. */
 export class UnreachableError extends PgflowError {
   override readonly name: string = "UnreachableError";
 }
