@@ -30,6 +30,7 @@ ISOLATED: Final[Mapping[str, tuple[str, ...]]] = {
     "cli": ("test-pg", *PARALLEL),
 }
 """Packages that are tested alone: group of test tools, and arguments for pytest."""
+FOUR_CHECKERS: Final = "packages/pgflow-dsl/typing_tests/check.py"
 CLIENT_TYPING_TESTS: Final = "packages/pgflow-client/typing_tests"
 VERSIONS: Final = (15, 16, 18)
 """PostgreSQL of the system where there is one, then those of the wheel."""
@@ -110,7 +111,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Mypy and pyright, both strict, and the typing tests; those of the DSL under four checkers."""
+    """Mypy and pyright, both strict, and the typing tests; those of DSL and codegen under four."""
     sources = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("packages/*/src"))]
     everything(
         session,
@@ -121,7 +122,8 @@ def types(session: nox.Session) -> None:
         # an ignore that is not needed is an error: what is wrong there must be reported
         ("mypy", CLIENT_TYPING_TESTS),
         ("pyright", CLIENT_TYPING_TESTS),
-        ("python", "packages/pgflow-dsl/typing_tests/check.py"),
+        ("python", FOUR_CHECKERS),
+        ("python", FOUR_CHECKERS, "packages/pgflow-cli/typing_tests"),
     )
 
 

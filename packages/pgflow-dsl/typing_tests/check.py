@@ -1,4 +1,6 @@
-"""Check the DSL's types under mypy, pyright, pyrefly and ty: `python check.py`.
+"""Check types under mypy, pyright, pyrefly and ty: `python check.py [FOLDER]`.
+
+Without a folder it is the DSL's that are checked; of another, all files together.
 
 The files named `*ok.py` must be clean. In those named `*wrong.py` every marked line must be
 reported and no other, by every checker or by those that the mark names. Exit code 0 when that is
@@ -20,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+DSL = Path(__file__).resolve().parent
 MARK = re.compile(r"# error( in statement)?(?: by ([a-z, ]+))?\s*$")
 
 Reported = dict[tuple[str, int], str]
@@ -49,6 +51,7 @@ class Suite:
     files: tuple[str, ...]
     strict: bool
     """Otherwise with the settings that a checker has by default."""
+    folder: Path = DSL
 
 
 SUITES = (
@@ -63,9 +66,9 @@ SUITES = (
 )
 
 
-def faults_in(file: str) -> list[Fault]:
+def faults_in(suite: Suite, file: str) -> list[Fault]:
     """Return the marked places of *file*."""
-    source = (HERE / file).read_text()
+    source = (suite.folder / file).read_text()
     statements = [
         range(
             min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))]),
@@ -169,17 +172,17 @@ def reports(suite: Suite) -> dict[str, Reported]:
         with tempfile.TemporaryDirectory(prefix=f"pgflow-{name}-") as temporary:
             folder = Path(temporary).resolve()
             for file in suite.files:
-                shutil.copy(HERE / file, folder / file)
+                shutil.copy(suite.folder / file, folder / file)
             return CHECKERS[name](folder, suite)
 
     with ThreadPoolExecutor(2) as pool:
         return dict(zip(CHECKERS, pool.map(one, CHECKERS), strict=True))
 
 
-def failures_in(file: str, found: dict[str, Reported]) -> list[str]:
+def failures_in(suite: Suite, file: str, found: dict[str, Reported]) -> list[str]:
     """Print the row of *file* and return what is missed or reported in vain."""
     failures: list[str] = []
-    faults = faults_in(file)
+    faults = faults_in(suite, file)
     row = f"{file:<16}{len(faults):>8}"
     for name, reported in found.items():
         lines = {line for at, line in reported if at == file}
@@ -198,18 +201,23 @@ def failures_in(file: str, found: dict[str, Reported]) -> list[str]:
     return failures
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Print the table and return the exit code."""
+    suites = SUITES
+    if arguments:
+        folder = Path(arguments[0]).resolve()
+        files = tuple(sorted(path.name for path in folder.glob("*.py")))
+        suites = (Suite(files=files, strict=True, folder=folder),)
     print(f"{'file':<16}{'faults':>8}" + "".join(f"{name:>12}" for name in CHECKERS))
     failures: list[str] = []
-    for suite in SUITES:
+    for suite in suites:
         found = reports(suite)
         for file in suite.files:
-            failures += failures_in(file, found)
+            failures += failures_in(suite, file, found)
     for failure in failures:
         print(failure)
     return 1 if failures else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

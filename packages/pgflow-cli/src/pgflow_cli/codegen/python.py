@@ -206,11 +206,12 @@ def _quoted(text: str) -> str:
 
 
 def _docstring(text: str, indent: str) -> list[str]:
-    lines = [line.replace('"""', r"\"\"\"") for line in _safe_lines(text)]
+    lines = [
+        line.replace('"', r"\"") if '"""' in line or line.endswith('"') else line
+        for line in _safe_lines(text)
+    ]
     if not lines:
         return []
-    if lines[-1].endswith('"') and not lines[-1].endswith(r"\""):
-        lines[-1] = lines[-1][:-1] + r"\""
     lines[0] = f'"""{lines[0]}'
     if len(lines) == 1:
         lines[0] += '"""'
@@ -220,11 +221,12 @@ def _docstring(text: str, indent: str) -> list[str]:
 
 
 def _safe_lines(text: str) -> list[str]:
-    """Return the lines of *text* with nothing in them that ends a text or cannot be seen."""
+    """Return the lines of *text*, with escapes for what ends a line or cannot be seen."""
     return [
         "".join(
             each if each.isprintable() and each != "\\" else each.encode("unicode_escape").decode()
             for each in line.rstrip()
         )
-        for line in text.strip().splitlines()
+        for line in text.strip().split("\n")
+        if text.strip()
     ]
