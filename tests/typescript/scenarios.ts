@@ -68,6 +68,7 @@ const scenarios: { [name: string]: () => Promise<void> } = {
     const runs = [one, nothing, ...(await flows.labels.startMany(many))];
     const ended = await Promise.all(runs.map((run) => run.wait(patience)));
     tell(ended.map(({ payload, output }) => [payload, output.count]));
+    tell(await flows.labels.startMany([]));
   },
 
   async isRefused() {

@@ -21,7 +21,7 @@ WHOLE = {"type": "integer"}
 
 def manifest(payload: JsonSchema, *, slug: str = "memo", **more: Any) -> Manifest:
     """Return a manifest of one flow, whose one step returns text."""
-    step = StepSpec(slug="only", result_schema=TEXT, digest=NO_DIGEST)
+    step = StepSpec(slug="only", description="Says it.", result_schema=TEXT, digest=NO_DIGEST)
     flow = FlowSpec(slug=slug, payload_schema=payload, steps=(step,), digest=NO_DIGEST, **more)
     return Manifest(flows=(with_digests(flow),))
 
@@ -138,7 +138,7 @@ def test_long_unions_are_one_member_a_line() -> None:
     assert f" ={members};\n" in emit(manifest(schema))
 
 
-def test_a_flow_says_what_it_is_and_who_may_start_it() -> None:
+def test_flows_and_steps_say_what_they_are_and_who_may_start_it() -> None:
     text = emit(manifest(TEXT, description="Writes down what was said."))
     assert (
         """\
@@ -155,6 +155,7 @@ def test_a_flow_says_what_it_is_and_who_may_start_it() -> None:
 """
         in text
     )
+    assert text.count("  /** Says it. */\n  only: string;\n") == 2
     text = emit(manifest(TEXT, description="Writes down.", client_startable=True))
     assert "  /** Writes down. */\n  memo: {\n" in text
 

@@ -27,7 +27,7 @@ from pgflow_cli.codegen.type_model import (
     Union,
     union_of,
 )
-from pgflow_manifest import Manifest
+from pgflow_manifest import FlowSpec, Manifest
 
 RUNTIME_FILES: Final = ("client.ts", "snapshots.ts", "errors.ts", "transport.ts")
 """In the order in which a reader of the generated module meets them."""
@@ -60,7 +60,11 @@ def emit(manifest: Manifest) -> str:
     parts = [
         _HEADER,
         *(_declaration(declared) for declared in declarations.types),
-        *(part for flow in declarations.flows for part in _types_of_flow(flow)),
+        *(
+            part
+            for flow in declarations.flows
+            for part in _types_of_flow(flow, manifest.flow(flow.slug))
+        ),
         _flows(declarations),
         _flows_client(declarations),
         _JSON,
@@ -85,16 +89,19 @@ def _declaration(declared: Declaration) -> str:
     return f"{doc}{line}"
 
 
-def _types_of_flow(flow: FlowTypes) -> Iterator[str]:
-    results = [f"  {_key(slug)}: {_type(type_)};\n" for slug, type_ in flow.results.items()]
+def _types_of_flow(flow: FlowTypes, spec: FlowSpec) -> Iterator[str]:
+    about = {step.slug: _doc(step.description, indent="  ") for step in spec.steps}
+
+    def block(slugs: Iterable[str]) -> str:
+        return _block(f"{about[s]}  {_key(s)}: {_type(flow.results[s])};\n" for s in slugs)
+
     yield (
         f"/** What the steps of `{flow.slug}` return. */\n"
-        f"export type {flow.results_name} = {_block(results)};\n"
+        f"export type {flow.results_name} = {block(flow.results)};\n"
     )
-    leaves = [f"  {_key(slug)}: {_type(flow.results[slug])};\n" for slug in flow.leaf_slugs]
     yield (
         f"/** The run output of `{flow.slug}`: the results of its leaf steps. */\n"
-        f"export type {flow.output_name} = {_block(leaves)};\n"
+        f"export type {flow.output_name} = {block(flow.leaf_slugs)};\n"
     )
 
 

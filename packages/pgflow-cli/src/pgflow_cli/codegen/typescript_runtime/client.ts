@@ -17,7 +17,8 @@ export type CallOptions = {
 export type StartOptions = CallOptions & {
   /**
    * The id that the run shall have, a UUID. With an id of your own a start may be sent again after
-   * a lost connection: when the first one did arrive, the second is refused with PF303.
+   * a lost connection: when the first one did arrive, the second is refused with PF303. Not with
+   * the payload null, which PostgREST hands over as SQL null.
    */
   runId?: string | undefined;
 };

@@ -20,7 +20,7 @@ export class PgflowError extends Error {
   readonly status: number | null;
 
   constructor(message: string, facts: ErrorFacts = {}) {
-    super(message, { cause: facts.cause });
+    super(message, facts);
     this.code = facts.code ?? null;
     this.details = facts.details ?? {};
     this.hint = facts.hint ?? null;
