@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.every_type import PAYLOAD, RESULTS, every_type_flow
 from tests.support.fix_worker import engine, serve
 from tests.support.postgrest import Postgrest, serving
 from tests.typescript.node import HERE, answers, project, sources_of
@@ -20,13 +21,22 @@ Play = Callable[..., AsyncIterator[Any]]
 
 @pytest.fixture(scope="session")
 def flows() -> list[Flow[Any]]:
-    return [found.flow for found in discover_flows(HERE / "flows")]
+    return [*(found.flow for found in discover_flows(HERE / "flows")), every_type_flow()]
 
 
 @pytest.fixture(scope="session")
 def generated(flows: list[Flow[Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with `flows.ts`, generated from the flows."""
-    sources = {**sources_of(HERE), "flows.ts": emit(compile_flows(flows))}
+    """A project with `flows.ts`, generated from the flows, and `everything.ts`, typed by it."""
+    values = {"payload": PAYLOAD, "results": RESULTS}
+    everything = "".join(
+        f'export const {name}: Flows["every_type"]["{name}"] = {json.dumps(value)};\n'
+        for name, value in values.items()
+    )
+    sources = {
+        **sources_of(HERE),
+        "flows.ts": emit(compile_flows(flows)),
+        "everything.ts": f'import type {{ Flows }} from "./flows.ts";\n{everything}',
+    }
     return project(tmp_path_factory.mktemp("project"), sources)
 
 

@@ -3,15 +3,7 @@ import { PostgrestClient } from "@supabase/postgrest-js";
 import { createClient } from "@supabase/supabase-js";
 
 import { flowsClient, RunFailedError } from "./flows.ts";
-import type {
-  EverythingResult,
-  Flows,
-  FlowsClient,
-  Json,
-  Order,
-  Parcel,
-  RunHandle,
-} from "./flows.ts";
+import type { Flows, FlowsClient, Json, Order, Parcel, RunHandle } from "./flows.ts";
 
 type Same<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -65,21 +57,25 @@ export async function runs(flows: FlowsClient): Promise<void> {
   if (error instanceof RunFailedError) exactly<string | undefined>()(error.run.steps[0]?.slug);
 }
 
-export function values(it: EverythingResult): void {
-  exactly<[number, string]>()(it.couple);
+export function values(it: Flows["every_type"]["results"]): void {
   exactly<[number, string]>()(it.pair);
-  exactly<"a" | 1 | true>()(it.choice);
-  exactly<2>()(it.member);
-  exactly<number | undefined>()(it.by_text["a"]);
-  exactly<Json>()(it.anything);
-  exactly<number>()(it.square.area);
-  exactly<string>()(it["odd-name 1"]);
-  if (it.maybe !== null && it.maybe.kind === "cat") exactly<number | undefined>()(it.maybe.lives);
-  if (typeof it.nested !== "number")
-    exactly<Flows["every_type"]["output"]["nested"][]>()(it.nested);
+  exactly<number[]>()(it.tuple_of);
+  exactly<"a" | 1 | true>()(it.literal);
+  exactly<1>()(it.literal_member);
+  exactly<"red" | "blue">()(it.plain_enum);
+  exactly<string>()(it.uuid);
+  exactly<number | undefined>()(it.dict_by_text["a"]);
+  exactly<Json>()(it.any_json);
+  exactly<number>()(it.computed_field.area);
+  exactly<number>()(it.model["the-number"]);
+  exactly<string | undefined>()(it.recursive_model.children?.[0]?.name);
+  if (it.discriminated.kind === "cat") exactly<number>()(it.discriminated.lives);
+  if (typeof it.recursive_alias !== "number") {
+    exactly<Flows["every_type"]["results"]["recursive_alias"][]>()(it.recursive_alias);
+  }
 }
 
 /** Objects are JSON for other libraries as well, which ask for an index signature. */
-export function isJson(it: EverythingResult): [Json, Record<string, unknown>] {
-  return [it.page, it];
+export function isJson(it: Flows["every_type"]["results"]): [Json, Record<string, unknown>] {
+  return [it.generic_model, it];
 }

@@ -1,6 +1,6 @@
 // Wrong uses. Each is reported by the compiler: an `@ts-expect-error` too many is an error itself.
 import { flowsClient } from "./flows.ts";
-import type { EverythingPayload, FlowsClient, Order } from "./flows.ts";
+import type { Flows, FlowsClient, Order } from "./flows.ts";
 
 export async function runs(flows: FlowsClient): Promise<void> {
   // @ts-expect-error a key is missing
@@ -39,19 +39,19 @@ export async function runs(flows: FlowsClient): Promise<void> {
   await run.wait({ timeoutMs: "1s" });
 }
 
-export function values(it: EverythingPayload): void {
+export function values(it: Flows["every_type"]["payload"]): void {
   // @ts-expect-error a tuple has an end
-  it.couple[2];
+  it.pair[2];
   // @ts-expect-error not one of the values
-  it.choice = 2;
-  // @ts-expect-error a cat has no such key
-  if (it.pet.kind === "cat") it.pet.bark;
+  it.literal = 2;
+  // @ts-expect-error a dog has no such key
+  if (it.discriminated.kind === "dog") it.discriminated.lives;
   // @ts-expect-error the key may have no value
-  it.by_text["a"].toFixed();
+  it.dict_by_text["a"].toFixed();
   // @ts-expect-error deeper, too, an array holds numbers and arrays
-  it.nested = [1, [2, ["3"]]];
+  it.recursive_alias = [1, [2, ["3"]]];
   // @ts-expect-error a function is not JSON
-  it.anything = { a: () => 1 };
+  it.any_json = { a: () => 1 };
 }
 
 // @ts-expect-error the address is missing

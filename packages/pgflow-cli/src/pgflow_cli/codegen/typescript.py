@@ -6,7 +6,7 @@ checked by the compiler as they are, and joined here by leaving their imports of
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 from typing import Final
 
@@ -16,6 +16,7 @@ from pgflow_cli.codegen.type_model import (
     Array,
     Declaration,
     Declarations,
+    Field,
     FlowTypes,
     Literal,
     Named,
@@ -155,11 +156,18 @@ def _object(type_: Object) -> str:
         for field in type_.fields
     ]
     if type_.extra is not None:
-        # TypeScript wants this to admit the listed keys as well
-        inside = _type(union_of([type_.extra, *(field.type for field in type_.fields)]))
-        maybe = "" if all(field.required for field in type_.fields) else " | undefined"
-        lines.append(f"  [key: string]: {inside}{maybe};\n")
-    return _block(lines) if lines else "{ [key: string]: never }"
+        lines.append(f"  [key: string]: {_other_keys(type_.fields, type_.extra)};\n")
+    # `{}` would be anything but null
+    return _block(lines) if lines else "{ [key: string]: unknown }"
+
+
+def _other_keys(fields: Sequence[Field], extra: Type) -> str:
+    """Write the type of keys that are not listed; TypeScript wants it to admit the listed ones."""
+    type_ = union_of([extra, *(field.type for field in fields)])
+    if isinstance(type_, AnyJson):
+        return "unknown"
+    maybe = "" if all(field.required for field in fields) else " | undefined"
+    return f"{_type(type_)}{maybe}"
 
 
 def _type(type_: Type) -> str:
