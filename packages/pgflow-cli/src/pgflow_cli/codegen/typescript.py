@@ -35,6 +35,7 @@ RUNTIME_FILES: Final = ("client.ts", "snapshots.ts", "errors.ts", "transport.ts"
 
 _COLUMNS: Final = 100
 _HEADER: Final = """\
+/* eslint-disable */
 // Written by `pgflow codegen typescript`: do not edit it, generate it again.
 // Begin with `flowsClient`.
 """

@@ -19,6 +19,7 @@ export type PostgrestOptions = {
 
 /** A client of supabase-js or postgrest-js, whatever the type of its database. */
 export type SupabaseLike = {
+  // `any`, because the generated types of a database may know no schema and function of pgflow
   schema(name: any): { rpc(fn: any, args?: any): RpcRequest };
 };
 
