@@ -2,8 +2,9 @@
 
 A document is a story: its Python blocks run one after the other in one namespace, in a folder where
 blocks marked `file=NAME` have been written, with a database, the deployed flows and a worker. Code
-after `print(…)  # ` is what must be printed. The pages of packages show excerpts: those are Python,
-and what they import is there. Blocks of shell name commands that exist.
+after `print(…)  # ` is what must be printed. Blocks of shell marked `run` run where they stand;
+others name commands that exist. The pages of packages show excerpts: those are Python, and what
+they import is there.
 """
 
 import ast
@@ -42,6 +43,8 @@ class Block:
 
     language: str
     file: str | None
+    runs: bool
+    """Shell, to be run."""
     text: str
     line: int
 
@@ -52,6 +55,7 @@ def blocks(document: Path) -> list[Block]:
         Block(
             language=match[1],
             file=found[1] if (found := _FILE.search(match[2])) else None,
+            runs=match[2].strip() == "run",
             text=match[3],
             line=text.count("\n", 0, match.start()) + 2,
         )
@@ -70,12 +74,15 @@ def name_of(path: Path) -> str:
 @pytest.fixture
 def story(
     database_url: str, conn: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+) -> Iterator[Path]:
     """A folder to live in, and the database in the environment."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PGFLOW_DATABASE_URL", database_url)
     monkeypatch.delenv("PGFLOW_MANIFEST", raising=False)
-    return tmp_path
+    # what a block generates can be imported by the next one
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    sys.modules.pop("flows_client", None)
 
 
 @contextlib.contextmanager
@@ -99,7 +106,7 @@ def test_python_of_a_document_runs_and_prints_what_it_says(
     document: Path, story: Path, conn: psycopg.Connection, database_url: str
 ) -> None:
     namespace: dict[str, Any] = {}
-    told = [block for block in blocks(document) if block.language == "python"]
+    told = [block for block in blocks(document) if block.language == "python" or block.runs]
     for block in told:
         if block.file is not None:
             path = story / block.file
@@ -109,7 +116,11 @@ def test_python_of_a_document_runs_and_prints_what_it_says(
     flows = story / "flows"
     with served(flows, conn, database_url) if flows.exists() else contextlib.nullcontext():
         for block in told:
-            if block.file is None:
+            if block.runs:
+                for command in commands(block):
+                    arguments = shlex.split(command)[1:]
+                    subprocess.run([sys.executable, "-m", "pgflow_cli", *arguments], check=True)
+            elif block.file is None:
                 printed = io.StringIO()
                 with contextlib.redirect_stdout(printed):
                     # the lines of a traceback are then those of the document
@@ -149,23 +160,27 @@ def evaluated(text: str) -> str:
         return text
 
 
-def commands(document: Path) -> list[str]:
+def commands(block: Block) -> list[str]:
     """Every line of a shell block that calls one of our programs."""
     lines: list[str] = []
-    for block in blocks(document):
-        if block.language in {"sh", "bash", "console"}:
-            for line in block.text.replace("\\\n", " ").splitlines():
-                words = shlex.split(line.removeprefix("$ "), comments=True)
-                while words[:2] in (["uv", "run"], ["pip", "install"]) or words[:1] == ["&&"]:
-                    words = words[words.index("&&") + 1 :] if words[0] == "pip" else words[2:]
-                if words and words[0] in {"pgflow", "pgflow-cli", "pgflow-worker"}:
-                    lines.append(shlex.join(words))
+    for line in block.text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line.removeprefix("$ "), comments=True)
+        while words[:2] in (["uv", "run"], ["pip", "install"]) or words[:1] == ["&&"]:
+            words = words[words.index("&&") + 1 :] if words[0] == "pip" else words[2:]
+        if words and words[0] in {"pgflow", "pgflow-cli", "pgflow-worker"}:
+            lines.append(shlex.join(words))
     return lines
 
 
 def all_commands() -> list[str]:
     documents = (*DOCUMENTS, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md")
-    return sorted({command for document in documents for command in commands(document)})
+    shell = [
+        block
+        for document in documents
+        for block in blocks(document)
+        if block.language in {"sh", "bash", "console"}
+    ]
+    return sorted({command for block in shell for command in commands(block)})
 
 
 @pytest.mark.parametrize("command", all_commands())

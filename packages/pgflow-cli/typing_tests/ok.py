@@ -59,6 +59,8 @@ def synchronous(client: Client) -> None:
         assert_type(paid["digits"], str)
     again = orders.handle(run.run_id, client=client)
     assert_type(again.result("list"), list[Color])
+    started = client.start(import_, {"text": "a"})
+    assert_type(started.result("only"), None)
 
 
 async def asynchronous(client: AsyncClient, payloads: list[OrdersOrder]) -> None:

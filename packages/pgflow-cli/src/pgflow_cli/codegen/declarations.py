@@ -104,6 +104,8 @@ def _flow_names(slugs: Sequence[str], taken: set[str]) -> Mapping[str, _FlowName
     for slug in slugs:
         prefix = camel_case(slug)
         by_prefix[prefix if prefix.isidentifier() else f"Flow{prefix}"].append(slug)
+    # such as `__name__`, which means something in a module
+    taken |= {slug for slug in slugs if slug.startswith("__")}
     identifiers: dict[str, str] = {}
     # slugs that can stay as they are come first, lest another takes their place
     for slug in sorted(slugs, key=lambda slug: (slug in taken, slug)):
