@@ -111,6 +111,13 @@ def test_payloads_and_results_of_several_flows_are_told_apart_by_both() -> None:
     ]
 
 
+def test_a_type_that_is_payload_and_result_gives_its_name_to_neither_of_two() -> None:
+    one = a_flow("one", a_step("s", result_schema=order(a="null")), payload_schema=order(a="null"))
+    two = a_flow("two", a_step("s", result_schema=order(b="null")), payload_schema={"type": "null"})
+    declarations = declarations_of(Manifest(flows=(one, two)))
+    assert [declared.name for declared in declarations.types] == ["OneOrder", "TwoOrder"]
+
+
 def test_models_of_one_name_in_one_flow_are_told_apart_by_step_or_module() -> None:
     flow = a_flow(
         "f",

@@ -171,35 +171,35 @@ def _names(groups: Sequence[_Group], prefixes: Mapping[str, str], taken: set[str
     # names that need nothing added come first, lest a longer one takes their place
     for _, numbers in sorted(by_base.items(), key=lambda item: (len(item[1]) > 1, item[0])):
         alike = [groups[number] for number in numbers]
+        suffix = "Type" if len(alike) == 1 else ""
         for number, wanted in zip(numbers, _told_apart(alike, prefixes), strict=True):
-            names[number] = free_name(wanted, "Type", taken)
+            names[number] = free_name(wanted, suffix, taken)
             taken.add(names[number])
     return names
 
 
 def _told_apart(groups: Sequence[_Group], prefixes: Mapping[str, str]) -> list[str]:
-    """Return names for *groups* of one base, made in the first of these ways that differs."""
-    ways: list[list[str]] = [[], [], [], [], [], []]
+    """Return names for *groups* of one base, made in the first way in which all are different."""
+    base = groups[0].found.base
+    if len(groups) == 1:
+        return [base]
+    candidates: list[tuple[str, ...]] = []
     for group in groups:
         flow, step, _ = group.keys[0]
-        base, prefix = group.found.base, prefixes[flow]
+        prefix = prefixes[flow]
         modes = {"Payload" if step is None else "Result" for _, step, _ in group.keys}
         mode = modes.pop() if len(modes) == 1 else ""
         place = f"{prefix}{camel_case(step) if step is not None else 'Payload'}"
-        for way, name in zip(
-            ways,
-            [
-                base,
+        candidates.append(
+            (
                 f"{base}{mode}",
                 f"{prefix}{base}",
                 f"{prefix}{base}{mode}",
                 f"{place}{base}",
                 f"{place}{group.found.whole_name}",
-            ],
-            strict=True,
-        ):
-            way.append(name)
-    last = ways[-1]
-    numbers = [last[:position].count(name) + 1 for position, name in enumerate(last)]
-    ways.append([f"{name}{n if n > 1 else ''}" for name, n in zip(last, numbers, strict=True)])
-    return next((way for way in ways if len(set(way)) == len(way)), ways[-1])
+            )
+        )
+    ways = [*zip(*candidates, strict=True)]
+    # none may keep the name that all have
+    good = [way for way in ways if len({base, *way}) == len(way) + 1]
+    return [*(good or ways[-1:])[0]]

@@ -1,6 +1,7 @@
 """Names that are good in every language that we emit, so that things are called the same in all."""
 
 import builtins
+import itertools
 import keyword
 import re
 import unicodedata
@@ -66,9 +67,9 @@ def camel_case(text: str) -> str:
 
 
 def free_name(wanted: str, suffix: str, taken: Collection[str]) -> str:
-    """Return *wanted* if it is free, else with *suffix* after it, else with a number as well."""
-    name, number = wanted, 1
-    while name in taken:
-        name = f"{wanted}{suffix}{number if number > 1 else ''}"
-        number += 1
-    return name
+    """Return *wanted* if it is free, else with *suffix* after it, and with a number if need be."""
+    tries = itertools.chain(
+        (wanted, f"{wanted}{suffix}"),
+        (f"{wanted}{suffix}{number}" for number in itertools.count(2)),
+    )
+    return next(name for name in tries if name not in taken)

@@ -222,11 +222,10 @@ def _docstring(text: str, indent: str) -> list[str]:
 
 def _safe_lines(text: str) -> list[str]:
     """Return the lines of *text*, with escapes for what ends a line or cannot be seen."""
-    return [
-        "".join(
-            each if each.isprintable() and each != "\\" else each.encode("unicode_escape").decode()
-            for each in line.rstrip()
-        )
-        for line in text.strip().split("\n")
-        if text.strip()
-    ]
+    lines = text.strip().split("\n") if text.strip() else []
+    return ["".join(_escaped(each) for each in line.rstrip()) for line in lines]
+
+
+def _escaped(character: str) -> str:
+    plain = character.isprintable() and character != "\\"
+    return character if plain else character.encode("unicode_escape").decode()

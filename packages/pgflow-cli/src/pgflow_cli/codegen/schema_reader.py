@@ -326,7 +326,7 @@ def _at(document: object, pointer: str) -> object:
         key = _unescaped(part)
         if isinstance(value, Mapping):
             value = cast("Mapping[str, object]", value).get(key)
-        elif key.isdecimal() and int(key) < len(_list(value)):
+        elif re.fullmatch(r"\d{1,9}", key) and int(key) < len(_list(value)):
             value = _list(value)[int(key)]
         else:
             return None
