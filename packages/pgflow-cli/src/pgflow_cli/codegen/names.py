@@ -23,6 +23,12 @@ _TYPESCRIPT_TYPES: Final = """
     Required Response ReturnType Set String Symbol Text TypeError Uncapitalize Uppercase URL
     URLSearchParams WeakMap WeakRef WeakSet
 """
+_TYPESCRIPT_DECLARED: Final = """
+    CallOptions CompletedRun ErrorFacts ErrorReport FailedRun FlowRef FlowTypes Flows FlowsClient
+    FlowsConnection Json ListOptions NoResultError PgflowError PostgrestOptions RpcCall RpcRequest
+    RunFacts RunFailedError RunHandle RunSnapshot RunStatus RunSummary SchemaFault StartOptions
+    StartedRun StepFacts StepSnapshot SupabaseLike UnreachableError WaitOptions WaitTimeoutError
+"""
 _PYTHON_NAMES: Final = """
     annotations overload Any AsyncClient AsyncRunHandle Client Dict FlowRef Json List Literal
     NotRequired Optional Protocol RunHandle Tuple TypeAlias TypeAliasType TypedDict Union
@@ -39,6 +45,7 @@ RESERVED_NAMES: Final = frozenset(
         *re.findall(r"\w+", _PYTHON_NAMES),
         *re.findall(r"\w+", _TYPESCRIPT_WORDS),
         *re.findall(r"\w+", _TYPESCRIPT_TYPES),
+        *re.findall(r"\w+", _TYPESCRIPT_DECLARED),
     }
 )
 """Keywords, built-ins, and what the generated modules import or declare for themselves."""

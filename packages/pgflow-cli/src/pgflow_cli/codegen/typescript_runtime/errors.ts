@@ -1,18 +1,12 @@
-/** One way in which a value does not fit its schema. */
-export interface SchemaFault {
-  /** JSON pointer to the part that does not fit; "" is the whole value. */
-  readonly at: string;
-  readonly keyword: string;
-  readonly message: string;
-}
+import type { ErrorReport, FailedRun, SchemaFault } from "./snapshots.ts";
 
-interface ErrorFacts {
-  readonly code?: string | null;
-  readonly details?: Readonly<Record<string, unknown>>;
-  readonly hint?: string | null;
-  readonly status?: number | null;
-  readonly cause?: unknown;
-}
+type ErrorFacts = {
+  code?: string | null;
+  details?: { [name: string]: unknown };
+  hint?: string | null;
+  status?: number | null;
+  cause?: unknown;
+};
 
 /** A call was refused; `code` says why, for programs, and `hint` what to do, for people. */
 export class PgflowError extends Error {
@@ -20,26 +14,26 @@ export class PgflowError extends Error {
   /** `PF202` and so on, else the code of PostgREST or PostgreSQL; null where this client refused. */
   readonly code: string | null;
   /** Facts about the error, for programs. */
-  readonly details: Readonly<Record<string, unknown>>;
+  readonly details: { [name: string]: unknown };
   readonly hint: string | null;
   /** The HTTP status of the answer; null where there was none. */
   readonly status: number | null;
 
   constructor(message: string, facts: ErrorFacts = {}) {
-    super(message, "cause" in facts ? { cause: facts.cause } : undefined);
+    super(message, facts);
     this.code = facts.code ?? null;
     this.details = facts.details ?? {};
     this.hint = facts.hint ?? null;
     this.status = facts.status ?? null;
   }
 
-  /** What did not fit, where a value was refused by its schema (PF202). */
-  get errors(): readonly SchemaFault[] {
-    return schemaFaults(this.details["errors"]);
+  /** What did not fit, where a value was refused by its schema (PF202, PF606). */
+  get errors(): SchemaFault[] {
+    return (this.details["errors"] ?? []) as SchemaFault[];
   }
 }
 
-/** The database could not be reached, or not for long enough; trying again may help. */
+/** The database could not be reached, or the answer was lost; a start may still have been done. */
 export class UnreachableError extends PgflowError {
   override readonly name: string = "UnreachableError";
 }
@@ -49,97 +43,72 @@ export class WaitTimeoutError extends PgflowError {
   override readonly name: string = "WaitTimeoutError";
 }
 
-/** The run or the step has no result to give. */
-export class NotCompletedError extends PgflowError {
-  override readonly name: string = "NotCompletedError";
+/** The step has no result to give, or none yet. */
+export class NoResultError extends PgflowError {
+  override readonly name: string = "NoResultError";
 }
 
-/** The run failed. */
-export class RunFailedError extends NotCompletedError {
+/** The run failed or was cancelled; `code` and `details` are those of its error. */
+export class RunFailedError extends PgflowError {
   override readonly name: string = "RunFailedError";
-}
+  readonly run: FailedRun;
 
-/** The run was cancelled. */
-export class RunCancelledError extends NotCompletedError {
-  override readonly name: string = "RunCancelledError";
-}
-
-/** Build the error for a body such as PostgREST and supabase-js give: code, message, details, hint. */
-function refusal(body: unknown, status: number | null, cause: unknown): PgflowError {
-  const told = isRecord(body) ? body : {};
-  const message = textOf(told["message"]) ?? (status === null ? "no answer" : `HTTP status ${status}`);
-  const facts = {
-    code: textOf(told["code"]) || null,
-    details: detailsOf(told["details"]),
-    hint: textOf(told["hint"]),
-    status,
-    cause,
-  };
-  if (facts.code !== null && /^PF\d{3}$/.test(facts.code)) return new PgflowError(message, facts);
-  // supabase-js reports a lost connection with the status 0 and an empty code
-  if (facts.code === null ? !status : UNREACHABLE_STATUSES.has(status ?? 0)) {
-    return new UnreachableError(message, facts);
+  constructor(run: FailedRun) {
+    const { step, code = null } = run.error;
+    const why = `${step === undefined ? "" : `step ${step}: `}${described(run.error)}`;
+    const what = run.status === "failed" ? "failed" : "was cancelled";
+    const hint = `\`pgflow runs show ${run.run_id}\` shows every attempt`;
+    super(`run ${run.run_id} of flow ${run.flow_slug} ${what}: ${why}`, {
+      code,
+      details: run.error,
+      hint,
+    });
+    this.run = run;
   }
-  const mend = facts.code === null ? undefined : MENDS.get(facts.code);
-  if (mend === undefined) return new PgflowError(message, facts);
-  const details = { ...facts.details, code: facts.code };
-  return new PgflowError(message, { ...facts, code: mend.code, details, hint: mend.hint });
 }
 
-/** What gateways and PostgREST answer while they or the database are away, or too busy. */
-const UNREACHABLE_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+function described({ code, type, message, reason }: ErrorReport): string {
+  return `${code ? `[${code}] ` : ""}${type ? `${type}: ` : ""}${reason ?? message}`;
+}
 
-const NOT_STORABLE = { code: "PF208", hint: "remove it from the value before sending" };
-const NOT_EXPOSED = {
-  code: "PF501",
-  hint:
-    "run `pgflow migrate`, add pgflow to the schemas that PostgREST exposes, and reload its schema " +
-    "cache: notify pgrst, 'reload schema'",
-};
+/** Build the error for what PostgREST answers: code, message, hint, and details, a JSON text. */
+function refusal(body: unknown, status: number): PgflowError {
+  const told = (body ?? {}) as { code?: string; message?: string; details?: string; hint?: string };
+  const code = told.code || null;
+  const details = parsed(told.details ?? "");
+  const facts = {
+    code,
+    details:
+      typeof details === "object" && details !== null ? { ...details } : { detail: told.details },
+    hint: HINTS.get(code ?? "") ?? told.hint ?? null,
+    status,
+    cause: body,
+  };
+  const message = told.message || `HTTP status ${status}`;
+  const isAway = AWAY.has(status) && !code?.startsWith("PF");
+  return isAway ? new UnreachableError(message, facts) : new PgflowError(message, facts);
+}
 
-/** Codes of PostgreSQL and PostgREST that have a meaning of their own in calls of pgflow. */
-const MENDS: ReadonlyMap<string, { readonly code: string; readonly hint: string }> = new Map([
-  ["22P02", NOT_STORABLE],
-  ["22P05", NOT_STORABLE],
-  ["22003", NOT_STORABLE],
-  ["22021", NOT_STORABLE],
-  ["54000", NOT_STORABLE],
-  ["54001", NOT_STORABLE],
-  ["42501", { code: "PF401", hint: "sign in, or grant the role of the caller pgflow_client" }],
-  ["42883", NOT_EXPOSED],
-  ["3F000", NOT_EXPOSED],
+/** What gateways and PostgREST answer while they are away or too busy; 0 is that of supabase-js. */
+const AWAY: ReadonlySet<number> = new Set([0, 429, 502, 503, 504]);
+
+const NOT_EXPOSED =
+  "run `pgflow migrate`, add pgflow to the schemas that PostgREST exposes, and reload its schema " +
+  "cache: notify pgrst, 'reload schema'";
+
+const HINTS: ReadonlyMap<string, string> = new Map([
+  ["42501", "sign in, or grant pgflow_client to the role of the caller"],
   ["PGRST106", NOT_EXPOSED],
   ["PGRST202", NOT_EXPOSED],
 ]);
 
-/** Read the DETAIL of an error: JSON when pgflow raised it, any text when another did. */
-function detailsOf(value: unknown): Readonly<Record<string, unknown>> {
-  if (isRecord(value)) return value;
-  if (typeof value !== "string" || value === "") return {};
+/** Return the JSON of *text*, or undefined where it is none. */
+function parsed(text: string): unknown {
   try {
-    const parsed: unknown = JSON.parse(value);
-    if (isRecord(parsed)) return parsed;
+    return JSON.parse(text);
   } catch {
-    // not JSON, so not pgflow's
+    return undefined;
   }
-  return { detail: value };
 }
 
-function schemaFaults(value: unknown): readonly SchemaFault[] {
-  if (!Array.isArray(value)) return [];
-  return value.filter(isRecord).map((fault) => ({
-    at: textOf(fault["at"]) ?? "",
-    keyword: textOf(fault["keyword"]) ?? "",
-    message: textOf(fault["message"]) ?? "",
-  }));
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function textOf(value: unknown): string | null {
-  return typeof value === "string" ? value : null;
-}
-
-export { detailsOf, isRecord, refusal, schemaFaults, textOf };
+export { described, parsed, refusal };
