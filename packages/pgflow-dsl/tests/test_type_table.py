@@ -15,7 +15,7 @@ from typing import Annotated, Any, Generic, Literal, NamedTuple, NotRequired
 
 import pytest
 from jsonschema_rs import Draft202012Validator
-from pydantic import BaseModel, Field, TypeAdapter, computed_field
+from pydantic import MISSING, BaseModel, Field, TypeAdapter, computed_field
 from typing_extensions import TypeAliasType, TypedDict, TypeVar
 
 from pgflow_dsl import Flow
@@ -195,9 +195,39 @@ def test_results_have_the_schema_of_what_is_written_and_payloads_of_what_is_read
     adapter = TypeAdapter[Any](annotation)
     assert spec.payload_schema == adapter.json_schema(mode="validation")
     for step in spec.steps:
-        assert step.result_schema == adapter.json_schema(mode="serialization")
+        assert step.result_schema == defaults_required(adapter.json_schema(mode="serialization"))
         Draft202012Validator(step.result_schema).validate(document)
     Draft202012Validator(spec.payload_schema).validate(document)
+
+
+def defaults_required(schema: Any) -> Any:
+    """Return *schema* with every property required that has a default: it is always written."""
+    if isinstance(schema, list):
+        return [defaults_required(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    changed = {key: defaults_required(part) for key, part in schema.items()}
+    if isinstance(fields := schema.get("properties"), dict):
+        given = schema.get("required", [])
+        required = [key for key, part in fields.items() if key in given or "default" in part]
+        changed |= {"required": required} if required else {}
+    return changed
+
+
+class Sparse(BaseModel):
+    always: int = 1
+    never: int | MISSING = MISSING
+    sometimes: Annotated[int, Field(exclude_if=lambda value: value == 0)] = 0
+
+
+class Loose(TypedDict):
+    there: int
+    perhaps: NotRequired[int]
+
+
+def test_what_may_be_left_out_of_the_json_is_not_required_in_results() -> None:
+    assert flow_of(Sparse).compile().step("first").result_schema["required"] == ["always"]
+    assert flow_of(Loose).compile().step("first").result_schema["required"] == ["there"]
 
 
 def test_a_computed_field_and_a_default_are_required_in_results_only() -> None:
@@ -206,4 +236,4 @@ def test_a_computed_field_and_a_default_are_required_in_results_only() -> None:
     assert spec.step("first").result_schema["required"] == ["side", "area"]
     spec = flow_of(Model).compile()
     assert spec.payload_schema["required"] == ["n"]
-    assert not Draft202012Validator(spec.step("first").result_schema).is_valid({"text": None})
+    assert spec.step("first").result_schema["required"] == ["n", "text"]

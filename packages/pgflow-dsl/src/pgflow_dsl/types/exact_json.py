@@ -175,6 +175,23 @@ class ExactJsonSchema(GenerateJsonSchema):
             return {}
         return super().json_or_python_schema(schema)
 
+    def field_is_required(
+        self,
+        field: core_schema.ModelField | core_schema.DataclassField | core_schema.TypedDictField,
+        total: bool,
+    ) -> bool:
+        """Require in results what has a default: it is always written, unless it says otherwise."""
+        if super().field_is_required(field, total):
+            return True
+        schema = field["schema"]
+        return (
+            self.mode == "serialization"
+            and field["type"] != "typed-dict-field"
+            and field.get("serialization_exclude_if") is None
+            and schema["type"] == "default"
+            and schema["schema"]["type"] != "missing-sentinel"
+        )
+
     def encode_default(self, dft: Any) -> Any:
         """Write the default of a set in one order, whatever the hash seed."""
         encoded = super().encode_default(dft)
