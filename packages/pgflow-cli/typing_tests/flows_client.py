@@ -40,7 +40,7 @@ class LinePayload(TypedDict):
 
 class LineResult(TypedDict):
     sku: str
-    count: NotRequired[int]
+    count: int
     """At least 1."""
     price: str
 

@@ -24,12 +24,12 @@ from pgflow_manifest import (
 NO_DIGEST = "0" * 64
 
 
-def step(slug: str, *deps: str) -> StepSpec:
+def step(slug: str, *deps: str, result_schema: dict[str, Any] | None = None) -> StepSpec:
     return StepSpec(
         slug=slug,
         deps=tuple(sorted(deps)),
         inputs={dep: ResultInput(step=dep) for dep in deps},
-        result_schema={},
+        result_schema=result_schema or {},
         digest=NO_DIGEST,
     )
 
@@ -58,7 +58,7 @@ MEMO_SCHEMA = {
 
 @pytest.fixture(scope="session")
 def manifest() -> Manifest:
-    """`memo`: the diamond transcribe -> (capitalize, summarize) -> merge. And three small ones."""
+    """`memo`: the diamond transcribe -> (capitalize, summarize) -> merge. And four small ones."""
     memo = flow(
         "memo",
         step("transcribe"),
@@ -72,6 +72,7 @@ def manifest() -> Manifest:
             flow("anything", step("only")),
             flow("internal", step("only"), client_startable=False),
             memo,
+            flow("labels", step("write", result_schema=MEMO_SCHEMA)),
             flow(
                 "one_try",
                 step("first"),

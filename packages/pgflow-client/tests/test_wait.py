@@ -170,8 +170,29 @@ def test_a_failed_run_tells_step_error_and_attempts(client: Client, worker: Any)
             "code": "PF603",
             "type": "ValueError",
             "message": "no luck",
+            "errors": [],
         }
     ]
+
+
+def test_a_result_that_does_not_fit_is_told_with_its_json_pointers(
+    client: Client, worker: Any
+) -> None:
+    run = client.start("labels", None)
+    worker.complete(worker.claim()["write"], {"object_name": 1, "tags": ["a", 2]})
+
+    error = run.wait(timeout=5).step("write").error
+    assert error is not None
+    assert error.code == "PF606"
+    assert sorted(map(str, error.faults)) == [
+        "at /object_name, expected string, got number",
+        "at /tags/1, expected string, got number",
+    ]
+    with pytest.raises(RunFailedError) as caught:
+        run.output(timeout=5)
+    [step] = caught.value.details["steps"]
+    assert {fault["at"] for fault in step["errors"]} == {"/object_name", "/tags/1"}
+    assert {fault["keyword"] for fault in step["errors"]} == {"type"}
 
 
 def test_a_failure_does_not_print_a_huge_message(client: Client, worker: Any) -> None:
