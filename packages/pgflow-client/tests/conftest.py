@@ -71,8 +71,8 @@ def manifest() -> Manifest:
         flows=(
             flow("anything", step("only")),
             flow("internal", step("only"), client_startable=False),
-            memo,
             flow("labels", step("write", result_schema=MEMO_SCHEMA)),
+            memo,
             flow(
                 "one_try",
                 step("first"),
