@@ -3037,6 +3037,7 @@ create or replace function pgflow._compile_schema(
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   c_places constant integer := 3000;
@@ -3204,6 +3205,7 @@ $$;
 create or replace function pgflow._explain(p_program jsonb, p_value jsonb) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   c_most constant integer := 20;
@@ -3629,7 +3631,7 @@ begin
     );
   end if;
   if v_node ? 'type' and v_node -> 'type' @> '["integer", "number"]' then
-    v_node := v_node || jsonb_build_object('type', v_node -> 'type' - 'integer');
+    v_node := v_node || jsonb_build_object('type', (v_node -> 'type') - 'integer');
   end if;
   if not v_node ? 'contains' then
     v_node := v_node - '{minContains,maxContains}'::text[];
@@ -3744,6 +3746,7 @@ create or replace function pgflow._link_schema(
 ) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   c_levels constant integer := 64;
@@ -5114,6 +5117,7 @@ create or replace function pgflow._residuals_fit(
 ) returns boolean
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
   select not exists (
     select 1
@@ -5455,8 +5459,8 @@ $$;
 -- Called by: _explain, _predicate_enum; and itself through _walk_array, _walk_choice, _walk_combined, _walk_more,
 --            _evaluated.
 -- Locks:     none.
--- Raises:    PFLIM when the time is up; _explain catches it. A limit is raised and not returned: as a misfit, `not` would
---            take it for a fit.
+-- Raises:    PFLIM when the time is up; _explain catches it. A limit is raised and not returned: as a
+--            misfit, `not` would take it for a fit.
 -- Returns:   null when the value fits; else at most p_wanted errors, `at` relative to the value.
 -- No `set search_path`: it is private, everything that leads here pins the path already, and
 -- pinning it again would cost 1 us of the 4 us that a visit takes.

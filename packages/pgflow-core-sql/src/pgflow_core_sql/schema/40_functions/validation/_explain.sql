@@ -7,6 +7,7 @@
 create or replace function pgflow._explain(p_program jsonb, p_value jsonb) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   c_most constant integer := 20;

@@ -8,6 +8,7 @@ create or replace function pgflow._residuals_fit(
 ) returns boolean
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
   select not exists (
     select 1

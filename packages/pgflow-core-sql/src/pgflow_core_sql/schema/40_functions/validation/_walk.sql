@@ -2,8 +2,8 @@
 -- Called by: _explain, _predicate_enum; and itself through _walk_array, _walk_choice, _walk_combined, _walk_more,
 --            _evaluated.
 -- Locks:     none.
--- Raises:    PFLIM when the time is up; _explain catches it. A limit is raised and not returned: as a misfit, `not` would
---            take it for a fit.
+-- Raises:    PFLIM when the time is up; _explain catches it. A limit is raised and not returned: as a
+--            misfit, `not` would take it for a fit.
 -- Returns:   null when the value fits; else at most p_wanted errors, `at` relative to the value.
 -- No `set search_path`: it is private, everything that leads here pins the path already, and
 -- pinning it again would cost 1 us of the 4 us that a visit takes.
