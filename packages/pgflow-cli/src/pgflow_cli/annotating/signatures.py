@@ -1,0 +1,93 @@
+"""Put annotations into the head of a `def`, whatever its layout."""
+
+import re
+import tokenize
+from collections.abc import Mapping
+from itertools import chain
+from typing import Final
+
+from pgflow_cli.annotating.source_file import Edit, Function, SourceFile, Token
+
+_TYPE_COMMENT: Final = re.compile(r"#\s*type:\s*(?!ignore\b)")
+
+
+def arguments_of(function: Function) -> Mapping[str, bool]:
+    """Return for each argument of *function* whether it is annotated."""
+    given = function.args
+    return {
+        argument.arg: argument.annotation is not None
+        for argument in chain(given.posonlyargs, given.args, given.kwonlyargs)
+    }
+
+
+def signature_edits(
+    source: SourceFile, function: Function, arguments: Mapping[str, str], result: str | None
+) -> list[Edit]:
+    """Return what writes the types into the head of *function*.
+
+    Args:
+        source: the file.
+        function: the handler; each of its arguments has a default.
+        arguments: types by argument that is not annotated.
+        result: the type to return, None to leave that alone.
+    """
+    head = _head(source, function)
+    edits: list[Edit] = []
+    given = function.args
+    for argument in chain(given.posonlyargs, given.args, given.kwonlyargs):
+        if argument.arg in arguments:
+            edits += _argument_edits(source, head, source.end_of(argument), arguments[argument.arg])
+    if result is not None:
+        close = _closing(head)
+        edits.append(Edit(close.end, close.end, f" -> {result}"))
+    return edits
+
+
+def type_comment_edits(source: SourceFile, function: Function) -> list[Edit]:
+    """Return what takes type comments away: where there are annotations, they are an error."""
+    edits: list[Edit] = []
+    for token in _head(source, function):
+        if token.kind == tokenize.COMMENT and _TYPE_COMMENT.match(token.text):
+            before = source.text[: token.start]
+            start = len(before.rstrip(" \t\f"))
+            alone = before[start - 1 : start] in ("\r", "\n")
+            end = token.end + len(source.newline) if alone else token.end
+            edits.append(Edit(start, end, ""))
+    return edits
+
+
+def _head(source: SourceFile, function: Function) -> list[Token]:
+    """Return the tokens from `def` to the body, the comments on the way included."""
+    first = function.body[0]
+    body = source.offset(first.lineno, first.col_offset)
+    decorators: list[int] = [item.lineno for item in getattr(first, "decorator_list", [])]
+    if decorators:
+        body = source.line_start(min(decorators))
+    head: list[Token] = []
+    for token in source.tokens(function.lineno):
+        if token.start >= body:
+            break
+        head.append(token)
+    return head
+
+
+def _argument_edits(source: SourceFile, head: list[Token], end: int, text: str) -> list[Edit]:
+    equals = next(token for token in head if token.start >= end and token.text == "=")
+    tight = equals.start == end
+    edits = [Edit(end, end, f": {text} " if tight else f": {text}")]
+    if not source.text[equals.end].isspace():
+        edits.append(Edit(equals.end, equals.end, " "))
+    return edits
+
+
+def _closing(head: list[Token]) -> Token:
+    """Return the parenthesis that closes the parameters; those of a type come in brackets."""
+    depth = 0
+    for token in head:
+        if token.kind == tokenize.OP and token.text in ("(", "[", "{"):
+            depth += 1
+        elif token.kind == tokenize.OP and token.text in (")", "]", "}"):
+            depth -= 1
+            if depth == 0 and token.text == ")":
+                return token
+    raise AssertionError("a def has parentheses")
