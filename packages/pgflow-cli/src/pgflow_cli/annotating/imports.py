@@ -3,13 +3,17 @@
 import ast
 import sys
 import tokenize
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from pgflow_cli.annotating.module_names import NewImport
 from pgflow_cli.annotating.module_scope import Import
 from pgflow_cli.annotating.source_file import Edit, SourceFile
 
+_Order = tuple[int, bool, str]
+"""Section, whether it is a `from`, module: what sorts imports."""
 _WIDTH: Final = 88
 """Of the longest line that an import is added to; a longer one is the user's to lay out."""
 
@@ -33,8 +37,7 @@ def import_edits(
     by_module: dict[str, list[NewImport]] = {}
     for one in sorted(new, key=lambda one: (one.module, _name_order(one.name))):
         by_module.setdefault(one.module, []).append(one)
-    writer = _Writer(source, block, folder_modules)
-    return [edit for module, wanted in by_module.items() for edit in writer.edits(module, wanted)]
+    return _Writer(source, block, folder_modules).edits(by_module)
 
 
 class _Writer:
@@ -44,34 +47,50 @@ class _Writer:
         self._source = source
         self._block = block
         self._folder_modules = folder_modules
-        self._opened: set[int] = set()
 
-    def edits(self, module: str, wanted: list[NewImport]) -> list[Edit]:
+    def edits(self, wanted: Mapping[str, list[NewImport]]) -> list[Edit]:
+        edits: list[Edit] = []
+        lines: dict[_Order, str] = {}
+        for module, names in wanted.items():
+            merged = self._merged(module, names)
+            edits += merged
+            if not merged:
+                text = f"from {module} import {', '.join(map(_alias, names))}"
+                lines[self._order_of(module, is_from=True)] = text + self._source.newline
+        old_sections = {self._order(statement)[0] for statement in self._block}
+        for section, orders in groupby(sorted(lines), key=itemgetter(0)):
+            group = list(orders)
+            if section in old_sections:
+                edits += [self._added_line(order, lines[order]) for order in group]
+            else:
+                edits.append(
+                    self._added_section(group[0], "".join(lines[order] for order in group))
+                )
+        return edits
+
+    def _merged(self, module: str, wanted: list[NewImport]) -> list[Edit]:
+        """Return what adds *wanted* to an import of *module* that is simple enough for it."""
         for statement in self._block:
-            if isinstance(statement, ast.ImportFrom) and _module_of(statement) == module:
-                merged = self._merged(statement, wanted)
-                if merged:
-                    return merged
-        return [self._line(module, wanted)]
+            is_its = isinstance(statement, ast.ImportFrom) and _module_of(statement) == module
+            if is_its and self._is_simple(statement, wanted):
+                return [self._added_name(statement, one) for one in wanted]
+        return []
 
-    def _merged(self, statement: ast.ImportFrom, wanted: list[NewImport]) -> list[Edit]:
-        """Return what adds *wanted* to a statement; nothing when it is not simple enough."""
+    def _is_simple(self, statement: Import, wanted: list[NewImport]) -> bool:
         source = self._source
         start = source.offset(statement.lineno, statement.col_offset)
         end = source.offset(statement.end_lineno or 0, statement.end_col_offset or 0)
         tokens = [token for token in source.tokens(statement.lineno) if token.start < end]
         is_flat = statement.lineno == statement.end_lineno
         added = sum(len(_alias(one)) + 2 for one in wanted)
-        if (
+        return not (
             any(alias.name == "*" for alias in statement.names)
             or any(token.kind == tokenize.COMMENT for token in tokens)
             or "\\" in source.text[start:end]
             or (is_flat and end - start + added > _WIDTH)
-        ):
-            return []
-        return [self._added(statement, one) for one in wanted]
+        )
 
-    def _added(self, statement: ast.ImportFrom, one: NewImport) -> Edit:
+    def _added_name(self, statement: Import, one: NewImport) -> Edit:
         source = self._source
         for alias in statement.names:
             if _name_order(alias.name) > _name_order(one.name):
@@ -87,23 +106,26 @@ class _Writer:
         before = line.encode()[: alias.col_offset].decode()
         return " " if before.strip() else self._source.newline + before
 
-    def _line(self, module: str, wanted: list[NewImport]) -> Edit:
-        """Return what adds a statement of its own, in the order of ruff and isort."""
-        end = self._source.newline
-        text = f"from {module} import {', '.join(map(_alias, wanted))}{end}"
-        order = self._order_of(module, is_from=True)
+    def _added_line(self, order: _Order, text: str) -> Edit:
+        """Return what adds a statement to a section that is there, in the order of isort."""
         before = [each for each in self._block if self._order(each) <= order]
-        after = [each for each in self._block if self._order(each) > order]
-        is_new_section = all(self._order(each)[0] != order[0] for each in self._block)
-        # Two new imports may open one section between them.
-        opens = is_new_section and order[0] not in self._opened
-        self._opened.add(order[0])
+        alike = [each for each in self._block if self._order(each)[0] == order[0]]
+        if before and before[-1] in alike:
+            at = self._source.line_start((before[-1].end_lineno or 0) + 1)
+        else:
+            at = self._source.line_start(alike[0].lineno)
+        return Edit(at, at, text)
+
+    def _added_section(self, order: _Order, text: str) -> Edit:
+        """Return what adds the first statements of a section."""
+        end = self._source.newline
+        before = [each for each in self._block if self._order(each) < order]
         if before:
             at = self._source.line_start((before[-1].end_lineno or 0) + 1)
-            return Edit(at, at, end + text if opens else text)
-        if after:
-            at = self._source.line_start(after[0].lineno)
-            return Edit(at, at, text + end if opens else text)
+            return Edit(at, at, end + text)
+        if self._block:
+            at = self._source.line_start(self._block[0].lineno)
+            return Edit(at, at, text + end)
         return self._first(text)
 
     def _first(self, text: str) -> Edit:
@@ -118,11 +140,11 @@ class _Writer:
         at = self._source.line_start(line)
         return Edit(at, at, text if line > 1 else text + end)
 
-    def _order(self, statement: Import) -> tuple[int, bool, str]:
+    def _order(self, statement: Import) -> _Order:
         is_from = isinstance(statement, ast.ImportFrom)
         return self._order_of(_module_of(statement), is_from=is_from)
 
-    def _order_of(self, module: str, *, is_from: bool) -> tuple[int, bool, str]:
+    def _order_of(self, module: str, *, is_from: bool) -> _Order:
         top = module.partition(".")[0]
         if module == "__future__":
             section = 0

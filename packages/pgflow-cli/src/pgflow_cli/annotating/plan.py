@@ -199,10 +199,14 @@ class _Planner:
             before=module.first_line,
             folder_modules=self._folder_modules(),
         )
+        parted: set[int] = set()
         for new in classes.values():
             at = source.line_start(new.line)
+            above = source.lines[new.line - 2] if new.line > 1 else "\n"
+            gap = "" if new.line in parted or not above.strip() else source.newline * 2
+            parted.add(new.line)
             text = class_text(new, source, postpones=names.scope.postpones)
-            edits.append(Edit(at, at, text))
+            edits.append(Edit(at, at, gap + text))
         after = source.edited([*edits, *module.heads])
         return FileChange(path=source.path, before=source.content, after=after)
 

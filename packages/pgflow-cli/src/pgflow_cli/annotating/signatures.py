@@ -8,7 +8,7 @@ from typing import Final
 
 from pgflow_cli.annotating.source_file import Edit, Function, SourceFile, Token
 
-_TYPE_COMMENT: Final = re.compile(r"#\s*type:\s*(?!ignore\b)")
+_TYPE_COMMENT: Final = re.compile(r"#\s*type:(?!\s*ignore\b)")
 
 
 def arguments_of(function: Function) -> Mapping[str, bool]:

@@ -115,8 +115,7 @@ def class_text(new: NewTypedDict, source: SourceFile, *, postpones: bool) -> str
             f"{two}{shown_value(key)}: {_field(new, key, postpones=False)}," for key in new.fields
         ]
         lines += [f"{one}}},", ")"]
-    blank = 2 if as_class else 1
-    return end.join(lines) + end * (1 + blank)
+    return end.join(lines) + end * 3
 
 
 def _field(new: NewTypedDict, key: str, *, postpones: bool) -> str:

@@ -1,0 +1,498 @@
+"""Types are written in the names of the module, with the imports and TypedDicts they need."""
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.annotating import annotated, listed, named, obj, plan, scalar, typed, union
+
+from pgflow_cli.annotating.plan import plan_annotations
+
+INT, TEXT, DAY, NONE = scalar("int"), scalar("str"), scalar("date"), {"kind": "none"}
+
+
+def module(source: str) -> str:
+    return textwrap.dedent(source).lstrip("\n")
+
+
+def written(root: Path, source: str, **shapes: Any) -> str:
+    return annotated(root, module(source), **shapes)
+
+
+def test_a_flow_without_any_annotation_gets_all(tmp_path: Path) -> None:
+    """The flow of the page "How types travel", in its plainest form."""
+    source = '''
+        """Parcels."""
+
+        from datetime import date
+
+        from pydantic import BaseModel
+
+        from pgflow_dsl import Flow
+
+
+        class Order(BaseModel):
+            number: int
+            items: list[str]
+
+
+        flow = Flow("parcels", payload=Order)
+
+
+        @flow.step
+        def pack(order=flow.payload):
+            return len(order.items)
+
+
+        @flow.step(max_attempts=5)
+        async def promise(count=pack.result, number=flow.payload.number, ctx=flow.context):
+            """Say when it comes."""
+            return {"label": str(number), "day": date(2026, 12, count), "days": ctx.attempt}
+
+
+        @flow.step
+        def tell(day=promise.result["day"], whole=promise.result):
+            return f"{day}: {whole}"
+        '''
+    assert written(
+        tmp_path, source, pack=INT, promise=obj(label=TEXT, day=DAY, days=INT), tell=TEXT
+    ) == module(
+        '''
+        """Parcels."""
+
+        from datetime import date
+
+        from pydantic import BaseModel
+
+        from pgflow_dsl import Flow, StepContext
+        from typing_extensions import TypedDict
+
+
+        class Order(BaseModel):
+            number: int
+            items: list[str]
+
+
+        flow = Flow("parcels", payload=Order)
+
+
+        @flow.step
+        def pack(order: Order = flow.payload) -> int:
+            return len(order.items)
+
+
+        class Promise(TypedDict):
+            label: str
+            day: date
+            days: int
+
+
+        @flow.step(max_attempts=5)
+        async def promise(count: int = pack.result, number: int = flow.payload.number, ctx: StepContext = flow.context) -> Promise:
+            """Say when it comes."""
+            return {"label": str(number), "day": date(2026, 12, count), "days": ctx.attempt}
+
+
+        @flow.step
+        def tell(day: date = promise.result["day"], whole: Promise = promise.result) -> str:
+            return f"{day}: {whole}"
+        '''  # noqa: E501
+    )
+
+
+TINY = """
+    {imports}from pgflow_dsl import Flow
+
+    {before}flow = Flow("parcels", payload=int)
+
+
+    @flow.step
+    def pack():
+        return None
+    {after}"""
+
+
+def tiny(*, imports: str = "", before: str = "", after: str = "") -> str:
+    parts = {"imports": imports, "before": before, "after": after}
+    return module(TINY).format(**{name: module(part) for name, part in parts.items()})
+
+
+@pytest.mark.parametrize(
+    ("imports", "shape", "annotation", "imported"),
+    [
+        ("", NONE, "None", ""),
+        ("", listed(TEXT), "list[str]", ""),
+        (
+            "",
+            {"kind": "map", "keys": TEXT, "values": union(INT, NONE)},
+            "dict[str, int | None]",
+            "",
+        ),
+        ("", {"kind": "tuple", "items": INT}, "tuple[int, ...]", ""),
+        ("", {"kind": "fixed_tuple", "items": [INT, TEXT]}, "tuple[int, str]", ""),
+        ("", {"kind": "fixed_tuple", "items": []}, "tuple[()]", ""),
+        (
+            "import datetime as dt\nimport uuid\nfrom decimal import Decimal as D\n",
+            listed({"kind": "fixed_tuple", "items": [DAY, scalar("uuid"), scalar("decimal")]}),
+            "list[tuple[dt.date, uuid.UUID, D]]",
+            "",
+        ),
+        (
+            "import os.path\nimport collections.abc\nimport datetime\n\n",
+            listed(DAY),
+            "list[datetime.date]",
+            "",
+        ),
+        (
+            "from datetime import timedelta\n\n",
+            {"kind": "fixed_tuple", "items": [DAY, scalar("time")]},
+            "tuple[date, time]",
+            "from datetime import date, time, timedelta\n",
+        ),
+        (
+            "import sys\n\n",
+            named("Path", module="pathlib"),
+            "Path",
+            "import sys\nfrom pathlib import Path\n\nfrom pgflow_dsl",
+        ),
+        (
+            "",
+            {"kind": "literal", "values": ["small", 1, True]},
+            'Literal["small", 1, True]',
+            "from typing import Literal\n\nfrom pgflow_dsl",
+        ),
+        (
+            "import typing as t\n",
+            {"kind": "literal", "values": ["small"]},
+            't.Literal["small"]',
+            "",
+        ),
+        (
+            "from pydantic import BaseModel\n",
+            union(named("JsonValue", module="pydantic.types"), NONE),
+            "JsonValue | None",
+            "from pydantic import BaseModel, JsonValue\n",
+        ),
+    ],
+)
+def test_names_that_are_there_are_used_and_others_imported(
+    tmp_path: Path, imports: str, shape: Any, annotation: str, imported: str
+) -> None:
+    source = tiny(imports=imports)
+    after = annotated(tmp_path, source, pack=shape)
+    assert f"def pack() -> {annotation}:" in after
+    if imported:
+        assert imported in after
+    else:
+        assert after.replace(f" -> {annotation}", "") == source
+
+
+CLASSES = """
+    import enum
+    from typing import Generic, NamedTuple, NewType, Optional, TypeVar
+
+    from pydantic import BaseModel
+    from typing_extensions import TypeAliasType
+
+    T = TypeVar("T")
+    Nested = TypeAliasType("Nested", "int | list[Nested]")
+    Number = NewType("Number", int)
+
+
+    class Size(enum.StrEnum):
+        SMALL = "small"
+
+
+    class Page(BaseModel, Generic[T]):
+        items: list[T]
+
+        class Mark(BaseModel):
+            at: int
+
+
+    class Tree(BaseModel):
+        children: "list[Tree]"
+        page: Page[int]
+        parent: Optional[Size]
+
+
+    class Pair(NamedTuple):
+        a: int
+        b: Number
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("shape", "annotation"),
+    [
+        (named("Page", named("Page", named("Tree"))), "Page[Page[Tree]]"),
+        (named("Page.Mark"), "Page.Mark"),
+        (union(named("Pair"), NONE), "Pair | None"),
+        (union(named("Nested"), NONE), "Nested | None"),
+        (
+            {"kind": "enum_member", "module": "flows.parcels", "name": "Size", "member": "SMALL"},
+            "Literal[Size.SMALL]",
+        ),
+    ],
+)
+def test_classes_of_all_kinds_go_by_their_names(
+    tmp_path: Path, shape: Any, annotation: str
+) -> None:
+    source = tiny(
+        before=CLASSES,
+        after="""
+
+
+        @flow.step
+        def rest(tree=tree.result.children, page=tree.result.page, pair=pair.result.b):
+            return None
+        """,
+    ).replace(
+        "@flow.step\ndef pack",
+        "@flow.step\ndef tree() -> Tree: ...\n\n\n@flow.step\ndef pair() -> Pair: ...\n\n\n"
+        "@flow.step\ndef pack",
+    )
+    after = annotated(tmp_path, source, pack=shape, rest=NONE)
+    assert f"def pack() -> {annotation}:" in after
+    assert (
+        "def rest(tree: list[Tree] = tree.result.children, page: Page[int] = tree.result.page, "
+        "pair: Number = pair.result.b) -> None:" in after
+    )
+
+
+def test_every_dict_display_gets_a_typed_dict_before_its_handler(tmp_path: Path) -> None:
+    shape = obj(
+        ("note",),
+        number=INT,
+        note=union(TEXT, NONE),
+        owner=obj(name=TEXT),
+        rows=listed(obj(**{"run id": scalar("uuid"), "class": INT})),
+        again=obj(name=TEXT),
+        nothing=obj(),
+    )
+    after = annotated(tmp_path, tiny(), pack=shape)
+    assert after == tiny(
+        imports="from uuid import UUID\n\n",
+    ).replace(
+        "import Flow\n", "import Flow\nfrom typing_extensions import NotRequired, TypedDict\n"
+    ).replace(
+        "@flow.step\ndef pack()",
+        module("""
+            class PackOwner(TypedDict):
+                name: str
+
+
+            PackRowsItem = TypedDict(
+                "PackRowsItem",
+                {
+                    "run id": UUID,
+                    "class": int,
+                },
+            )
+
+
+            class PackAgain(TypedDict):
+                name: str
+
+
+            class PackNothing(TypedDict):
+                pass
+
+
+            class Pack(TypedDict):
+                number: int
+                note: NotRequired[str | None]
+                owner: PackOwner
+                rows: list[PackRowsItem]
+                again: PackAgain
+                nothing: PackNothing
+
+
+            @flow.step
+            def pack() -> Pack"""),
+    )
+
+
+def test_a_key_that_would_hide_a_type_makes_it_a_call(tmp_path: Path) -> None:
+    after = annotated(
+        tmp_path, tiny(imports="from datetime import date\n"), pack=obj(date=DAY, days=INT)
+    )
+    assert 'Pack = TypedDict(\n    "Pack",\n    {\n        "date": date,\n' in after
+
+
+def test_typed_dict_and_not_required_are_taken_as_they_are_imported(tmp_path: Path) -> None:
+    imports = "import typing_extensions as te\nfrom typing import NotRequired as Maybe\n"
+    after = annotated(tmp_path, tiny(imports=imports), pack=obj(("note",), note=TEXT))
+    assert "class Pack(te.TypedDict):\n    note: Maybe[str]\n" in after
+
+
+def test_names_that_the_module_has_are_not_taken(tmp_path: Path) -> None:
+    source = tiny(
+        before="""
+            date = "today"
+
+
+            class Pack:
+                def date(self): return UUID, date
+
+
+        """,
+    )
+    folder = tmp_path / "flows"
+    folder.mkdir()
+    (folder / "parcels.py").write_text(source.replace("import Flow", "import Flow\nUUID = int"))
+    shape = obj(day=DAY, id=scalar("uuid"))
+    # A TypedDict of another name has another title, so the schemas differ in that.
+    (change,) = plan_annotations(typed(folder, {"pack": shape}), folder).changes
+    after = change.after.decode()
+    assert "class Pack2(TypedDict):\n    day: date_\n    id: UUID_\n" in after
+    assert "from datetime import date as date_\nfrom uuid import UUID as UUID_\n" in after
+    assert "def pack() -> Pack2:" in after
+    (folder / "parcels.py").write_text(after)
+    (flow,) = typed(folder, {})
+    assert flow.compile().steps[0].result_schema["properties"] == {
+        "day": {"format": "date", "title": "Day", "type": "string"},
+        "id": {"format": "uuid", "title": "Id", "type": "string"},
+    }
+
+
+def test_a_name_that_only_checkers_have_is_imported_for_the_run_too(tmp_path: Path) -> None:
+    imports = """
+        from typing import TYPE_CHECKING
+
+        if TYPE_CHECKING:
+            from datetime import date
+
+    """
+    after = annotated(tmp_path, tiny(imports=imports), pack=listed(DAY))
+    assert "from datetime import date\nfrom typing import TYPE_CHECKING\n" in after
+    assert "def pack() -> list[date]:" in after
+
+
+LATER = """
+
+
+    class Later(BaseModel):
+        n: int
+"""
+
+
+def test_a_class_further_down_is_named_in_quotes(tmp_path: Path) -> None:
+    imports = "from pydantic import BaseModel\n"
+    source = tiny(imports=imports, after=LATER)
+    assert 'def pack() -> "Later | None":' in annotated(
+        tmp_path, source, pack=union(named("Later"), NONE)
+    )
+    shape = obj(("b", "class"), b=named("Later"))
+    assert 'class Pack(TypedDict):\n    b: NotRequired["Later"]\n' in annotated(
+        tmp_path, source, pack=shape
+    )
+    shape["fields"]["class"] = {"type": listed(named("Later")), "required": False}
+    assert '        "class": NotRequired["list[Later]"],\n' in annotated(
+        tmp_path, source, pack=shape
+    )
+    both = union(named("Later"), {"kind": "literal", "values": ["none"]})
+    assert """def pack() -> 'Later | Literal["none"]':""" in annotated(tmp_path, source, pack=both)
+
+
+def test_postponed_annotations_need_no_quotes(tmp_path: Path) -> None:
+    imports = "from __future__ import annotations\n\nfrom pydantic import BaseModel\n"
+    source = tiny(imports=imports, after=LATER)
+    shape = obj(("b",), a=DAY, b=named("Later"))
+    after = annotated(tmp_path, source, pack=shape)
+    assert "class Pack(TypedDict):\n    a: date\n    b: NotRequired[Later]\n" in after
+    assert after.startswith(
+        "from __future__ import annotations\n\nfrom datetime import date\n\nfrom pydantic import"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "from pgflow_dsl import (\n    Flow,\n    StepDecorator,\n)\n",
+            "from pgflow_dsl import (\n    Flow,\n    StepContext,\n    StepDecorator,\n)\n",
+        ),
+        (
+            "from pgflow_dsl import (\n    Flow\n)\n",
+            "from pgflow_dsl import (\n    Flow,\n    StepContext\n)\n",
+        ),
+        (
+            "from pgflow_dsl import (\n    Flow,  # the flow\n)\n",
+            "from pgflow_dsl import (\n    Flow,  # the flow\n)\n"
+            "from pgflow_dsl import StepContext\n",
+        ),
+        (
+            "from pgflow_dsl import Flow; x = 1  # one line\n",
+            "from pgflow_dsl import Flow, StepContext; x = 1  # one line\n",
+        ),
+        (
+            "from pgflow_dsl import *\n",
+            "from pgflow_dsl import *\n",
+        ),
+        (
+            "import pgflow_dsl\n\nFlow = pgflow_dsl.Flow\n",
+            "import pgflow_dsl\n\nFlow = pgflow_dsl.Flow\n",
+        ),
+        (
+            "from pgflow_dsl import Flow, StepContext as Context\n",
+            "from pgflow_dsl import Flow, StepContext as Context\n",
+        ),
+        (
+            "from pgflow_dsl \\\n    import Flow\n",
+            "from pgflow_dsl \\\n    import Flow\nfrom pgflow_dsl import StepContext\n",
+        ),
+    ],
+)
+def test_an_import_joins_the_line_of_its_module(tmp_path: Path, before: str, after: str) -> None:
+    source = tiny().replace("from pgflow_dsl import Flow\n", before)
+    source = source.replace("def pack()", "def pack(ctx=flow.context)")
+    name = "Context" if "Context\n" in before else "StepContext"
+    name = "pgflow_dsl.StepContext" if "import pgflow_dsl" in before else name
+    assert annotated(tmp_path, source, pack=INT) == source.replace(before, after).replace(
+        "def pack(ctx=flow.context):", f"def pack(ctx: {name} = flow.context) -> int:"
+    )
+
+
+def test_constraints_stay_with_the_field(tmp_path: Path) -> None:
+    source = tiny(
+        imports="""
+            from typing import Annotated
+            from pydantic import Base64Bytes, BaseModel, Field
+        """,
+        before="""
+            Percent = Annotated[int, Field(le=100)]
+
+
+            class Order(BaseModel):
+                number: int = Field(ge=1)
+                rebates: list[Percent]
+                picture: Base64Bytes
+                ids: list[Annotated[int, Field(ge=1)]]
+
+
+        """,
+    )
+    source = source.replace("payload=int", "payload=Order").replace(
+        "def pack()",
+        "def pack(a=flow.payload.number, b=flow.payload.rebates, c=flow.payload.picture, "
+        "d=flow.payload.ids)",
+    )
+    assert (
+        "def pack(a: int = flow.payload.number, b: list[Percent] = flow.payload.rebates, "
+        "c: Base64Bytes = flow.payload.picture, d: list[int] = flow.payload.ids) -> int:"
+        in annotated(tmp_path, source, pack=INT)
+    )
+    folder = tmp_path / "flows"
+    without = source.replace("Base64Bytes, ", "").replace("picture: Base64", "picture: p.Base64")
+    (folder / "parcels.py").write_text(
+        without.replace("from typing", "import pydantic as p\nfrom typing", 1)
+    )
+    made = plan(folder, {"pack": INT})
+    (left,) = made.left_alone
+    assert left.what == "argument 'c'"
+    assert "`EncodedBytes` says, and has no name in this module" in left.why
+    assert b"c=flow.payload.picture, d: list[int]" in made.changes[0].after
