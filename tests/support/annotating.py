@@ -1,5 +1,6 @@
 """Annotate flows of which the types are given by hand, for tests that are not about inference."""
 
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,16 @@ def obj(_optional: tuple[str, ...] = (), /, **fields: Any) -> dict[str, Any]:
             name: {"type": part, "required": name not in _optional} for name, part in fields.items()
         },
     }
+
+
+def folder_of(root: Path, files: Mapping[str, str]) -> Path:
+    """Make a folder `flows` below *root*, with those sources."""
+    folder = root / "flows"
+    for name, source in files.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(module(source))
+    return folder
 
 
 def typed(folder: Path, shapes: Shapes) -> list[Flow[Any]]:
@@ -90,3 +101,26 @@ def annotated(root: Path, source: str, **shapes: Any) -> str:
     assert made.left_alone == ()
     (change,) = made.changes
     return change.after.decode()
+
+
+def module(source: str) -> str:
+    """Return *source*, which is indented in a test, as it stands in a file."""
+    return textwrap.dedent(source).lstrip("\n")
+
+
+_TINY = """
+    {imports}from pgflow_dsl import Flow
+
+    {before}flow = Flow("parcels", payload=int)
+
+
+    @flow.step
+    def pack():
+        return None
+    {after}"""
+
+
+def tiny(*, imports: str = "", before: str = "", after: str = "") -> str:
+    """Return a module with one step `pack`, and with what is given around it."""
+    parts = {"imports": imports, "before": before, "after": after}
+    return module(_TINY).format(**{name: module(part) for name, part in parts.items()})

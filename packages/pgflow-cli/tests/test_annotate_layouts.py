@@ -165,7 +165,7 @@ def steps(text: str) -> str:
 
             @flow.step
             @named
-            def pack(number={"ä": flow.payload.number}["ä"], at=flow.payload): return 1
+            def pack(n={"ä": flow.payload.number}["ä"], at=flow.payload): ...
             """,
             """
             def named(fn):
@@ -173,7 +173,7 @@ def steps(text: str) -> str:
 
             @flow.step
             @named
-            def pack(number: int = {"ä": flow.payload.number}["ä"], at: Order = flow.payload) -> int: return 1
+            def pack(n: int = {"ä": flow.payload.number}["ä"], at: Order = flow.payload) -> int: ...
             """,
         ),
     ],

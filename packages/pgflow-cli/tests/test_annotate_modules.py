@@ -1,27 +1,16 @@
 """Flows that are spread over modules: what is imported from where, and what is left alone."""
 
 import sys
-import textwrap
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.annotating import listed, named, obj, plan, scalar, typed
+from tests.support.annotating import folder_of, listed, named, obj, plan, scalar, typed
 
 from pgflow_cli.annotating.plan import Plan, plan_annotations
 
 INT, TEXT, DAY = scalar("int"), scalar("str"), scalar("date")
 PACK = obj(number=INT, day=DAY)
-
-
-def folder_of(root: Path, files: Mapping[str, str]) -> Path:
-    folder = root / "flows"
-    for name, source in files.items():
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(textwrap.dedent(source).lstrip("\n"))
-    return folder
 
 
 def texts(made: Plan) -> dict[str, str]:
@@ -143,7 +132,6 @@ CIRCLE = {
 
 def test_an_import_that_would_go_in_a_circle_is_not_written(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, CIRCLE)
-    __import__("runpy")
     shapes = {"pack": named("Order", module="flows._models")}
     made = plan(folder, shapes)
     (left,) = made.left_alone

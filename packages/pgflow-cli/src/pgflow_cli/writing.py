@@ -1,7 +1,8 @@
-"""Create several files, all or none."""
+"""Create or replace several files, all or none."""
 
 import errno
 import os
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +25,7 @@ def create_files(files: Mapping[Path, str]) -> None:
         for path in files:
             _require_absent(path)
             made_folders += _make_folder(path.parent)
-        temporary = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in files}
+        temporary = {path: _temporary(path) for path in files}
         for path, content in files.items():
             made_files.append(temporary[path])
             temporary[path].write_text(content, encoding="utf-8", newline="\n")
@@ -34,11 +35,47 @@ def create_files(files: Mapping[Path, str]) -> None:
     except BaseException as error:
         _remove(made_files, made_folders)
         if isinstance(error, OSError):
-            raise CommandError(
-                f"cannot write {error.filename}: {error.strerror}",
-                hint="nothing was changed; check the permissions and run the command again",
-            ) from None
+            raise _cannot_write(error) from None
         raise
+
+
+def replace_files(files: Mapping[Path, bytes]) -> None:
+    """Give every file of *files* its new content; each exists.
+
+    Each is written beside its place first, with the permissions of the old one, and then renamed.
+
+    Raises:
+        CommandError: one cannot be written; all are as they were.
+    """
+    before = {path: path.read_bytes() for path in files}
+    temporary = {path: _temporary(path) for path in files}
+    replaced: list[Path] = []
+    try:
+        for path, content in files.items():
+            temporary[path].write_bytes(content)
+            shutil.copymode(path, temporary[path])
+        for path in files:
+            temporary[path].replace(path)
+            replaced.append(path)
+    except BaseException as error:
+        for path in replaced:
+            with suppress(OSError):
+                path.write_bytes(before[path])
+        _remove(list(temporary.values()), [])
+        if isinstance(error, OSError):
+            raise _cannot_write(error) from None
+        raise
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _cannot_write(error: OSError) -> CommandError:
+    return CommandError(
+        f"cannot write {error.filename}: {error.strerror}",
+        hint="nothing was changed; check the permissions and run the command again",
+    )
 
 
 def _require_absent(path: Path) -> None:

@@ -85,6 +85,11 @@ class ModuleNames:
         """
         module = str(getattr(found, "__module__", None))
         qualname = str(getattr(found, "__qualname__", found.__name__))
+        if "<locals>." in qualname:
+            name = qualname.rpartition("<locals>.")[2]
+            raise NotWritableError(
+                f"`{name}` is defined inside a function: move it to the top of a module"
+            )
         if lookup(module, qualname) is not found:
             raise NotWritableError(f"`{qualname}` is no name at the top level of {module}")
         return self.of_name(module, qualname)

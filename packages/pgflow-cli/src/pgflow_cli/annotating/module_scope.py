@@ -67,7 +67,11 @@ def imports_at_run_time(tree: ast.Module) -> Iterator[Import]:
 
 def is_type_checking(node: ast.AST) -> bool:
     """Whether *node* is `if TYPE_CHECKING:`."""
-    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+    if not isinstance(node, ast.If):
+        return False
+    test = node.test
+    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", None)
+    return name == "TYPE_CHECKING"
 
 
 def _imported_for_checkers(node: ast.AST) -> Iterator[tuple[str, str]]:

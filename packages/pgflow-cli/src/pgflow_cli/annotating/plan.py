@@ -31,6 +31,7 @@ class FileChange:
     """A file that gets annotations."""
 
     path: Path
+    encoding: str
     before: bytes
     after: bytes
 
@@ -126,17 +127,24 @@ class _Planner:
         if not path.is_relative_to(self._folder) or "site-packages" in path.parts:
             self._leave(step.location, "the handler", f"its file is not in {self._folder.name}/")
             return None
-        if path not in self._modules:
-            source = SourceFile(path)
-            names = ModuleNames(source, inner.__globals__, self._folder)
-            self._modules[path] = _Module(source, names)
-        module = self._modules[path]
-        function = module.source.function(code.co_name, code.co_firstlineno)
+        try:
+            module = self._module(path, inner.__globals__)
+            function = module.source.function(code.co_name, code.co_firstlineno)
+        except (OSError, SyntaxError, UnicodeError) as error:
+            self._leave(step.location, "the handler", f"its file cannot be read: {error}")
+            return None
         if function is None:
             self._leave(step.location, "the handler", "it is no `def`, or the file was changed")
             return None
         line = module.source.place_before(function)
         return _Handler(step.location, function, module, line, [types])
+
+    def _module(self, path: Path, namespace: Mapping[str, Any]) -> _Module:
+        if path not in self._modules:
+            source = SourceFile(path)
+            names = ModuleNames(source, namespace, self._folder)
+            self._modules[path] = _Module(source, names)
+        return self._modules[path]
 
     def _add_classes(self, handler: _Handler, types: Mapping[str, Any]) -> None:
         """Plan the TypedDicts of a result, in the module that it is written in."""
@@ -208,7 +216,9 @@ class _Planner:
             text = class_text(new, source, postpones=names.scope.postpones)
             edits.append(Edit(at, at, gap + text))
         after = source.edited([*edits, *module.heads])
-        return FileChange(path=source.path, before=source.content, after=after)
+        return FileChange(
+            path=source.path, encoding=source.encoding, before=source.content, after=after
+        )
 
     def _folder_modules(self) -> frozenset[str]:
         inside = {path.stem for path in self._folder.iterdir()}

@@ -43,8 +43,8 @@ class SourceFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.content = path.read_bytes()
-        self._encoding, _ = tokenize.detect_encoding(io.BytesIO(self.content).readline)
-        self.text = self.content.decode(self._encoding)
+        self.encoding, _ = tokenize.detect_encoding(io.BytesIO(self.content).readline)
+        self.text = self.content.decode(self.encoding)
         self.tree = ast.parse(self.text)
         self.lines: list[str] = _LINE.findall(self.text)
         self._starts = [0]
@@ -119,7 +119,7 @@ class SourceFile:
             done = edit.end
         text = "".join((*parts, self.text[done:]))
         # Only text within quotes can hold what the encoding of the file does not.
-        return text.encode(self._encoding, "backslashreplace")
+        return text.encode(self.encoding, "backslashreplace")
 
 
 def _first_line(statement: ast.stmt) -> int:
