@@ -8,10 +8,11 @@ from pgflow_manifest import Manifest
 
 
 def compile_folder(flows: Path) -> Manifest:
-    """Import every flow below *flows* and return their manifest.
+    """Import every flow below *flows*, infer what is not annotated, and return their manifest.
 
     Raises:
         DefinitionError: a module cannot be imported or a flow is wrong; names file, flow and step.
+        ResultTypeError: what a handler without a return annotation returns cannot be inferred.
     """
     return compile_flows(typed_flows(flows))
 
@@ -21,4 +22,14 @@ def typed_flows(flows: Path) -> list[Flow[Any]]:
 
     Raises as `compile_folder`.
     """
-    return [found.flow for found in discover_flows(flows)]
+    found = [each.flow for each in discover_flows(flows)]
+    if any(flow.steps_to_infer for flow in found):
+        # Most flows are annotated, and the type checker is optional.
+        from pgflow_cli.inference import infer_flows  # noqa: PLC0415
+
+        inferred = infer_flows(found)
+        for flow in found:
+            flow.adopt_types(
+                {step: one for (slug, step), one in inferred.items() if slug == flow.slug}
+            )
+    return found
