@@ -165,7 +165,7 @@ def steps(text: str) -> str:
 
             @flow.step
             @named
-            def pack(n={"ä": flow.payload.number}["ä"], at=flow.payload): ...
+            def pack(n={"ä": flow.payload.number}["ä"], at=flow.payload, *, i=flow.payload.items, ): ...
             """,
             """
             def named(fn):
@@ -173,13 +173,18 @@ def steps(text: str) -> str:
 
             @flow.step
             @named
-            def pack(n: int = {"ä": flow.payload.number}["ä"], at: Order = flow.payload) -> int: ...
+            def pack(
+                n: int = {"ä": flow.payload.number}["ä"],
+                at: Order = flow.payload,
+                *,
+                i: list[str] = flow.payload.items,
+            ) -> int: ...
             """,
         ),
     ],
     ids=[
         *("one line", "async", "several lines", "type comment below", "type comments"),
-        *("half annotated", "in a block", "decorated, letters of two bytes"),
+        *("half annotated", "in a block", "decorated, letters of two bytes, too long"),
     ],
 )
 def test_every_layout_keeps_its_form(tmp_path: Path, before: str, after: str) -> None:

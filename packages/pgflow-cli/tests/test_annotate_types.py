@@ -88,7 +88,11 @@ def test_a_flow_without_any_annotation_gets_all(tmp_path: Path) -> None:
 
 
         @flow.step(max_attempts=5)
-        async def promise(count: int = pack.result, number: int = flow.payload.number, ctx: StepContext = flow.context) -> Promise:
+        async def promise(
+            count: int = pack.result,
+            number: int = flow.payload.number,
+            ctx: StepContext = flow.context,
+        ) -> Promise:
             """Say when it comes."""
             return {"label": str(number), "day": date(2026, 12, count), "days": ctx.attempt}
 
@@ -96,7 +100,7 @@ def test_a_flow_without_any_annotation_gets_all(tmp_path: Path) -> None:
         @flow.step
         def tell(day: date = promise.result["day"], whole: Promise = promise.result) -> str:
             return f"{day}: {whole}"
-        '''  # noqa: E501
+        '''
     )
 
 
@@ -170,8 +174,9 @@ def test_classes_of_all_kinds_go_by_their_names(
     after = annotated(tmp_path, source, pack=shape, rest=NONE)
     assert f"def pack() -> {annotation}:" in after
     assert (
-        "def rest(tree: list[Tree] = tree.result.children, page: Page[int] = tree.result.page, "
-        "pair: Number = pair.result.b) -> None:" in after
+        "def rest(\n    tree: list[Tree] = tree.result.children,\n"
+        "    page: Page[int] = tree.result.page,\n    pair: Number = pair.result.b,\n) -> None:\n"
+        in after
     )
 
 
@@ -303,8 +308,8 @@ def test_constraints_stay_with_the_field(tmp_path: Path) -> None:
         "d=flow.payload.ids)",
     )
     assert (
-        "def pack(a: int = flow.payload.number, b: list[Percent] = flow.payload.rebates, "
-        "c: Base64Bytes = flow.payload.picture, d: list[int] = flow.payload.ids) -> int:"
+        "(\n    a: int = flow.payload.number,\n    b: list[Percent] = flow.payload.rebates,\n"
+        "    c: Base64Bytes = flow.payload.picture,\n    d: list[int] = flow.payload.ids,\n)"
         in annotated(tmp_path, source, pack=INT)
     )
     folder = tmp_path / "flows"
@@ -316,4 +321,4 @@ def test_constraints_stay_with_the_field(tmp_path: Path) -> None:
     (left,) = made.left_alone
     assert left.what == "argument 'c'"
     assert "`EncodedBytes` says, and has no name in this module" in left.why
-    assert b"c=flow.payload.picture, d: list[int]" in made.changes[0].after
+    assert b"    c=flow.payload.picture,\n    d: list[int]" in made.changes[0].after

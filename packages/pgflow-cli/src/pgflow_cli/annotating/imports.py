@@ -6,16 +6,13 @@ import tokenize
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from operator import itemgetter
-from typing import Final
 
 from pgflow_cli.annotating.module_names import NewImport
 from pgflow_cli.annotating.module_scope import Import
-from pgflow_cli.annotating.source_file import Edit, SourceFile
+from pgflow_cli.annotating.source_file import WIDTH, Edit, SourceFile
 
 _Order = tuple[int, bool, str]
 """Section, whether it is a `from`, module: what sorts imports."""
-_WIDTH: Final = 88
-"""Of the longest line that an import is added to; a longer one is the user's to lay out."""
 
 
 def import_edits(
@@ -87,7 +84,7 @@ class _Writer:
             any(alias.name == "*" for alias in statement.names)
             or any(token.kind == tokenize.COMMENT for token in tokens)
             or "\\" in source.text[start:end]
-            or (is_flat and end - start + added > _WIDTH)
+            or (is_flat and end - start + added > WIDTH)
         )
 
     def _added_name(self, statement: Import, one: NewImport) -> Edit:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Final
 
-from pgflow_cli.annotating.source_file import Edit, Function, SourceFile, Token
+from pgflow_cli.annotating.source_file import WIDTH, Edit, Function, SourceFile, Token
 
 _TYPE_COMMENT: Final = re.compile(r"#\s*type:(?!\s*ignore\b)")
 
@@ -37,9 +37,12 @@ def signature_edits(
     for argument in chain(given.posonlyargs, given.args, given.kwonlyargs):
         if argument.arg in arguments:
             edits += _argument_edits(source, head, source.end_of(argument), arguments[argument.arg])
+    parameters = _parameters(head)
     if result is not None:
-        close = _closing(head)
-        edits.append(Edit(close.end, close.end, f" -> {result}"))
+        at = parameters[-1].end
+        edits.append(Edit(at, at, f" -> {result}"))
+    if _is_too_long(source, function, head, edits):
+        edits += _one_per_line(source, function, parameters)
     return edits
 
 
@@ -80,14 +83,46 @@ def _argument_edits(source: SourceFile, head: list[Token], end: int, text: str) 
     return edits
 
 
-def _closing(head: list[Token]) -> Token:
-    """Return the parenthesis that closes the parameters; those of a type come in brackets."""
+def _parameters(head: list[Token]) -> list[Token]:
+    """Return the parentheses around the parameters, and between them the commas.
+
+    The brackets before these are of type parameters.
+    """
     depth = 0
-    for token in head:
-        if token.kind == tokenize.OP and token.text in ("(", "[", "{"):
-            depth += 1
-        elif token.kind == tokenize.OP and token.text in (")", "]", "}"):
-            depth -= 1
-            if depth == 0 and token.text == ")":
-                return token
+    found: list[Token] = []
+    for token in (token for token in head if token.kind == tokenize.OP):
+        depth -= token.text in (")", "]", "}")
+        is_outermost = depth == 0 and token.text in ("(", ")")
+        if is_outermost or (found and depth == 1 and token.text == ","):
+            found.append(token)
+        if is_outermost and token.text == ")":
+            return found
+        depth += token.text in ("(", "[", "{")
     raise AssertionError("a def has parentheses")
+
+
+def _is_too_long(
+    source: SourceFile, function: Function, head: list[Token], edits: list[Edit]
+) -> bool:
+    """Whether the head was one line and the annotations make that too long."""
+    colon = [token for token in head if token.text == ":"][-1]
+    line = source.text[source.line_start(function.lineno) : colon.end]
+    return "\n" not in line and len(line) + sum(len(edit.text) for edit in edits) > WIDTH
+
+
+def _one_per_line(source: SourceFile, function: Function, parameters: list[Token]) -> list[Edit]:
+    """Return what gives every parameter a line, with a comma after the last one."""
+    line = source.lines[function.lineno - 1]
+    outer = source.newline + line[: len(line) - len(line.lstrip())]
+    *starts, close = parameters
+    edits: list[Edit] = []
+    for token in starts:
+        rest = source.text[token.end : close.start]
+        if rest.strip():
+            blank = len(rest) - len(rest.lstrip())
+            edits.append(Edit(token.end, token.end + blank, outer + source.indent))
+    before = source.text[: close.start].rstrip()
+    if before.endswith("("):
+        return []
+    edits.append(Edit(len(before), close.start, outer if before.endswith(",") else f",{outer}"))
+    return edits

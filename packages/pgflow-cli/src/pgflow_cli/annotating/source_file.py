@@ -11,6 +11,9 @@ from typing import Final
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
+WIDTH: Final = 100
+"""Of the longest line that is made of one; a formatter that wants less will find the rest."""
+
 # What ends a line for Python; `str.splitlines` knows others, which stand inside of lines.
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 
