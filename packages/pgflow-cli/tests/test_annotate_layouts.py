@@ -165,7 +165,8 @@ def steps(text: str) -> str:
 
             @flow.step
             @named
-            def pack(n={"ä": flow.payload.number}["ä"], at=flow.payload, *, i=flow.payload.items, ): ...
+            def pack(n={"ä": flow.payload.number}["ä"], o=flow.payload, *, s=flow.payload.items, ):
+                ...
             """,
             """
             def named(fn):
@@ -175,10 +176,11 @@ def steps(text: str) -> str:
             @named
             def pack(
                 n: int = {"ä": flow.payload.number}["ä"],
-                at: Order = flow.payload,
+                o: Order = flow.payload,
                 *,
-                i: list[str] = flow.payload.items,
-            ) -> int: ...
+                s: list[str] = flow.payload.items,
+            ) -> int:
+                ...
             """,
         ),
     ],

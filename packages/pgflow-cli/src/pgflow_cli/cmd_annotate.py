@@ -22,7 +22,7 @@ def run(args: Namespace) -> int:
     flows = flows_path(args.flows)
     folder = flows.resolve()
     plan = plan_annotations(typed_flows(flows), folder.parent if folder.is_file() else folder)
-    if args.write:
+    if args.write and plan.changes:
         _write(plan, flows)
     if args.json:
         write_json(_report(plan, written=args.write))

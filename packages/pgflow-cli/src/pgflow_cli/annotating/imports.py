@@ -4,7 +4,7 @@ import ast
 import sys
 import tokenize
 from collections.abc import Iterable, Mapping
-from itertools import groupby
+from itertools import groupby, takewhile
 from operator import itemgetter
 
 from pgflow_cli.annotating.module_names import NewImport
@@ -77,7 +77,7 @@ class _Writer:
         source = self._source
         start = source.offset(statement.lineno, statement.col_offset)
         end = source.offset(statement.end_lineno or 0, statement.end_col_offset or 0)
-        tokens = [token for token in source.tokens(statement.lineno) if token.start < end]
+        tokens = takewhile(lambda token: token.start < end, source.tokens(statement.lineno))
         is_flat = statement.lineno == statement.end_lineno
         added = sum(len(_alias(one)) + 2 for one in wanted)
         return not (

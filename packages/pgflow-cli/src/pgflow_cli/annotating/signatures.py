@@ -3,7 +3,7 @@
 import re
 import tokenize
 from collections.abc import Mapping
-from itertools import chain
+from itertools import chain, takewhile
 from typing import Final
 
 from pgflow_cli.annotating.source_file import WIDTH, Edit, Function, SourceFile, Token
@@ -66,12 +66,7 @@ def _head(source: SourceFile, function: Function) -> list[Token]:
     decorators: list[int] = [item.lineno for item in getattr(first, "decorator_list", [])]
     if decorators:
         body = source.line_start(min(decorators))
-    head: list[Token] = []
-    for token in source.tokens(function.lineno):
-        if token.start >= body:
-            break
-        head.append(token)
-    return head
+    return list(takewhile(lambda token: token.start < body, source.tokens(function.lineno)))
 
 
 def _argument_edits(source: SourceFile, head: list[Token], end: int, text: str) -> list[Edit]:

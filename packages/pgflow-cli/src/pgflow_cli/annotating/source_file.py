@@ -6,6 +6,7 @@ import re
 import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -60,7 +61,7 @@ class SourceFile:
         first = self.lines[0] if self.lines else "\n"
         return first[len(first.rstrip("\r\n")) :] or "\n"
 
-    @property
+    @cached_property
     def indent(self) -> str:
         """How far a block is indented: as the first one is."""
         tokens = self.tokens(1)
