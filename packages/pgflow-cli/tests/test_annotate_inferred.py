@@ -15,6 +15,8 @@ from pgflow_cli.annotating.source_file import Edit, Function, SourceFile
 from pgflow_cli.example import find_example
 from pgflow_manifest import FlowSpec, read_manifest
 
+REPOSITORY = Path(__file__).parents[3]
+
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -153,11 +155,14 @@ def test_what_is_written_checks_clean(project: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_show_tells_what_is_inferred(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder_of(project, {"parcels.py": PARCELS})
-    assert main(["compile", "--show"]) == exit_codes.OK
-    table = capsys.readouterr().out
-    assert re.search(
-        r'^promise +{"label": str, "day": date, "days": int} +inferred$', table, re.MULTILINE
+def test_show_prints_what_the_page_about_types_says(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (REPOSITORY / "docs" / "types.md").read_text(encoding="utf-8")
+    module = re.search(
+        r"^```python file=flows/parcels.py\n(.*?)^```$", page, re.DOTALL | re.MULTILINE
     )
-    assert re.search(r"^pack +Parcel +inferred$", table, re.MULTILINE)
+    assert module is not None
+    folder_of(project, {"parcels.py": module[1]})
+    assert main(["compile", "--show"]) == exit_codes.OK
+    assert f"```text\n{capsys.readouterr().out}```\n" in page
