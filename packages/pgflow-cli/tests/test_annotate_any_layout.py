@@ -43,7 +43,7 @@ def heads(draw: st.DrawFn) -> tuple[str, list[str]]:
         hint = f"{draw(GAP)}:{draw(GAP)}set[int]" if annotated else ""
         parts.append(f"{name}{hint}{draw(GAP)}={draw(GAP)}{draw(DEFAULT)}{draw(GAP)}")
     inside = ",".join(f"{draw(GAP)}{part}" for part in parts)
-    comma = "," if parts and draw(st.booleans()) else ""
+    comma = "," if draw(st.booleans()) and parts else ""
     keyword = draw(st.sampled_from(["def", "async def", "async  \\\n def"]))
     head = f"{keyword} f{draw(BLANK)}({inside}{comma}{draw(GAP)}){draw(BLANK)}:"
     decorator = draw(st.sampled_from(["", "@d(1,\n   x=')')\n", "@d\n# why\n"]))

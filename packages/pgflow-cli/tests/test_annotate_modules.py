@@ -101,6 +101,33 @@ def test_modules_of_a_nested_package_are_imported_relatively(tmp_path: Path) -> 
     assert "def pack() -> list[Order]:" in made["parcels.py"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "from datetime import date\n\n"),
+        ('"""What to pack."""\n\n\n', '"""What to pack."""\n\nfrom datetime import date\n\n\n'),
+        ("#!/usr/bin/env python\n# No rights.\n\n", None),
+        ("import enum\n\n\n", "import enum\nfrom datetime import date\n\n\n"),
+    ],
+)
+def test_a_module_without_imports_gets_its_first_ones(
+    tmp_path: Path, before: str, after: str | None
+) -> None:
+    main = """
+        from pgflow_dsl import Flow
+
+        from ._packing import pack as packing
+
+        flow = Flow("parcels", payload=int)
+        pack = flow.step(packing)
+        """
+    packing = f"{before}def pack():\n    return []\n"
+    folder = folder_of(tmp_path, {"parcels.py": main, "_packing.py": packing})
+    made = texts(plan(folder, {"pack": listed(DAY)}))
+    after = after or before.replace("\n\n", "\nfrom datetime import date\n\n")
+    assert made == {"_packing.py": f"{after}def pack() -> list[date]:\n    return []\n"}
+
+
 CIRCLE = {
     "parcels.py": """
         from pgflow_dsl import Flow

@@ -10,31 +10,36 @@ from types import ModuleType
 from pgflow_cli.annotating.module_scope import Import, imports_at_run_time
 
 
-def imports_in_circle(module: str, importer: str, *, within: Path) -> bool:
+def imports_in_circle(module: str, importer: str, folder: Path) -> bool:
     """Whether importing *module* into *importer* imports *importer* again, by whatever ways.
 
-    Only files below *within* are looked into: what is installed does not import flows.
+    Only the user's own files are looked into: what is installed does not import flows.
     """
-    goal = _file_of(sys.modules[importer])
+    goal = file_of_user(importer, folder)
     pending = list(_with_packages(module, importer))
     seen: set[Path] = set()
     while pending:
-        loaded = sys.modules.get(pending.pop())
-        file = _file_of(loaded)
-        if loaded is None or file is None or file in seen or within not in file.parents:
+        name = pending.pop()
+        file = file_of_user(name, folder)
+        if file is None or file in seen:
             continue
         if file == goal:
             return True
         seen.add(file)
         for statement in imports_at_run_time(ast.parse(file.read_bytes())):
-            for name in _imported(statement, loaded):
-                pending += _with_packages(name, importer)
+            for imported in _imported(statement, sys.modules[name]):
+                pending += _with_packages(imported, importer)
     return False
 
 
-def _file_of(module: ModuleType | None) -> Path | None:
-    file = getattr(module, "__file__", None)
-    return Path(file).resolve() if file else None
+def file_of_user(module: str, folder: Path) -> Path | None:
+    """Return the file of a loaded module if it is in the flows folder or in a folder beside it."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is None or module.partition(".")[0] in sys.stdlib_module_names:
+        return None
+    path = Path(file).resolve()
+    is_installed = "site-packages" in path.parts
+    return path if folder.parent in path.parents and not is_installed else None
 
 
 def _imported(statement: Import, module: ModuleType) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pgflow_cli.annotating.import_cycles import imports_in_circle
+from pgflow_cli.annotating.import_cycles import file_of_user, imports_in_circle
 from pgflow_cli.annotating.module_scope import ModuleScope, scope_of
 from pgflow_cli.annotating.source_file import SourceFile
 
@@ -64,10 +64,6 @@ class ModuleNames:
             unused = f"{name}{number}"
         self.scope.used.add(unused)
         return unused
-
-    def value(self, name: str) -> Any:
-        """Return what the top level holds as *name*, None when that is nothing."""
-        return self._namespace.get(name)
 
     def equal_to(self, value: Any) -> Reference | None:
         """Return a name for something without one, such as `Percent = Annotated[...]`."""
@@ -140,9 +136,7 @@ class ModuleNames:
         return None
 
     def _import(self, home: str, root: str) -> NewImport:
-        if self._is_of_user(home) and imports_in_circle(
-            home, self.module, within=self._folder.parent
-        ):
+        if imports_in_circle(home, self.module, self._folder):
             raise NotWritableError(
                 f"`{root}` is defined in {home}, which imports this module: move it to a module "
                 "that both can import"
@@ -163,11 +157,7 @@ class ModuleNames:
         return self.scope.for_checkers.get(local) == root and local not in self._namespace
 
     def _is_of_user(self, module: str) -> bool:
-        file = getattr(sys.modules.get(module), "__file__", None)
-        if file is None:
-            return False
-        path = Path(file).resolve()
-        return "site-packages" not in path.parts and self._folder.parent in path.parents
+        return file_of_user(module, self._folder) is not None
 
     def _as_written(self, home: str) -> str:
         """Return the module as imports here name it, in the style that they have already."""
