@@ -27,7 +27,7 @@ def add_annotate(add: _Add) -> argparse.ArgumentParser:
         examples=[
             "pgflow annotate",
             "pgflow annotate flows --write",
-            "pgflow annotate > types.patch && patch -p0 < types.patch",
+            "pgflow annotate > types.patch; patch -p0 < types.patch",
         ],
     )
     parser.add_argument("--write", action="store_true", help="write them into the files")
