@@ -108,10 +108,9 @@ class _Inference:
             inner: Any = inspect.unwrap(step.fn)
             if (plan := self._plans[inner]) is not None:
                 handlers.setdefault(plan.source.file, []).append(plan.node)
-        for plan in self._plans.values():
-            if plan is not None:
-                file = plan.source.file
-                self._overlays[file] = Overlay(plan.source, handlers.get(file, ()))
+        sources = {plan.source for plan in self._plans.values() if plan is not None}
+        for source in sources:
+            self._overlays[source.file] = Overlay(source, handlers.get(source.file, ()))
 
     def _ask(self) -> dict[ast.AST, Answer]:
         """Return the checker's answers, by expression or, for a function itself, by its `def`."""

@@ -204,7 +204,7 @@ class _Planner:
             return self._leaf(node)
         function = self._names.project_function(call.func)
         if function is None:
-            return self._leaf(node)
+            return self._library_call(call, node)
         arguments = _passed(call, function)
         return Call(
             function=function,
@@ -213,6 +213,26 @@ class _Planner:
             node=node,
             is_awaited=is_awaited,
         )
+
+    def _library_call(self, call: ast.Call, node: ast.expr) -> Plan:
+        """Follow a few functions through which keys would get lost."""
+        callee: object = self._names.value(call.func)
+        plain = [self.plan(each) for each in call.args if not isinstance(each, ast.Starred)]
+        words = {word.arg for word in call.keywords}
+        if len(plain) == len(call.args) == 1 and not is_flat(plain[0]):
+            if callee in (list, sorted) and words <= {"key", "reverse"}:
+                return Items("list", (), (plain[0],), self._source, node)
+            if callee is set:
+                return Items("set", (), (plain[0],), self._source, node)
+            if callee is dict and not words:
+                return Entries((Spread(plain[0]),), self._source, node)
+        if callee is dict and not call.args and None not in words:
+            return Entries(
+                tuple(Key(str(word.arg), self.plan(word.value)) for word in call.keywords),
+                self._source,
+                node,
+            )
+        return self._leaf(node)
 
     def _name(self, node: ast.Name) -> Plan:
         leaf = self._leaf(node)
@@ -256,11 +276,19 @@ class _Planner:
                 line = getattr(error.node, "lineno", node.lineno)
                 return self._refused(f"{error.how} (line {line})", node)
             return leaf
+        if self._is_returned(node):
+            # Elsewhere what is done later shows as well: it is one and the same dict.
+            changes = [c for c in changes if self.bindings.may_run_before(c.statement, node)]
         values = [
             self._with_changes(node, plan, binding, changes)
             for plan, binding in zip(plans, reaching, strict=True)
         ]
         return Local(values[0] if len(values) == 1 else OneOf(tuple(values)), leaf)
+
+    def _is_returned(self, node: ast.AST) -> bool:
+        while not isinstance(node, ast.stmt):
+            node = self._source.parents[node]
+        return isinstance(node, ast.Return)
 
     def _with_changes(
         self, use: ast.Name, plan: Plan, binding: Binding, changes: Sequence[Change]

@@ -53,6 +53,14 @@ class Source:
         code = fn.__code__
         return self._functions.get((code.co_name, code.co_firstlineno))
 
+    def segment(self, node: ast.expr) -> str:
+        """Return how *node* is written; `ast.get_source_segment` splits the file each time."""
+        first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+        lines = [line.encode() for line in self.lines[first : last + 1]]
+        lines[-1] = lines[-1][: node.end_col_offset]
+        lines[0] = lines[0][node.col_offset :]
+        return b"".join(lines).decode()
+
 
 class Sources:
     """All files that were looked at; each is read once."""
