@@ -46,11 +46,12 @@ _EXTENDERS: Final = frozenset({"extend", "update"})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SetsKey:
-    """`d[key] = value`."""
+    """`d[key] = value`; or `d.setdefault(key, value)`, which keeps what is there."""
 
     key: ast.expr
     value: ast.expr
     statement: ast.AST
+    is_default: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,6 +130,7 @@ class ChangesOf:
         self._names = names
         self._is_flat = is_flat
         self._open: set[str] = set()
+        self._found: dict[str, Sequence[Change] | EscapesError] = {}
 
     def find(self, name: str) -> Sequence[Change]:
         """Return what is done to the value of *name*, in the order of the source.
@@ -140,12 +142,23 @@ class ChangesOf:
             raise EscapesError("an inner function may change it", self._bindings.function)
         if name in self._open:
             raise EscapesError("it may hold itself", self._bindings.function)
-        self._open.add(name)
-        try:
-            uses = [self._change(name, use) for use in self._bindings.uses[name]]
-            return [use for use in uses if use is not None] + self._augmented(name)
-        finally:
-            self._open.discard(name)
+        if name not in self._found:
+            self._open.add(name)
+            try:
+                uses = [self._change(name, use) for use in self._bindings.uses[name]]
+                changes = [use for use in uses if use is not None] + self._augmented(name)
+                self._found[name] = changes
+            except EscapesError as error:
+                # What another name does while this one is looked at does not count for it.
+                if self._open == {name}:
+                    self._found[name] = error
+                raise
+            finally:
+                self._open.discard(name)
+        found = self._found[name]
+        if isinstance(found, EscapesError):
+            raise found
+        return found
 
     def _augmented(self, name: str) -> list[Change]:
         found: list[Change] = []
@@ -220,7 +233,7 @@ class ChangesOf:
             )
             return Merges(ast.copy_location(display, call), statement)
         if method == "setdefault" and is_statement and len(call.args) == 2:
-            return SetsKey(call.args[0], call.args[1], statement)
+            return SetsKey(call.args[0], call.args[1], statement, is_default=True)
         if method in _SHRINKERS:
             self._needs_flat(name, call)
             return (
@@ -239,16 +252,18 @@ class ChangesOf:
                 callee = self._names.value(call.func)
         if _is_among(callee, _COPIERS):
             self._check_part(name, call)
-        elif not _is_among(callee, _READERS) and not self._is_logger(call.func):
+        elif not self._only_reads(call.func):
             raise EscapesError(
                 f"it is passed to `{ast.unparse(call.func)}`, which may change it", call
             )
 
-    def _is_logger(self, function: ast.expr) -> bool:
-        return isinstance(function, ast.Attribute) and (
-            isinstance(self._names.value(function.value), logging.Logger)
-            or self._names.value(function.value) is logging
-        )
+    def _only_reads(self, function: ast.expr) -> bool:
+        if _is_among(self._names.value(function), _READERS):
+            return True
+        if not isinstance(function, ast.Attribute):
+            return False
+        owner = self._names.value(function.value)
+        return isinstance(owner, logging.Logger) or owner is logging
 
     def _needs_flat(self, name: str, node: ast.AST) -> None:
         if not self._is_flat(name):
@@ -270,9 +285,7 @@ class ChangesOf:
                     if attr not in _INNER_READERS or not isinstance(call, ast.Call):
                         return
                     node = call
-                case ast.Call() if node in parent.args and _is_among(
-                    self._names.value(parent.func), _READERS
-                ):
+                case ast.Call() if node in parent.args and self._only_reads(parent.func):
                     return
                 case ast.Call() if node in parent.args and _is_among(
                     self._names.value(parent.func), _COPIERS

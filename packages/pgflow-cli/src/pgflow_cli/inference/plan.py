@@ -7,7 +7,7 @@ types only the type checker knows. `folding.py` turns plan and answers into a sh
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Literal, TypeAlias
@@ -186,12 +186,16 @@ class FunctionPlan:
         return isinstance(self.node, ast.AsyncFunctionDef)
 
 
-def leaves_of(plan: Plan) -> Iterator[tuple[Source, ast.expr]]:
-    """Yield every expression in *plan* of which the type checker is asked."""
-    if isinstance(plan, Leaf | Call):
-        yield plan.source, plan.node
-    for inner in inner_plans(plan):
-        yield from leaves_of(inner)
+def all_within(plans: Iterable[Plan]) -> Iterator[Plan]:
+    """Yield *plans* and all they are made of, each once: they share parts."""
+    pending = list(plans)
+    seen: set[Plan] = set()
+    while pending:
+        plan = pending.pop()
+        if plan not in seen:
+            seen.add(plan)
+            yield plan
+            pending.extend(inner_plans(plan))
 
 
 def inner_plans(plan: Plan) -> Iterator[Plan]:

@@ -45,7 +45,7 @@ from pgflow_cli.inference.plan import (
     Plan,
     Refused,
     Spread,
-    inner_plans,
+    all_within,
     is_flat,
 )
 from pgflow_cli.inference.sources import FunctionNode, Names, Source
@@ -77,9 +77,10 @@ class _Planner:
     def __init__(self, fn: FunctionType, source: Source, node: FunctionNode) -> None:
         self.bindings = Bindings(source, node)
         self._source = source
-        self._names = Names(source, fn)
+        self._names = Names(source, fn, self.bindings.of)
         self._changes = ChangesOf(self.bindings, self._names, self._holds_flat_values)
         self._open: set[str] = set()
+        self._flat: dict[str, bool] = {}
         self._typed = {
             argument.arg
             for argument in ast.walk(node.args)
@@ -272,7 +273,8 @@ class _Planner:
         try:
             changes = self._changes.find(node.id)
         except EscapesError as error:
-            if any(_has_keys(plan) for plan in plans):
+            if any(isinstance(plan, Entries | Call) for plan in all_within(plans)):
+                # The checker would lose the keys.
                 line = getattr(error.node, "lineno", node.lineno)
                 return self._refused(f"{error.how} (line {line})", node)
             return leaf
@@ -313,13 +315,18 @@ class _Planner:
     ) -> Iterator[Key | Spread | Dynamic]:
         certain = self.bindings.is_certain(change.statement, binding.node, use)
         match change:
+            case SetsKey(key=ast.Constant(value=str(name)), value=value, is_default=True):
+                before = [p.value for p in parts if isinstance(p, Key) and p.name == name]
+                is_all = not any(isinstance(part, Spread) for part in parts)
+                made = OneOf((*before, self.plan(value)))
+                yield Key(name, made, sets=certain and is_all)
             case SetsKey(key=ast.Constant(value=str(name)), value=value):
                 yield Key(name, self.plan(value), sets=certain)
             case SetsKey(key=key, value=value):
                 yield Dynamic(self.plan(key), self.plan(value))
             case Augments(key=ast.Constant(value=str(name)), operator=op, value=value):
-                before = [p.value for p in parts if isinstance(p, Key) and p.name == name]
-                whole = OneOf(tuple(before))
+                values = [p.value for p in parts if isinstance(p, Key) and p.name == name]
+                whole = OneOf(tuple(each for each in values if not isinstance(each, Changed)))
                 made = Changed(whole, op, self.plan(value), self._source, change.statement)
                 yield Key(name, made, sets=False)
             case Augments(operator=op, value=value):
@@ -336,14 +343,14 @@ class _Planner:
             case Removes(key=ast.Constant(value=str(name))):
                 yield Key(name, OneOf(()), sets=False, removes=True)
             case Removes() | Shrinks():
-                for part in parts:
-                    if isinstance(part, Key):
-                        yield Key(part.name, OneOf(()), sets=False, removes=True)
-                    elif isinstance(part, Spread):
-                        yield Spread(self._refused("keys are taken away", change.statement))
+                for name in {part.name for part in parts if isinstance(part, Key)}:
+                    yield Key(name, OneOf(()), sets=False, removes=True)
+                if any(isinstance(part, Spread) for part in parts):
+                    yield Spread(self._refused("keys are taken away", change.statement))
+            case Merges(other=other) if certain:
+                yield Spread(self.plan(other))
             case Merges(other=other):
-                reason = "which keys are put in is not visible"
-                yield Spread(self._refused(reason, other))
+                yield Spread(self._refused("which keys may be put in is not visible", other))
             case Adds() | Extends():
                 yield Spread(self._refused("it is changed in place", change.statement))
 
@@ -365,14 +372,16 @@ class _Planner:
 
     def _holds_flat_values(self, name: str) -> bool:
         """Whether what is in the dicts and lists that *name* stands for has no inside."""
-        if name in self._open and self.bindings.is_parameter(name):
-            return False
         if self.bindings.is_parameter(name):
             return name in self._typed
-        return all(
-            binding.value is not None and self._is_flat_inside(binding.value)
-            for binding in self.bindings.of[name]
-        ) and all(self._is_flat_inside(value) for value in self._put_into(name))
+        if name not in self._flat:
+            # Until the opposite is found, such as for one that is put into itself.
+            self._flat[name] = True
+            self._flat[name] = all(
+                binding.value is not None and self._is_flat_inside(binding.value)
+                for binding in self.bindings.of[name]
+            ) and all(self._is_flat_inside(value) for value in self._put_into(name))
+        return self._flat[name]
 
     def _put_into(self, name: str) -> Iterator[ast.expr]:
         """Yield what is put into *name* later, in a list where it is a part and not the whole."""
@@ -405,22 +414,29 @@ class _Planner:
                 return self._is_flat(node)
 
     def _is_flat(self, node: ast.expr) -> bool:
-        if isinstance(node, ast.Name) and self.bindings.is_own(node):
-            if self.bindings.is_parameter(node.id):
-                return node.id in self._typed
-            values = [binding.value for binding in self.bindings.of[node.id]]
-            return all(
-                value is None or (not isinstance(value, ast.Name) and self._is_flat(value))
-                for value in values
-            )
-        return not isinstance(node, _DISPLAYS) and is_flat(self.plan(node))
-
-
-def _has_keys(plan: Plan) -> bool:
-    """Whether a dict with known keys is somewhere in *plan*: the checker would lose them."""
-    if isinstance(plan, Entries | Call):
-        return True
-    return any(_has_keys(inner) for inner in inner_plans(plan))
+        match node:
+            case ast.Name() if self.bindings.is_own(node):
+                if self.bindings.is_parameter(node.id):
+                    return node.id in self._typed
+                values = [binding.value for binding in self.bindings.of[node.id]]
+                return all(
+                    value is None or (not isinstance(value, ast.Name) and self._is_flat(value))
+                    for value in values
+                )
+            case ast.Call(func=function):
+                callee = self._names.value(function)
+                is_followed = any(callee is each for each in (list, sorted, set, dict))
+                return not is_followed and self._names.project_function(function) is None
+            case ast.Subscript(value=ast.Name(id=name) as whole) if self.bindings.is_own(whole):
+                return self._holds_flat_values(name)
+            case ast.Await(value=value) | ast.NamedExpr(value=value) | ast.Subscript(value=value):
+                return self._is_flat(value)
+            case ast.IfExp(body=left, orelse=right) | ast.BinOp(left=left, right=right):
+                return self._is_flat(left) and self._is_flat(right)
+            case ast.BoolOp(values=values):
+                return all(self._is_flat(value) for value in values)
+            case _:
+                return not isinstance(node, (*_DISPLAYS, ast.Tuple))
 
 
 def _passed(call: ast.Call, function: FunctionType) -> dict[str, ast.expr]:
