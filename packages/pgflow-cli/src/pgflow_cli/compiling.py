@@ -20,5 +20,7 @@ def compile_folder(flows: Path) -> Manifest:
 
         inferred = infer_flows(found)
         for flow in found:
-            flow.adopt_types({step: one for (slug, step), one in inferred.items() if slug == flow.slug})
+            flow.adopt_types(
+                {step: one for (slug, step), one in inferred.items() if slug == flow.slug}
+            )
     return compile_flows(found)
