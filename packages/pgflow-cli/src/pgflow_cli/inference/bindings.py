@@ -92,7 +92,7 @@ class Bindings:
 
     def may_run_before(self, statement: ast.AST, use: ast.AST) -> bool:
         """Whether *statement* can have run when *use* is reached."""
-        if _position(statement) < _position(use):
+        if position_of(statement) < position_of(use):
             return True
         above: ast.AST = use
         while above is not self.function:
@@ -100,10 +100,13 @@ class Bindings:
             is_loop = isinstance(above, ast.For | ast.AsyncFor | ast.While)
             if is_loop and statement in ast.walk(above):
                 return True
-            if isinstance(above, ast.Try | ast.TryStar) and below not in above.finalbody:
-                # What is returned may still be changed on the way out.
-                if any(statement in ast.walk(each) for each in above.finalbody):
-                    return True
+            if (
+                isinstance(above, ast.Try | ast.TryStar)
+                and below not in above.finalbody
+                and any(statement in ast.walk(each) for each in above.finalbody)
+            ):
+                # What is returned is changed on the way out.
+                return True
         return False
 
     def _block_of(self, statement: ast.AST) -> list[ast.stmt] | None:
@@ -201,7 +204,8 @@ class Bindings:
                 return Binding(parent, None)
 
 
-def _position(node: ast.AST) -> tuple[int, int]:
+def position_of(node: ast.AST) -> tuple[int, int]:
+    """Return line and column at which *node* begins."""
     return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
 
 

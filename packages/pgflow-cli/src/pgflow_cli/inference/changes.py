@@ -11,11 +11,12 @@ import ast
 import builtins
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias, cast
 
-from pgflow_cli.inference.bindings import Bindings
+from pgflow_cli.inference.bindings import Bindings, position_of
 from pgflow_cli.inference.sources import Names
 
 _READERS: Final[frozenset[object]] = frozenset(
@@ -146,8 +147,8 @@ class ChangesOf:
             self._open.add(name)
             try:
                 uses = [self._change(name, use) for use in self._bindings.uses[name]]
-                changes = [use for use in uses if use is not None] + self._augmented(name)
-                self._found[name] = changes
+                augmented = [_augmented(node) for node in self._bindings.augmented[name]]
+                self._found[name] = _in_order([*uses, *augmented])
             except EscapesError as error:
                 # What another name does while this one is looked at does not count for it.
                 if self._open == {name}:
@@ -160,17 +161,16 @@ class ChangesOf:
             raise found
         return found
 
-    def _augmented(self, name: str) -> list[Change]:
-        found: list[Change] = []
+    def find_known(self, name: str) -> Sequence[Change]:
+        """Return what is done to the value of *name*, as far as that can be followed."""
+        found: list[Change | None] = []
+        for use in self._bindings.uses[name]:
+            with suppress(EscapesError):
+                found.append(self._change(name, use))
         for node in self._bindings.augmented[name]:
-            match node.op:
-                case ast.BitOr():
-                    found.append(Merges(node.value, node))
-                case ast.Add():
-                    found.append(Extends(node.value, node))
-                case _:
-                    raise EscapesError("it is changed in place", node)
-        return found
+            with suppress(EscapesError):
+                found.append(_augmented(node))
+        return _in_order(found)
 
     def _change(self, name: str, use: ast.Name) -> Change | None:
         parent = self._parents[use]
@@ -373,3 +373,20 @@ def _is_among(value: object, functions: frozenset[object]) -> bool:
         return value in functions
     except TypeError:
         return False
+
+
+def _augmented(node: ast.AugAssign) -> Change:
+    match node.op:
+        case ast.BitOr():
+            return Merges(node.value, node)
+        case ast.Add():
+            return Extends(node.value, node)
+        case _:
+            raise EscapesError("it is changed in place", node)
+
+
+def _in_order(changes: Iterable[Change | None]) -> list[Change]:
+    return sorted(
+        (change for change in changes if change is not None),
+        key=lambda change: position_of(change.statement),
+    )

@@ -35,6 +35,7 @@ from pgflow_cli.inference.plan import (
     Plan,
     Refused,
     Spread,
+    Watched,
     all_within,
     is_flat,
 )
@@ -52,6 +53,7 @@ class Followed:
         names: what its other names mean.
         plan: makes the plan of an expression.
         entries: makes the parts of a dict display.
+        leaf: makes the question to the type checker of an expression.
     """
 
     def __init__(
@@ -60,12 +62,15 @@ class Followed:
         names: Names,
         plan: Callable[[ast.expr], Plan],
         entries: Callable[[ast.Dict], Iterator[Key | Spread | Dynamic]],
+        leaf: Callable[[ast.expr], Leaf],
     ) -> None:
         self._bindings = bindings
         self._source = bindings.source
         self._names = names
         self._plan = plan
         self._entries = entries
+        self._leaf = leaf
+        self._contents: dict[str, Watched | None] = {}
         self._changes = ChangesOf(bindings, names, self._holds_flat_values)
         self._open: set[str] = set()
         self._flat: dict[str, bool] = {}
@@ -77,7 +82,7 @@ class Followed:
 
     def name(self, node: ast.Name) -> Plan:
         """Return the plan of a use of a local name."""
-        leaf = Leaf(self._source, node)
+        leaf = self._leaf(node)
         if self._bindings.is_parameter(node.id):
             return leaf if node.id in self._typed else self._parameter(node, leaf)
         if node.id in self._open:
@@ -87,6 +92,27 @@ class Followed:
             return self._local(node, leaf)
         finally:
             self._open.discard(node.id)
+
+    def contents(self, name: str) -> Watched | None:
+        """Return what *name* holds when it is bound, and what after every known change."""
+        if name not in self._contents:
+            # Until it is known, such as for one that is put into itself.
+            self._contents[name] = None
+            self._contents[name] = self._changing_contents(name)
+        return self._contents[name]
+
+    def _changing_contents(self, name: str) -> Watched | None:
+        bound = [binding for binding in self._bindings.of[name] if binding.value is not None]
+        changes = self._changes.find_known(name)
+        if not bound or not changes:
+            return None
+        plans = [self._plan(binding.value) for binding in bound if binding.value is not None]
+        after = [
+            self._with_changes(None, plan, binding, changes)
+            for plan, binding in zip(plans, bound, strict=True)
+        ]
+        line = getattr(changes[0].statement, "lineno", 0)
+        return Watched(name, line, OneOf(tuple(plans)), OneOf(tuple(after)))
 
     def _parameter(self, node: ast.Name, leaf: Leaf) -> Plan:
         changed: Refused | None = None
@@ -124,7 +150,9 @@ class Followed:
             self._with_changes(node, plan, binding, changes)
             for plan, binding in zip(plans, reaching, strict=True)
         ]
-        return Local(values[0] if len(values) == 1 else OneOf(tuple(values)), leaf)
+        return Local(
+            values[0] if len(values) == 1 else OneOf(tuple(values)), Leaf(self._source, node)
+        )
 
     def _refused(self, reason: str, node: ast.AST) -> Refused:
         return Refused(reason, self._source, node)
@@ -135,7 +163,7 @@ class Followed:
         return isinstance(node, ast.Return)
 
     def _with_changes(
-        self, use: ast.Name, plan: Plan, binding: Binding, changes: Sequence[Change]
+        self, use: ast.Name | None, plan: Plan, binding: Binding, changes: Sequence[Change]
     ) -> Plan:
         if not changes or (is_flat(plan) and not isinstance(plan, Leaf)):
             return plan
@@ -153,9 +181,9 @@ class Followed:
         parts: Sequence[Key | Spread | Dynamic],
         change: Change,
         binding: Binding,
-        use: ast.Name,
+        use: ast.Name | None,
     ) -> Iterator[Key | Spread | Dynamic]:
-        certain = self._bindings.is_certain(change.statement, binding.node, use)
+        certain = use is not None and self._bindings.is_certain(change.statement, binding.node, use)
         match change:
             case SetsKey(key=ast.Constant(value=str(name)), value=value, is_default=True):
                 before = [p.value for p in parts if isinstance(p, Key) and p.name == name]
@@ -172,9 +200,20 @@ class Followed:
                 put = Changed(whole, op, self._plan(value), self._source, change.statement)
                 yield Key(name, put, sets=False)
             case Augments(operator=op, value=value):
-                whole = OneOf(tuple(p.values for p in parts if isinstance(p, Dynamic)))
-                put = Changed(whole, op, self._plan(value), self._source, change.statement)
-                yield Dynamic(OneOf(()), put)
+                # Whichever it is, it was there before.
+                for part in parts:
+                    if isinstance(part, Key) and not isinstance(part.value, Changed):
+                        put = Changed(
+                            part.value, op, self._plan(value), self._source, change.statement
+                        )
+                        yield Key(part.name, put, sets=False)
+                    elif isinstance(part, Dynamic) and not isinstance(part.values, Changed):
+                        put = Changed(
+                            part.values, op, self._plan(value), self._source, change.statement
+                        )
+                        yield Dynamic(part.keys, put)
+                    elif isinstance(part, Spread):
+                        yield Spread(self._refused("it is changed in place", change.statement))
             case Merges(other=ast.Dict() as display):
                 for entry in self._entries(display):
                     yield (
@@ -196,7 +235,7 @@ class Followed:
             case Adds() | Extends():
                 yield Spread(self._refused("it is changed in place", change.statement))
 
-    def _with_items(self, use: ast.Name, plan: Items, changes: Sequence[Change]) -> Plan:
+    def _with_items(self, use: ast.Name | None, plan: Items, changes: Sequence[Change]) -> Plan:
         items, spread = list(plan.items), list(plan.spread)
         for change in changes:
             match change:
@@ -210,7 +249,7 @@ class Followed:
                     continue
                 case _:
                     return self._refused("it is changed in place", change.statement)
-        return Items(plan.kind, tuple(items), tuple(spread), plan.source, use)
+        return Items(plan.kind, tuple(items), tuple(spread), plan.source, use or plan.node)
 
     def _holds_flat_values(self, name: str) -> bool:
         """Whether what is in the dicts and lists that *name* stands for has no inside."""

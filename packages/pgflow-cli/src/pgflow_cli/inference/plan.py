@@ -22,6 +22,19 @@ class Leaf:
 
     source: Source
     node: ast.expr
+    watched: tuple[Watched, ...] = ()
+    """What must keep its types for the answer to be right."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Watched:
+    """A dict or list that is changed after it was made: see `watching.py`."""
+
+    name: str
+    line: int
+    """Of a change."""
+    before: Plan
+    after: Plan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -226,7 +239,10 @@ def inner_plans(plan: Plan) -> Iterator[Plan]:
             yield from (plan.before, plan.value)
         case Call():
             yield from plan.arguments.values()
-        case Leaf() | Fixed() | Refused():
+        case Leaf():
+            for watched in plan.watched:
+                yield from (watched.before, watched.after)
+        case Fixed() | Refused():
             return
 
 

@@ -34,6 +34,7 @@ from pgflow_cli.inference.plan import (
     is_flat,
 )
 from pgflow_cli.inference.sources import FunctionNode, Names, Source
+from pgflow_cli.inference.watching import Watch
 from pgflow_manifest import EnumMemberShape, LiteralShape, NoneShape
 
 
@@ -61,7 +62,8 @@ class _Planner:
         self.bindings = Bindings(source, node)
         self._source = source
         self._names = Names(source, fn, self.bindings.of)
-        self._followed = Followed(self.bindings, self._names, self.plan, self._entries)
+        self._followed = Followed(self.bindings, self._names, self.plan, self._entries, self._leaf)
+        self._watch = Watch(self.bindings, self._names, self._followed.contents)
 
     def plan(self, node: ast.expr) -> Plan:
         """Return how the value of *node* is put together."""
@@ -104,7 +106,7 @@ class _Planner:
                 return self._leaf(node)
 
     def _leaf(self, node: ast.expr) -> Leaf:
-        return Leaf(self._source, node)
+        return Leaf(self._source, node, self._watch.of(node))
 
     def _refused(self, reason: str, node: ast.AST, hint: str | None = None) -> Refused:
         return Refused(reason, self._source, node, hint)

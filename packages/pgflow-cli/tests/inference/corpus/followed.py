@@ -115,7 +115,17 @@ def counted(o=flow.payload):
     for tag in o.tags:
         counts["ok" if tag else "failed"] += 1
     counts["failed"] += 1
-    return {"ok": counts["ok"], "failed": counts["failed"]}
+    log.info("%s", counts["ok"])
+    return counts
+
+
+@flow.step
+def counted_parts(o=flow.payload):
+    """{ok: int, sum: int}"""
+    counts = {"ok": 0, "failed": 0}
+    for tag in o.tags:
+        counts["ok" if tag else "failed"] += 1
+    return {"ok": counts["ok"], "sum": counts["ok"] + counts["failed"]}
 
 
 @flow.step
@@ -123,7 +133,7 @@ def counted_whole(o=flow.payload):
     """{ok: int, share: float}"""
     counts = {"ok": 0, "share": 1}
     counts["ok"] += 1
-    counts["share"] = counts["share"] / 2
+    counts["share"] = o.n / 2
     return counts
 
 

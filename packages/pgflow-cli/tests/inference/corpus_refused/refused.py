@@ -318,3 +318,13 @@ def rebound_tuple(o=flow.payload):
 def parameter_changed(o=flow.payload, ctx=flow.context):
     """has no exact JSON form"""
     return ctx
+
+
+@flow.step
+def stale(o=flow.payload):
+    """the type checker may not know what `a` holds by then, after the change in line"""
+    a = {"k": o.n}
+    if o.flag:
+        a["k"] = "text"
+    doubled = a["k"] * 2
+    return {"doubled": doubled}
