@@ -13,9 +13,10 @@ from tests.support.annotating import folder_of
 from pgflow_cli import exit_codes, main
 from pgflow_cli.annotating.source_file import Edit, Function, SourceFile
 from pgflow_cli.example import find_example
-from pgflow_manifest import FlowSpec, read_manifest
+from pgflow_manifest import FlowSpec, JsonSchema, read_manifest
 
 REPOSITORY = Path(__file__).parents[3]
+CORPUS = Path(__file__).parent / "inference" / "corpus"
 
 
 @pytest.fixture(autouse=True)
@@ -125,21 +126,33 @@ PARCELS = """
 
 def test_after_writing_the_schemas_are_the_same_and_nothing_is_inferred(project: Path) -> None:
     folder_of(project, {"parcels.py": PARCELS})
+    assert annotating_changes_no_schema() == 6
+
+
+def test_the_schemas_of_all_that_can_be_inferred_stay_the_same(project: Path) -> None:
+    shutil.copytree(CORPUS, project / "flows", ignore=shutil.ignore_patterns("__pycache__"))
+    assert annotating_changes_no_schema() > 100
+
+
+def annotating_changes_no_schema() -> int:
+    """Return the number of handlers whose types are annotated instead of inferred now."""
     before = compiled()
-    assert all(step.inferred for step in before.steps)
     assert main(["annotate", "--write"]) == exit_codes.OK
     after = compiled()
-    assert not any(step.inferred for step in after.steps)
-    assert after.digest == before.digest
-    assert [step.result_schema for step in after.steps] == [
-        step.result_schema for step in before.steps
-    ]
+    assert not any(step.inferred for flow in after for step in flow.steps)
+    assert [flow.digest for flow in after] == [flow.digest for flow in before]
+    assert schemas(after) == schemas(before)
     assert main(["annotate"]) == exit_codes.OK
+    return sum(step.inferred is not None for flow in before for step in flow.steps)
 
 
-def compiled() -> FlowSpec:
+def compiled() -> tuple[FlowSpec, ...]:
     assert main(["compile"]) == exit_codes.OK
-    return read_manifest(Path("flows.manifest.json")).flow("parcels")
+    return read_manifest(Path("flows.manifest.json")).flows
+
+
+def schemas(flows: tuple[FlowSpec, ...]) -> dict[str, JsonSchema]:
+    return {f"{flow.slug}.{step.slug}": step.result_schema for flow in flows for step in flow.steps}
 
 
 def test_what_is_written_checks_clean(project: Path) -> None:

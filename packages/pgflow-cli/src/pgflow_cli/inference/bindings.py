@@ -90,6 +90,25 @@ class Bindings:
                 )
         return False
 
+    def may_run_before(self, statement: ast.AST, use: ast.AST) -> bool:
+        """Whether *statement* can have run when *use* is reached."""
+        if position_of(statement) < position_of(use):
+            return True
+        above: ast.AST = use
+        while above is not self.function:
+            below, above = above, self.source.parents[above]
+            is_loop = isinstance(above, ast.For | ast.AsyncFor | ast.While)
+            if is_loop and statement in ast.walk(above):
+                return True
+            if (
+                isinstance(above, ast.Try | ast.TryStar)
+                and below not in above.finalbody
+                and any(statement in ast.walk(each) for each in above.finalbody)
+            ):
+                # What is returned is changed on the way out.
+                return True
+        return False
+
     def _block_of(self, statement: ast.AST) -> list[ast.stmt] | None:
         for block in _blocks(self.source.parents[statement]):
             if statement in block:
@@ -183,6 +202,11 @@ class Bindings:
             case _:
                 # A declared type, for one, is the checker's to tell.
                 return Binding(parent, None)
+
+
+def position_of(node: ast.AST) -> tuple[int, int]:
+    """Return line and column at which *node* begins."""
+    return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
 
 
 def _arguments(function: FunctionNode) -> list[ast.arg]:

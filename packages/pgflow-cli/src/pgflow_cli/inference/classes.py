@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from pgflow_cli.inference.engine import (
@@ -211,7 +210,7 @@ def _modules_by_file() -> dict[str, str]:
     found: dict[str, str] = {}
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
-        if isinstance(module, ModuleType) and isinstance(file, str):
+        if isinstance(file, str):
             found.setdefault(_key(file), module.__name__)
     return found
 

@@ -40,9 +40,11 @@ from pgflow_cli.inference.plan import (
     Plan,
     Refused,
     Spread,
+    Watched,
 )
 from pgflow_cli.inference.shapes import (
     NEVER,
+    contents_of,
     holds_object,
     may_be_none,
     members_of,
@@ -64,6 +66,7 @@ from pgflow_manifest import (
     ObjectShape,
     ScalarShape,
     Shape,
+    UnionShape,
 )
 
 _NUMBERS: Final = frozenset({"int", "float"})
@@ -143,7 +146,7 @@ class Folder:
             case Fixed(shape=shape):
                 return shape
             case Leaf():
-                return self._leaf(plan)
+                return self._leaf(plan, frame)
             case Refused():
                 raise NotInferredError(plan.reason, plan.source.file, plan.node, plan.hint)
             case Items():
@@ -170,12 +173,32 @@ class Folder:
             case Call():
                 return self._call_or_leaf(plan, frame)
 
-    def _leaf(self, leaf: Leaf) -> Shape:
+    def _leaf(self, leaf: Leaf, frame: Frame) -> Shape:
+        if (stale := self._stale(leaf, frame)) is not None:
+            raise NotInferredError(
+                f"the type checker may not know what `{stale.name}` holds by then, after the "
+                f"change in line {stale.line}",
+                leaf.source.file,
+                leaf.node,
+            )
         answer = self._answers[leaf.node]
         try:
             return self._classes.shape(answer)
         except NoShapeError as error:
             raise NotInferredError(error.reason, leaf.source.file, leaf.node, error.hint) from None
+
+    def _stale(self, leaf: Leaf, frame: Frame) -> Watched | None:
+        """Return a dict or list in *leaf* that came to hold other types than it was made with."""
+        for watched in leaf.watched:
+            try:
+                before = contents_of(self.fold(watched.before, frame))
+                after = contents_of(self.fold(watched.after, frame))
+            except NotInferredError:
+                return watched
+            is_first_use = before == NEVER and not isinstance(after, UnionShape)
+            if unite([before, after]) != before and not is_first_use:
+                return watched
+        return None
 
     def _within(self, plan: Plan, frame: Frame) -> Shape:
         self._depth += 1
@@ -254,12 +277,14 @@ class Folder:
 
     def _part(self, plan: Part, frame: Frame) -> Shape:
         try:
-            return self._leaf(plan.leaf)
+            return self._leaf(plan.leaf, frame)
         except NotInferredError as error:
             whole = self.fold(plan.whole, frame)
             found = part_of(whole, [Item(plan.key)])
             if found is None:
                 raise error from None
+            if self._stale(plan.leaf, frame) is not None:
+                return found
             return self._narrowed(found, plan.leaf)
 
     def _parameter(self, plan: Parameter, frame: Frame) -> Shape:
@@ -269,7 +294,7 @@ class Folder:
                 return self.fold(plan.changed, frame)
             return self._narrowed(passed, plan.leaf)
         try:
-            return self._leaf(plan.leaf)
+            return self._leaf(plan.leaf, frame)
         except NotInferredError:
             if passed is None or (plan.changed is not None and _is_mutable(passed)):
                 raise
@@ -307,7 +332,7 @@ class Folder:
         except NotInferredError as error:
             leaf = Leaf(plan.source, plan.node)
             try:
-                return self._leaf(leaf)
+                return self._leaf(leaf, frame)
             except NotInferredError:
                 raise error from None
 

@@ -21,7 +21,7 @@ from pgflow_cli.inference.engine import (
 )
 from pgflow_cli.inference.folding import Folder, Frame
 from pgflow_cli.inference.overlay import Overlay
-from pgflow_cli.inference.plan import Call, FunctionPlan, Plan, inner_plans, leaves_of
+from pgflow_cli.inference.plan import Call, FunctionPlan, Leaf, all_within
 from pgflow_cli.inference.planning import plan_function
 from pgflow_cli.inference.pyrefly import Pyrefly, is_installed
 from pgflow_cli.inference.shapes import holds_never, part_of, widen, with_objects_merged
@@ -100,7 +100,8 @@ class _Inference:
             plan = None if found is None else plan_function(function, *found)
             self._plans[function] = plan
             if plan is not None:
-                pending.extend(_called(plan))
+                calls = (each for each in all_within(plan.returns) if isinstance(each, Call))
+                pending.extend(call.function for call in calls)
 
     def _make_overlays(self) -> None:
         handlers: dict[str, list[FunctionNode]] = {}
@@ -108,10 +109,9 @@ class _Inference:
             inner: Any = inspect.unwrap(step.fn)
             if (plan := self._plans[inner]) is not None:
                 handlers.setdefault(plan.source.file, []).append(plan.node)
-        for plan in self._plans.values():
-            if plan is not None:
-                file = plan.source.file
-                self._overlays[file] = Overlay(plan.source, handlers.get(file, ()))
+        sources = {plan.source for plan in self._plans.values() if plan is not None}
+        for source in sources:
+            self._overlays[source.file] = Overlay(source, handlers.get(source.file, ()))
 
     def _ask(self) -> dict[ast.AST, Answer]:
         """Return the checker's answers, by expression or, for a function itself, by its `def`."""
@@ -120,9 +120,9 @@ class _Inference:
             if plan is None:
                 continue
             spans[plan.node] = self._overlays[plan.source.file].span_of_name(plan.node)
-            for returned in plan.returns:
-                for source, node in leaves_of(returned):
-                    spans[node] = self._overlays[source.file].span(node)
+            for each in all_within(plan.returns):
+                if isinstance(each, Leaf | Call):
+                    spans[each.node] = self._overlays[each.source.file].span(each.node)
         texts = {file: overlay.text for file, overlay in self._overlays.items()}
         answers = self._engine.types_of(texts, list(spans.values()))
         return dict(zip(spans, answers, strict=True))
@@ -161,7 +161,7 @@ class _Inference:
             self._found[_key(step)] = InferredResult(shape=shape, handler_digest=digest)
 
     def _plan_of(self, step: Step[Any]) -> FunctionPlan:
-        plan = self._plans[inspect.unwrap(step.fn)]  # type: ignore[index]  # read_handler takes functions only
+        plan = self._plans[inspect.unwrap(step.fn)]
         assert plan is not None
         return plan
 
@@ -188,15 +188,6 @@ class _Inference:
         except NoShapeError as error:
             reason = f"behind its decorator, {error.reason}"
         raise NotInferredError(reason, inner.source.file, inner.node)
-
-
-def _called(plan: FunctionPlan) -> Iterator[FunctionType]:
-    pending: list[Plan] = list(plan.returns)
-    while pending:
-        each = pending.pop()
-        if isinstance(each, Call):
-            yield each.function
-        pending.extend(inner_plans(each))
 
 
 def _checked(step: Step[Any], shape: Shape) -> Shape:

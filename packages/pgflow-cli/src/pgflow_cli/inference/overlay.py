@@ -69,8 +69,8 @@ class Overlay:
         arguments = handler.args
         positional = [*arguments.posonlyargs, *arguments.args]
         pairs = [
-            *zip(positional[len(positional) - len(arguments.defaults) :], arguments.defaults),
-            *zip(arguments.kwonlyargs, arguments.kw_defaults),
+            *zip(reversed(positional), reversed(arguments.defaults), strict=False),
+            *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
         ]
         named = [(a.arg, d) for a, d in pairs if a.annotation is None and d is not None]
         if not named:
@@ -82,7 +82,7 @@ class Overlay:
         uses: list[str] = []
         for name, default in named:
             variable = f"pgflow_source_{count}_"
-            written = ast.get_source_segment(self._source.text, default)
+            written = self._source.segment(default)
             indent = _indent(self._source.lines[first - 1])
             self._lines.append((first, f"{indent}{variable} = ({written})\n"))
             uses.append(f"{name} = {variable}")

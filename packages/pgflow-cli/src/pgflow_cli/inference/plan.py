@@ -7,7 +7,7 @@ types only the type checker knows. `folding.py` turns plan and answers into a sh
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Literal, TypeAlias
@@ -22,6 +22,19 @@ class Leaf:
 
     source: Source
     node: ast.expr
+    watched: tuple[Watched, ...] = ()
+    """What must keep its types for the answer to be right."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Watched:
+    """A dict or list that is changed after it was made: see `watching.py`."""
+
+    name: str
+    line: int
+    """Of a change."""
+    before: Plan
+    after: Plan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,12 +199,16 @@ class FunctionPlan:
         return isinstance(self.node, ast.AsyncFunctionDef)
 
 
-def leaves_of(plan: Plan) -> Iterator[tuple[Source, ast.expr]]:
-    """Yield every expression in *plan* of which the type checker is asked."""
-    if isinstance(plan, Leaf | Call):
-        yield plan.source, plan.node
-    for inner in inner_plans(plan):
-        yield from leaves_of(inner)
+def all_within(plans: Iterable[Plan]) -> Iterator[Plan]:
+    """Yield *plans* and all they are made of, each once: they share parts."""
+    pending = list(plans)
+    seen: set[Plan] = set()
+    while pending:
+        plan = pending.pop()
+        if plan not in seen:
+            seen.add(plan)
+            yield plan
+            pending.extend(inner_plans(plan))
 
 
 def inner_plans(plan: Plan) -> Iterator[Plan]:
@@ -222,7 +239,10 @@ def inner_plans(plan: Plan) -> Iterator[Plan]:
             yield from (plan.before, plan.value)
         case Call():
             yield from plan.arguments.values()
-        case Leaf() | Fixed() | Refused():
+        case Leaf():
+            for watched in plan.watched:
+                yield from (watched.before, watched.after)
+        case Fixed() | Refused():
             return
 
 

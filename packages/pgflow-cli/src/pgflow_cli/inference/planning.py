@@ -14,22 +14,10 @@ from collections.abc import Iterator, Sequence
 from types import FunctionType
 from typing import cast
 
-from pgflow_cli.inference.bindings import Binding, Bindings, may_fall_through
-from pgflow_cli.inference.changes import (
-    Adds,
-    Augments,
-    Change,
-    ChangesOf,
-    EscapesError,
-    Extends,
-    Merges,
-    Removes,
-    SetsKey,
-    Shrinks,
-)
+from pgflow_cli.inference.bindings import Bindings, may_fall_through
+from pgflow_cli.inference.following import Followed
 from pgflow_cli.inference.plan import (
     Call,
-    Changed,
     Dynamic,
     Entries,
     Fixed,
@@ -38,20 +26,16 @@ from pgflow_cli.inference.plan import (
     Items,
     Key,
     Leaf,
-    Local,
     OneOf,
-    Parameter,
     Part,
     Plan,
     Refused,
     Spread,
-    inner_plans,
     is_flat,
 )
 from pgflow_cli.inference.sources import FunctionNode, Names, Source
+from pgflow_cli.inference.watching import Watch
 from pgflow_manifest import EnumMemberShape, LiteralShape, NoneShape
-
-_DISPLAYS = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
 
 
 def plan_function(fn: FunctionType, source: Source, node: FunctionNode) -> FunctionPlan:
@@ -77,14 +61,9 @@ class _Planner:
     def __init__(self, fn: FunctionType, source: Source, node: FunctionNode) -> None:
         self.bindings = Bindings(source, node)
         self._source = source
-        self._names = Names(source, fn)
-        self._changes = ChangesOf(self.bindings, self._names, self._holds_flat_values)
-        self._open: set[str] = set()
-        self._typed = {
-            argument.arg
-            for argument in ast.walk(node.args)
-            if isinstance(argument, ast.arg) and argument.annotation is not None
-        }
+        self._names = Names(source, fn, self.bindings.of)
+        self._followed = Followed(self.bindings, self._names, self.plan, self._entries, self._leaf)
+        self._watch = Watch(self.bindings, self._names, self._followed.contents)
 
     def plan(self, node: ast.expr) -> Plan:
         """Return how the value of *node* is put together."""
@@ -127,7 +106,7 @@ class _Planner:
                 return self._leaf(node)
 
     def _leaf(self, node: ast.expr) -> Leaf:
-        return Leaf(self._source, node)
+        return Leaf(self._source, node, self._watch.of(node))
 
     def _refused(self, reason: str, node: ast.AST, hint: str | None = None) -> Refused:
         return Refused(reason, self._source, node, hint)
@@ -204,7 +183,7 @@ class _Planner:
             return self._leaf(node)
         function = self._names.project_function(call.func)
         if function is None:
-            return self._leaf(node)
+            return self._library_call(call, node)
         arguments = _passed(call, function)
         return Call(
             function=function,
@@ -214,185 +193,28 @@ class _Planner:
             is_awaited=is_awaited,
         )
 
-    def _name(self, node: ast.Name) -> Plan:
-        leaf = self._leaf(node)
-        if not self.bindings.is_own(node):
-            return leaf
-        if self.bindings.is_parameter(node.id):
-            return leaf if node.id in self._typed else self._parameter(node, leaf)
-        if node.id in self._open:
-            return leaf
-        self._open.add(node.id)
-        try:
-            return self._local(node, leaf)
-        finally:
-            self._open.discard(node.id)
-
-    def _parameter(self, node: ast.Name, leaf: Leaf) -> Plan:
-        changed: Refused | None = None
-        try:
-            if changes := self._changes.find(node.id):
-                changed = self._refused("it is changed in here", changes[0].statement)
-        except EscapesError as error:
-            changed = self._refused(error.how, error.node)
-        return Parameter(node.id, leaf, changed)
-
-    def _local(self, node: ast.Name, leaf: Leaf) -> Plan:
-        reaching = self.bindings.reaching(node)
-        if not any(binding.value is not None for binding in reaching):
-            return leaf
-        plans = [
-            self._refused(f"not every value of `{node.id}` is written as one expression", node)
-            if binding.value is None
-            else self.plan(binding.value)
-            for binding in reaching
-        ]
-        if all(is_flat(plan) or isinstance(plan, Refused) for plan in plans):
-            return leaf
-        try:
-            changes = self._changes.find(node.id)
-        except EscapesError as error:
-            if any(_has_keys(plan) for plan in plans):
-                line = getattr(error.node, "lineno", node.lineno)
-                return self._refused(f"{error.how} (line {line})", node)
-            return leaf
-        values = [
-            self._with_changes(node, plan, binding, changes)
-            for plan, binding in zip(plans, reaching, strict=True)
-        ]
-        return Local(values[0] if len(values) == 1 else OneOf(tuple(values)), leaf)
-
-    def _with_changes(
-        self, use: ast.Name, plan: Plan, binding: Binding, changes: Sequence[Change]
-    ) -> Plan:
-        if not changes or (is_flat(plan) and not isinstance(plan, Leaf)):
-            return plan
-        if isinstance(plan, Entries):
-            parts = list(plan.parts)
-            for change in changes:
-                parts.extend(self._changed_entries(parts, change, binding, use))
-            return Entries(tuple(parts), plan.source, plan.node)
-        if isinstance(plan, Items):
-            return self._with_items(use, plan, changes)
-        return self._refused("it is changed after it was made", changes[0].statement)
-
-    def _changed_entries(
-        self,
-        parts: Sequence[Key | Spread | Dynamic],
-        change: Change,
-        binding: Binding,
-        use: ast.Name,
-    ) -> Iterator[Key | Spread | Dynamic]:
-        certain = self.bindings.is_certain(change.statement, binding.node, use)
-        match change:
-            case SetsKey(key=ast.Constant(value=str(name)), value=value):
-                yield Key(name, self.plan(value), sets=certain)
-            case SetsKey(key=key, value=value):
-                yield Dynamic(self.plan(key), self.plan(value))
-            case Augments(key=ast.Constant(value=str(name)), operator=op, value=value):
-                before = [p.value for p in parts if isinstance(p, Key) and p.name == name]
-                whole = OneOf(tuple(before))
-                made = Changed(whole, op, self.plan(value), self._source, change.statement)
-                yield Key(name, made, sets=False)
-            case Augments(operator=op, value=value):
-                whole = OneOf(tuple(p.values for p in parts if isinstance(p, Dynamic)))
-                made = Changed(whole, op, self.plan(value), self._source, change.statement)
-                yield Dynamic(OneOf(()), made)
-            case Merges(other=ast.Dict() as display):
-                for entry in self._entries(display):
-                    yield (
-                        Key(entry.name, entry.value, sets=certain)
-                        if isinstance(entry, Key)
-                        else entry
-                    )
-            case Removes(key=ast.Constant(value=str(name))):
-                yield Key(name, OneOf(()), sets=False, removes=True)
-            case Removes() | Shrinks():
-                for part in parts:
-                    if isinstance(part, Key):
-                        yield Key(part.name, OneOf(()), sets=False, removes=True)
-                    elif isinstance(part, Spread):
-                        yield Spread(self._refused("keys are taken away", change.statement))
-            case Merges(other=other):
-                reason = "which keys are put in is not visible"
-                yield Spread(self._refused(reason, other))
-            case Adds() | Extends():
-                yield Spread(self._refused("it is changed in place", change.statement))
-
-    def _with_items(self, use: ast.Name, plan: Items, changes: Sequence[Change]) -> Plan:
-        items, spread = list(plan.items), list(plan.spread)
-        for change in changes:
-            match change:
-                case Adds(item=item):
-                    items.append(self.plan(item))
-                case SetsKey(key=key, value=value) if not isinstance(key, ast.Slice):
-                    items.append(self.plan(value))
-                case Extends(items=more) | Merges(other=more):
-                    spread.append(self.plan(more))
-                case Removes() | Shrinks():
-                    continue
-                case _:
-                    return self._refused("it is changed in place", change.statement)
-        return Items(plan.kind, tuple(items), tuple(spread), plan.source, use)
-
-    def _holds_flat_values(self, name: str) -> bool:
-        """Whether what is in the dicts and lists that *name* stands for has no inside."""
-        if name in self._open and self.bindings.is_parameter(name):
-            return False
-        if self.bindings.is_parameter(name):
-            return name in self._typed
-        return all(
-            binding.value is not None and self._is_flat_inside(binding.value)
-            for binding in self.bindings.of[name]
-        ) and all(self._is_flat_inside(value) for value in self._put_into(name))
-
-    def _put_into(self, name: str) -> Iterator[ast.expr]:
-        """Yield what is put into *name* later, in a list where it is a part and not the whole."""
-        for use in self.bindings.uses[name]:
-            parent = self._source.parents[use]
-            above = self._source.parents[parent]
-            if isinstance(parent, ast.Subscript) and isinstance(above, ast.Assign):
-                if parent in above.targets:
-                    yield ast.List([above.value])
-            elif isinstance(parent, ast.Attribute) and isinstance(above, ast.Call):
-                if parent.attr in ("append", "add", "insert", "setdefault"):
-                    yield ast.List(above.args)
-                elif parent.attr in ("extend", "update"):
-                    yield from (*above.args, *(ast.List([w.value]) for w in above.keywords))
-        yield from (node.value for node in self.bindings.augmented[name])
-
-    def _is_flat_inside(self, node: ast.expr) -> bool:
-        match node:
-            case ast.Dict(values=inside) | ast.List(elts=inside) | ast.Set(elts=inside):
-                return all(self._is_flat(each) for each in inside)
-            case ast.Tuple(elts=inside):
-                return all(self._is_flat(each) for each in inside)
-            case ast.ListComp(elt=element) | ast.SetComp(elt=element):
-                return self._is_flat(element)
-            case ast.DictComp(value=value):
-                return self._is_flat(value)
-            case ast.IfExp(body=body, orelse=orelse):
-                return self._is_flat_inside(body) and self._is_flat_inside(orelse)
-            case _:
-                return self._is_flat(node)
-
-    def _is_flat(self, node: ast.expr) -> bool:
-        if isinstance(node, ast.Name) and self.bindings.is_own(node):
-            if self.bindings.is_parameter(node.id):
-                return node.id in self._typed
-            values = [binding.value for binding in self.bindings.of[node.id]]
-            return all(
-                value is None or (not isinstance(value, ast.Name) and self._is_flat(value))
-                for value in values
+    def _library_call(self, call: ast.Call, node: ast.expr) -> Plan:
+        """Follow a few functions through which keys would get lost."""
+        callee: object = self._names.value(call.func)
+        plain = [self.plan(each) for each in call.args if not isinstance(each, ast.Starred)]
+        words = {word.arg for word in call.keywords}
+        if len(plain) == len(call.args) == 1 and not is_flat(plain[0]):
+            if callee in (list, sorted) and words <= {"key", "reverse"}:
+                return Items("list", (), (plain[0],), self._source, node)
+            if callee is set:
+                return Items("set", (), (plain[0],), self._source, node)
+            if callee is dict and not words:
+                return Entries((Spread(plain[0]),), self._source, node)
+        if callee is dict and not call.args and None not in words:
+            return Entries(
+                tuple(Key(str(word.arg), self.plan(word.value)) for word in call.keywords),
+                self._source,
+                node,
             )
-        return not isinstance(node, _DISPLAYS) and is_flat(self.plan(node))
+        return self._leaf(node)
 
-
-def _has_keys(plan: Plan) -> bool:
-    """Whether a dict with known keys is somewhere in *plan*: the checker would lose them."""
-    if isinstance(plan, Entries | Call):
-        return True
-    return any(_has_keys(inner) for inner in inner_plans(plan))
+    def _name(self, node: ast.Name) -> Plan:
+        return self._followed.name(node) if self.bindings.is_own(node) else self._leaf(node)
 
 
 def _passed(call: ast.Call, function: FunctionType) -> dict[str, ast.expr]:

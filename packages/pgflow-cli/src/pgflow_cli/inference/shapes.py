@@ -134,6 +134,22 @@ def inside(shape: Shape) -> Sequence[Shape]:
             return ()
 
 
+def contents_of(shape: Shape) -> Shape:
+    """Return what a dict has as values, by any key, or a list as items."""
+    found: list[Shape] = []
+    for member in members_of(shape):
+        match member:
+            case ObjectShape(fields=fields):
+                found += [widen_fully(field.type) for field in fields.values()]
+            case CollectionShape(items=items):
+                found.append(items)
+            case MapShape(values=values):
+                found.append(values)
+            case _:
+                continue
+    return unite(found)
+
+
 def holds_object(shape: Shape) -> bool:
     """Whether a dict with known keys is in it."""
     return isinstance(shape, ObjectShape) or any(holds_object(part) for part in inside(shape))

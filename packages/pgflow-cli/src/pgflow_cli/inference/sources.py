@@ -11,7 +11,7 @@ import functools
 import inspect
 import linecache
 import sysconfig
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, Final, TypeAlias, cast
@@ -53,6 +53,14 @@ class Source:
         code = fn.__code__
         return self._functions.get((code.co_name, code.co_firstlineno))
 
+    def segment(self, node: ast.expr) -> str:
+        """Return how *node* is written; `ast.get_source_segment` splits the file each time."""
+        first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+        lines = [line.encode() for line in self.lines[first : last + 1]]
+        lines[-1] = lines[-1][: node.end_col_offset]
+        lines[0] = lines[0][node.col_offset :]
+        return b"".join(lines).decode()
+
 
 class Sources:
     """All files that were looked at; each is read once."""
@@ -77,10 +85,17 @@ class Sources:
 
 
 class Names:
-    """What names mean inside one function, apart from its own local ones."""
+    """What names mean inside one function, apart from its own local ones.
 
-    def __init__(self, source: Source, fn: FunctionType) -> None:
+    Args:
+        source: the file.
+        fn: the function.
+        local: the names that it binds itself.
+    """
+
+    def __init__(self, source: Source, fn: FunctionType, local: Container[str]) -> None:
         self._rebound = source.rebound
+        self._local = local
         self._closure: dict[str, object] = {}
         for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=False):
             try:
@@ -99,7 +114,7 @@ class Names:
         Attributes are followed through modules and classes only: elsewhere code might run.
         """
         if isinstance(node, ast.Name):
-            if node.id in self._rebound:
+            if node.id in self._rebound or node.id in self._local:
                 return _NOTHING
             for names in (self._closure, self._globals, self._builtins):
                 if node.id in names:
