@@ -32,6 +32,8 @@ ISOLATED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Packages that are tested alone: group of test tools, and arguments for pytest."""
 FOUR_CHECKERS: Final = "packages/pgflow-dsl/typing_tests/check.py"
+EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {"cli": ("demo", "infer")}
+"""What of a package is optional, but tested."""
 CLIENT_TYPING_TESTS: Final = "packages/pgflow-client/typing_tests"
 VERSIONS: Final = (15, 16, 18)
 """PostgreSQL of the system where there is one, then those of the wheel."""
@@ -183,7 +185,7 @@ def test(session: nox.Session, package: str) -> None:
     """The tests of one package, with nothing of the others that it may not see."""
     # migrations build the template database, so some have the engine as a test dependency
     group, *arguments = ISOLATED[package]
-    environment = isolated(session, package, group, *(["demo"] * (package == "cli")))
+    environment = isolated(session, package, group, *EXTRAS.get(package, ()))
     run(session, environment, "pytest", "-q", tests_of(package), *arguments, *session.posargs)
 
 

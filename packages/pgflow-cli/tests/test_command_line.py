@@ -12,6 +12,7 @@ from pgflow_cli import exit_codes, main
 COMMANDS = [
     ["install"],
     ["compile"],
+    ["annotate"],
     ["codegen"],
     ["graph"],
     ["migrate"],

@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn, Protocol
 from uuid import UUID
 
 from pgflow_cli import exit_codes
+from pgflow_cli.annotating.arguments import add_annotate
 from pgflow_cli.codegen.arguments import add_codegen
 
 _DESCRIPTION: Final = """\
@@ -130,6 +131,7 @@ def _add_project_commands(commands: _Commands) -> None:
             "pgflow compile",
             "pgflow compile flows -o flows.manifest.json",
             "pgflow compile --check            # in CI: exits 3 when the file is out of date",
+            "pgflow compile --show             # the type of every step",
         ],
     )
     _add_flows(compile_)
@@ -142,9 +144,16 @@ def _add_project_commands(commands: _Commands) -> None:
     compile_.add_argument(
         "--check", action="store_true", help="write nothing; exit 3 with a diff when FILE differs"
     )
+    compile_.add_argument(
+        "--show", action="store_true", help="write nothing; print the type of every step"
+    )
     _add_json(compile_)
 
     add_codegen(commands.add)
+
+    annotate = add_annotate(commands.add)
+    _add_flows(annotate)
+    _add_json(annotate)
 
     graph = commands.add(
         "graph",

@@ -1,14 +1,18 @@
-"""`pgflow compile`: one manifest from a folder of flows; `--check` guards it in CI."""
+"""`pgflow compile`: one manifest from a folder of flows; `--check` guards it in CI.
+
+`--show` prints the types that would stand in it.
+"""
 
 import sys
 from argparse import Namespace
 from pathlib import Path
 
 from pgflow_cli import exit_codes
-from pgflow_cli.compiling import compile_folder
+from pgflow_cli.compiling import compile_folder, typed_flows
 from pgflow_cli.differences import write_difference
 from pgflow_cli.errors import CommandError
 from pgflow_cli.places import flows_path, manifest_path
+from pgflow_cli.showing import types_document, types_text
 from pgflow_cli.terminal import say, write, write_json
 from pgflow_manifest import Manifest, dump_manifest, write_manifest
 
@@ -20,7 +24,14 @@ def run(args: Namespace) -> int:
             "`-o -` prints the manifest itself, so it goes with neither --check nor --json",
             exit_code=exit_codes.USAGE,
         )
+    if args.show and (args.check or args.output):
+        raise CommandError(
+            "`--show` prints types and writes nothing, so it goes with neither --check nor -o",
+            exit_code=exit_codes.USAGE,
+        )
     flows = flows_path(args.flows)
+    if args.show:
+        return _show(flows, as_json=args.json)
     manifest = compile_folder(flows)
     if args.output == "-":
         sys.stdout.buffer.write(dump_manifest(manifest))
@@ -36,6 +47,15 @@ def run(args: Namespace) -> int:
         count = len(manifest.flows)
         what = "wrote" if changed else "unchanged:"
         write(f"{what} {path} ({count} flow{'' if count == 1 else 's'})")
+    return exit_codes.OK
+
+
+def _show(flows: Path, *, as_json: bool) -> int:
+    typed = typed_flows(flows)
+    if as_json:
+        write_json(types_document(typed))
+    else:
+        write(types_text(typed))
     return exit_codes.OK
 
 

@@ -1,7 +1,8 @@
-"""Show how a file differs from what it should be, for `--check`."""
+"""Show how files differ from what they should be."""
 
 import difflib
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from pgflow_cli.terminal import paint, write
@@ -16,7 +17,12 @@ def write_difference(found: bytes, wanted: bytes, *, path: Path, wanted_name: st
         tofile=wanted_name,
         lineterm="",
     )
-    for line in diff:
+    write_diff(diff)
+
+
+def write_diff(lines: Iterable[str]) -> None:
+    """Write the lines of a unified diff to stdout, in colours where they can be seen."""
+    for line in lines:
         write(_painted(line))
 
 

@@ -12,7 +12,7 @@ USAGE: Final = 2
 """The command line is wrong; nothing was done."""
 
 DIFFERS: Final = 3
-"""`--check` found a difference; nothing was written."""
+"""`--check` found a difference, or `annotate` has shown one; nothing was written."""
 
 UNREACHABLE: Final = 4
 """The database cannot be reached, or refuses the login."""
@@ -31,7 +31,7 @@ exit codes:
   {OK}    done, or nothing to do
   {FAILED}    an error, told on stderr; or the awaited run failed or was cancelled
   {USAGE}    the command line is wrong
-  {DIFFERS}    --check found a difference
+  {DIFFERS}    --check found a difference, or annotate has shown one
   {UNREACHABLE}    the database cannot be reached
   {TIMEOUT}    --timeout is over; the run goes on
   {INTERRUPTED}  interrupted by Ctrl-C ({TERMINATED}: by SIGTERM)

@@ -1,7 +1,8 @@
-"""Write files whole or not at all: several new ones, or one in place of another."""
+"""Write files whole or not at all: several new ones, or some in place of others."""
 
 import errno
 import os
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +25,7 @@ def create_files(files: Mapping[Path, str]) -> None:
         for path in files:
             _require_absent(path)
             made_folders += _make_folder(path.parent)
-        temporary = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in files}
+        temporary = {path: _temporary(path) for path in files}
         for path, content in files.items():
             made_files.append(temporary[path])
             temporary[path].write_text(content, encoding="utf-8", newline="\n")
@@ -34,10 +35,7 @@ def create_files(files: Mapping[Path, str]) -> None:
     except BaseException as error:
         _remove(made_files, made_folders)
         if isinstance(error, OSError):
-            raise CommandError(
-                f"cannot write {error.filename}: {error.strerror}",
-                hint="nothing was changed; check the permissions and run the command again",
-            ) from None
+            raise _cannot_write(error) from None
         raise
 
 
@@ -47,19 +45,54 @@ def replace_file(path: Path, content: bytes) -> bool:
     Raises:
         CommandError: it cannot be written; it is as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         if path.is_file() and path.read_bytes() == content:
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except BaseException as error:
-        _remove([temporary], [])
-        if isinstance(error, OSError):
-            raise CommandError(f"cannot write {path}: {error.strerror}") from None
-        raise
+    except OSError as error:
+        raise _cannot_write(error) from None
+    replace_files({path: content})
     return True
+
+
+def replace_files(files: Mapping[Path, bytes]) -> None:
+    """Give every file of *files* its content; those that exist keep their permissions.
+
+    Each is written beside its place first, and then renamed.
+
+    Raises:
+        CommandError: one cannot be written; all are as they were.
+    """
+    temporary = {path: _temporary(path) for path in files}
+    replaced: dict[Path, bytes | None] = {}
+    try:
+        before = {path: path.read_bytes() if path.exists() else None for path in files}
+        for path, content in files.items():
+            temporary[path].write_bytes(content)
+            if path.exists():
+                shutil.copymode(path, temporary[path])
+        for path in files:
+            temporary[path].replace(path)
+            replaced[path] = before[path]
+    except BaseException as error:
+        for path, content in replaced.items():
+            with suppress(OSError):
+                path.unlink() if content is None else path.write_bytes(content)
+        _remove(list(temporary.values()), [])
+        if isinstance(error, OSError):
+            raise _cannot_write(error) from None
+        raise
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _cannot_write(error: OSError) -> CommandError:
+    return CommandError(
+        f"cannot write {error.filename}: {error.strerror}",
+        hint="nothing was changed; check the permissions and run the command again",
+    )
 
 
 def _require_absent(path: Path) -> None:

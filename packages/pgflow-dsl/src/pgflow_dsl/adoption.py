@@ -98,13 +98,13 @@ def unknown_result(handler: Handler) -> ResultTypeError:
     return handler.location.error(
         ResultTypeError,
         "the handler does not say what it returns, and its type was not inferred",
-        hint=f"annotate it, `{_signature(handler)} -> T`, where T is a pydantic model, a "
+        hint=f"annotate it, `{annotated_head(handler)} -> T`, where T is a pydantic model, a "
         "dataclass, a TypedDict or a JSON type, `None` when it returns nothing; or let `pgflow "
         "compile` infer it, with `pip install pgflow-cli[infer]`, and give workers the manifest",
     )
 
 
-def _signature(handler: Handler) -> str:
+def annotated_head(handler: Handler) -> str:
     """Return the head of the handler as it is written, annotations of arguments left out."""
     fn = inspect.unwrap(handler.fn)
     given = [f"{name}={source}" for name, source in handler.sources.items()]

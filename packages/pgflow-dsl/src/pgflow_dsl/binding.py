@@ -38,6 +38,8 @@ class Arguments:
 
     paths: Mapping[str, tuple[str | int, ...]]
     """For each argument, the path into its source."""
+    annotations: Mapping[str, Any]
+    """For each argument, its type: as annotated, or else that of its source."""
     decoder: ArgumentDecoder
 
 
@@ -96,6 +98,7 @@ def bind_arguments(
         lenses[name], annotations[name] = lens, annotation
     return Arguments(
         paths={name: lens.path for name, lens in lenses.items()},
+        annotations=annotations,
         decoder=ArgumentDecoder(
             annotations,
             {

@@ -187,6 +187,7 @@ class Step(Generic[R_co]):
             self._binding = Binding(
                 result=result,
                 paths=arguments.paths,
+                annotations=arguments.annotations,
                 decoder=arguments.decoder,
                 encoder=ResultEncoder(result, self.handler.title),
             )
