@@ -75,20 +75,6 @@ def test_help_comes_without_importing_what_only_commands_need() -> None:
     assert done.stdout.endswith("[]\n"), done.stdout + done.stderr
 
 
-def test_help_comes_at_once_because_it_loads_nothing_heavy() -> None:
-    script = (
-        "import sys\nfrom pgflow_cli.__main__ import main\nmain(['--help'])\n"
-        "print(*sys.modules, file=sys.stderr)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, check=True, text=True
-    )
-    loaded = {name.split(".")[0] for name in done.stderr.split()}
-    heavy = {"asyncio", "orjson", "pgflow_client", "pgflow_dsl", "psycopg", "pydantic"}
-    assert "usage: pgflow" in done.stdout
-    assert loaded & heavy == set()
-
-
 def test_worker_is_handed_on_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["worker", "--help"]) == exit_codes.OK
     assert "usage: pgflow-worker" in capsys.readouterr().out
