@@ -17,44 +17,60 @@ as $$
 declare
   c_most_rivals constant integer := 4;
   v_alternative record;
-  v_rivals integer[];
-  v_condition text;
-  v_parts text[];
-  v_conditions text[] := '{}';
+  v_conditions text[] := '{}';  -- per alternative
+  v_rivals text[] := '{}';  -- per alternative, the positions of its rivals as the text of an integer[]
 begin
   for v_alternative in
-    select a.value as index, a.ordinality as n
-    from jsonb_array_elements(p_node -> p_keyword) with ordinality as a
-  loop
-    -- with oneOf, those that a value might fit as well, as far as its type and its tag tell
-    v_rivals := array(
-      select a.value::integer
-      from jsonb_array_elements(p_node -> p_keyword) with ordinality as a
-      where p_keyword = 'oneOf'
-        and a.ordinality <> v_alternative.n
-        and (
-          not p_node ? 'choices'
-          or exists (
-            select 1
-            from jsonb_each(p_node -> 'choices') as c
-            where c.value @> jsonb_build_array(a.value, v_alternative.index)
-              and not (c.key = 'object' and p_node ? 'discriminator')
+    select
+      a.value as index,
+      array(
+        -- with oneOf, those that a value might fit as well, as far as its type and its tag tell
+        select b.ordinality
+        from jsonb_array_elements(p_node -> p_keyword) with ordinality as b
+        where p_keyword = 'oneOf'
+          and b.ordinality <> a.ordinality
+          and (
+            not p_node ? 'choices'
+            or exists (
+              select 1
+              from jsonb_each(p_node -> 'choices') as c
+              where c.value @> jsonb_build_array(a.value, b.value)
+                and not (c.key = 'object' and p_node ? 'discriminator')
+            )
           )
-        )
-    );
-    v_condition := case
-      when cardinality(v_rivals) <= c_most_rivals
-        then pgflow._predicate(p_program, v_alternative.index::integer, p_exact, p_unrolled, p_stack)
+        order by b.ordinality
+      ) as rivals
+    from jsonb_array_elements(p_node -> p_keyword) with ordinality as a
+    order by a.ordinality
+  loop
+    v_rivals := v_rivals || v_alternative.rivals::text;
+    -- one that stands under the negation of another too must be exact; to compile it a second time
+    -- for that would take twice as long for each oneOf around it
+    v_conditions := v_conditions || case
+      when cardinality(v_alternative.rivals) <= c_most_rivals then pgflow._predicate(
+        p_program,
+        v_alternative.index::integer,
+        p_exact or cardinality(v_alternative.rivals) > 0,
+        p_unrolled,
+        p_stack
+      )
     end;
-    v_parts := array[v_condition];
-    for v_n in 1 .. least(cardinality(v_rivals), c_most_rivals) loop
-      v_parts := v_parts
-        || pgflow._predicate_not(pgflow._predicate(p_program, v_rivals[v_n], true, p_unrolled, p_stack));
-    end loop;
-    v_condition := pgflow._predicate_joined('&&', v_parts);
-    v_conditions := v_conditions
-      || coalesce(v_condition, case when not p_exact then pgflow._predicate_never() end);
   end loop;
-  return pgflow._predicate_joined('||', v_conditions);
+  return pgflow._predicate_joined(
+    '||',
+    array(
+      select coalesce(
+        pgflow._predicate_joined(
+          '&&',
+          c.condition || array(
+            select pgflow._predicate_not(v_conditions[r.n]) from unnest(c.rivals::integer[]) as r (n)
+          )
+        ),
+        case when not p_exact then pgflow._predicate_never() end
+      )
+      from unnest(v_conditions, v_rivals) with ordinality as c (condition, rivals, n)
+      order by c.n
+    )
+  );
 end;
 $$;
