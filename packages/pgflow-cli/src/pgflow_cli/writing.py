@@ -75,9 +75,9 @@ def replace_files(files: Mapping[Path, bytes]) -> None:
             temporary[path].replace(path)
             replaced[path] = before[path]
     except BaseException as error:
-        for path, content in replaced.items():
+        for path, old in replaced.items():
             with suppress(OSError):
-                path.unlink() if content is None else path.write_bytes(content)
+                path.unlink() if old is None else path.write_bytes(old)
         _remove(list(temporary.values()), [])
         if isinstance(error, OSError):
             raise _cannot_write(error) from None
