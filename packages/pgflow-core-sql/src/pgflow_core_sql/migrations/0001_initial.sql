@@ -221,6 +221,39 @@ comment on column pgflow.runs.owner is
   'who started it: the JWT subject behind a trusted gateway, else the database role';
 comment on column pgflow.runs.error is 'why it failed or was cancelled; null otherwise';
 
+-- schema_documents: documents that schemas may refer to by URI; nothing is ever fetched.
+create table pgflow.schema_documents (
+  uri text primary key,
+  document jsonb not null,
+  program jsonb,
+  constraint uri_has_no_fragment check (strpos(uri, '#') = 0)
+);
+comment on column pgflow.schema_documents.program is
+  'the linked document, where schemas themselves are checked against it; see _check_schema';
+
+-- schemas: every schema that a flow ever named, once, in the form in which values are checked.
+create table pgflow.schemas (
+  schema_id bytea primary key,
+  schema jsonb not null,
+  program jsonb not null,
+  predicate jsonpath,
+  residual_paths jsonpath [],
+  residual_kinds text [],
+  residual_mins integer [],
+  residual_maxs integer [],
+  compiler_version integer not null,
+  constraint id_is_a_sha256 check (octet_length(schema_id) = 32)
+);
+-- Compressed, they would be decompressed with every value that is checked.
+alter table pgflow.schemas alter column program set storage external;
+alter table pgflow.schemas alter column predicate set storage external;
+comment on column pgflow.schemas.schema_id is 'sha256 of schema::text in UTF-8';
+comment on column pgflow.schemas.program is 'the linked schema, see _link_schema';
+comment on column pgflow.schemas.predicate is
+  'true means that the value fits, if the residual checks hold too; null when there is none';
+comment on column pgflow.schemas.compiler_version is
+  'the value of _compiler_version when this row was written; see _recompile_schemas';
+
 -- step_states: the steps of a run that have begun. A step that still waits for its deps has no row.
 -- Written twice at most: when the step starts and when it ends, the result with the end.
 create table pgflow.step_states (
@@ -2535,6 +2568,2388 @@ as $$
   select max(m.number) from pgflow.migrations as m;
 $$;
 
+-- _check_loops: refuse a schema that refers to itself for the same value, which would never end.
+-- Called by: _link_schema, when a reference leads back.
+-- Locks:     none.
+-- Raises:    PF211 when there is such a circle.
+-- Returns:   nothing.
+create or replace function pgflow._check_loops(
+  p_nodes jsonb [], p_at text, p_what text
+) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_from integer[];
+  v_to integer[];
+  v_count integer;
+begin
+  select array_agg(n.n - 1), array_agg(s.index)
+  into v_from, v_to
+  from unnest(p_nodes) with ordinality as n (node, n)
+  cross join lateral (
+    select e.value::integer
+    from jsonb_each(case jsonb_typeof(n.node) when 'object' then n.node else '{}' end) as k
+    cross join lateral jsonb_path_query(
+      k.value, case jsonb_typeof(k.value) when 'object' then '$.*' else '$[*]' end::jsonpath
+    ) as e (value)
+    where k.key in ('ref', 'allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'dependentSchemas')
+  ) as s (index);
+  -- take away what leads nowhere; what is left in the end leads in a circle
+  loop
+    v_count := cardinality(v_from);
+    exit when coalesce(v_count, 0) = 0;
+    select array_agg(e.source), array_agg(e.target)
+    into v_from, v_to
+    from unnest(v_from, v_to) as e (source, target)
+    where e.target = any (v_from);
+    if cardinality(v_from) = v_count then
+      perform pgflow._raise_schema_invalid(
+        p_what, pgflow._error_item(p_at, '$ref', 'a reference leads in a circle, for the same value')
+      );
+    end if;
+  end loop;
+end;
+$$;
+
+-- _check_schema: refuse what is no JSON Schema of draft 2020-12, before anything relies on it; see _check_schema_size.
+-- Called by: _put_schema, validate.
+-- Locks:     none.
+-- Raises:    PF211 for a schema of another draft, or that does not fit the metaschema.
+-- Returns:   nothing.
+create or replace function pgflow._check_schema(
+  p_schema jsonb, p_at text, p_what text
+) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_errors jsonb;
+begin
+  if jsonb_typeof(p_schema -> '$schema') = 'string' then
+    perform pgflow._ignored_keywords(p_schema, p_at, p_what);
+  end if;
+  select pgflow._explain(d.program, p_schema) into strict v_errors
+  from pgflow.schema_documents as d
+  where d.uri = 'https://json-schema.org/draft/2020-12/schema';
+  if v_errors is not null then
+    perform pgflow._raise_schema_invalid(
+      p_what,
+      (
+        select jsonb_agg(e.value || jsonb_build_object('at', p_at || (e.value ->> 'at')) order by e.ordinality)
+        from jsonb_array_elements(v_errors) with ordinality as e
+      )
+    );
+  end if;
+end;
+$$;
+
+-- _check_schema_size: refuse a schema that would take long merely to be looked at.
+-- Called by: _put_schema, validate.
+-- Locks:     none.
+-- Raises:    PF211 for a schema beyond the limits.
+-- Returns:   nothing.
+create or replace function pgflow._check_schema_size(
+  p_schema jsonb, p_at text, p_what text
+) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_bytes constant integer := 262144;
+  v_problem text;
+begin
+  -- the text is asked for last: it may be much longer than the value, 1e131000 is 8 bytes
+  v_problem := case
+    when pg_column_size(p_schema) > c_bytes
+      then format('a schema of %s bytes; at most %s', pg_column_size(p_schema), c_bytes)
+    -- a schema inside another is two levels down, three in anyOf and its kin
+    when p_schema @? '$.**{193}' then 'more than 192 objects and arrays inside each other'
+    when exists (
+      select 1
+      from jsonb_path_query(p_schema, '$.** ? (@.type() == "number")') as n (value)
+      where length(n.value::text) > 1000
+    ) then 'a number of more than 1000 digits'
+    when octet_length(p_schema::text) > c_bytes
+      then format('a schema of %s bytes; at most %s', octet_length(p_schema::text), c_bytes)
+  end;
+  if v_problem is not null then
+    perform pgflow._raise_schema_invalid(p_what, pgflow._error_item(p_at, 'limit', v_problem));
+  end if;
+end;
+$$;
+
+-- _check_value: does a value fit a stored schema, and if not, what about it does not fit.
+-- Called by: whatever takes a result or a payload.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   null when it fits; else at most 20 errors {at, keyword, message}. A limit of time or depth is
+--            an error with the keyword `limit`.
+create or replace function pgflow._check_value(p_schema_id bytea, p_value jsonb) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_program jsonb;
+begin
+  select s.program into strict v_program
+  from pgflow.schemas as s
+  where s.schema_id = p_schema_id;
+  return pgflow._explain(v_program, coalesce(p_value, 'null'));
+end;
+$$;
+
+-- _compiler_version: which compiler wrote a row of pgflow.schemas.
+-- Whoever changes what _compile_schema makes of a schema raises it, and calls _recompile_schemas in
+-- the migration.
+-- Called by: _put_schema, _recompile_schemas.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the version of the compiler that this database has.
+create or replace function pgflow._compiler_version() returns integer
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select 1;
+$$;
+
+-- _equal_items: the error of an array with two equal items.
+-- Called by: _walk_more.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   one error; null when the items differ.
+create or replace function pgflow._equal_items(p_value jsonb) returns jsonb
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select pgflow._error_item(
+    '', 'uniqueItems', format('items %s and %s are equal', min(e.ordinality) - 1, max(e.first_two) - 1)
+  )
+  from (
+    select
+      a.value, a.ordinality,
+      case when row_number() over (partition by a.value order by a.ordinality) = 2 then a.ordinality end as first_two
+    from jsonb_array_elements(p_value) with ordinality as a
+  ) as e
+  group by e.value
+  having count(*) > 1
+  order by min(e.ordinality)
+  limit 1;
+$$;
+
+-- _error_item: an error report of one error.
+-- Called by: everything that reports what does not fit.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   array of {at, keyword, message}.
+create or replace function pgflow._error_item(
+  p_at text,  -- JSON pointer
+  p_keyword text,
+  p_message text
+) returns jsonb
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_array(
+    jsonb_build_object('at', p_at, 'keyword', p_keyword, 'message', p_message)
+  );
+$$;
+
+-- _evaluated: which properties or items of a value the keywords of a node have looked at.
+-- What `unevaluatedProperties` and `unevaluatedItems` ask. It is found out only then, and only for
+-- a value that fits the node, so that all other schemas pay nothing for it.
+-- Called by: _walk_combined, and itself.
+-- Locks:     none.
+-- Raises:    PF212 when the time is up.
+-- Returns:   the keys, or the indexes as text; some may come twice.
+-- No `set search_path`, for the reason that _walk gives.
+create or replace function pgflow._evaluated(
+  p_program jsonb, p_node jsonb, p_value jsonb, p_deadline timestamptz
+) returns text []
+language plpgsql stable
+as $$
+declare
+  v_seen text[];
+  v_index jsonb;
+begin
+  if jsonb_typeof(p_node) <> 'object' then
+    return '{}';
+  end if;
+  v_seen := array(
+    select m.key
+    from pgflow._members(p_value) as m
+    where case jsonb_typeof(p_value)
+      when 'object' then
+        p_node ?| '{additionalProperties,unevaluatedProperties}'
+        or p_node -> 'properties' ? m.key
+        or exists (
+          select 1 from jsonb_object_keys(p_node -> 'patternProperties') as p (key) where m.key ~ p.key
+        )
+      else
+        p_node ?| '{items,unevaluatedItems}'
+        or m.key::integer < jsonb_array_length(p_node -> 'prefixItems')
+        or p_node ? 'contains'
+        and pgflow._walk(p_program, p_program -> (p_node -> 'contains')::integer, m.value, 0, p_deadline) is null
+    end
+  );
+  for v_index in
+    select s.index
+    from jsonb_each(p_node) as k
+    cross join lateral (
+      select k.value where k.key in ('ref', 'if')
+      union all
+      select k.value
+      where k.key in ('then', 'else')
+        and (k.key = 'then') = (
+          pgflow._walk(p_program, p_program -> (p_node -> 'if')::integer, p_value, 0, p_deadline) is null
+        )
+      union all
+      select a.value from jsonb_array_elements(case when k.key in ('allOf', 'anyOf', 'oneOf') then k.value end) as a
+      union all
+      select d.value
+      from jsonb_each(case when k.key = 'dependentSchemas' then k.value end) as d
+      where p_value ? d.key
+    ) as s (index)
+    where k.key not in ('anyOf', 'oneOf', 'if')
+      or pgflow._walk(p_program, p_program -> s.index::integer, p_value, 0, p_deadline) is null
+  loop
+    v_seen := v_seen || pgflow._evaluated(p_program, p_program -> v_index::integer, p_value, p_deadline);
+  end loop;
+  return v_seen;
+end;
+$$;
+
+-- _explain: what about a value does not fit a linked schema.
+-- Called by: _check_value, validate, _check_schema.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   null when the value fits; else at most 20 errors {at, keyword, message}. A limit of time
+--            or depth is one error with the keyword `limit`.
+create or replace function pgflow._explain(p_program jsonb, p_value jsonb) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_most constant integer := 20;
+  -- taken out of compressed or external storage once, and not with every look at it
+  v_program constant jsonb := p_program || '[]';
+  v_value constant jsonb := p_value #> '{}';
+  v_errors jsonb;
+begin
+  v_errors := pgflow._walk(
+    v_program, v_program -> 0, v_value, c_most,
+    clock_timestamp() + pgflow._validation_deadline_ms() * interval '1 ms'
+  );
+  if jsonb_array_length(v_errors) > c_most then
+    v_errors := jsonb_path_query_array(v_errors, '$[0 to 19]');
+  end if;
+  return v_errors;
+exception
+  when sqlstate 'PF212' then
+    return pgflow._error_item('', 'limit', sqlerrm);
+  when statement_too_complex then
+    return pgflow._error_item('', 'limit', 'nests too deeply to be validated');
+end;
+$$;
+
+-- _find_schema: the schema that a URI names, among resources that are loaded already.
+-- Called by: _link_schema.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the schema, null when there is none; the URI of the resource that it is part of, which
+--            differs when the pointer leads through an `$id`; the JSON pointer within that resource.
+create or replace function pgflow._find_schema(
+  p_resources jsonb, p_uri text, p_fragment text,
+  out schema jsonb, out uri text, out pointer text
+)
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_fragment text;
+  v_token text;
+begin
+  uri := p_resources #>> array[p_uri, 'uri'];
+  pointer := p_fragment;
+  if p_fragment <> '' and p_fragment !~ '^/' then
+    pointer := p_resources #>> array[p_uri, 'anchors', p_fragment];
+  end if;
+  if pointer is null then
+    return;
+  end if;
+  if not p_resources -> p_uri ? 'nested' then
+    schema := p_resources #> (
+      array[p_uri, 'schema']
+      || array(
+        select replace(replace(t.token, '~1', '/'), '~0', '~')
+        from unnest((string_to_array(pointer, '/'))[2:]) with ordinality as t (token, n)
+        order by t.n
+      )
+    );
+    return;
+  end if;
+  schema := p_resources #> array[uri, 'schema'];
+  v_fragment := pointer;
+  pointer := '';
+  foreach v_token in array (string_to_array(v_fragment, '/'))[2:] loop
+    schema := schema #> array[replace(replace(v_token, '~1', '/'), '~0', '~')];
+    pointer := pointer || '/' || v_token;
+    if jsonb_typeof(schema -> '$id') = 'string' then
+      uri := split_part(pgflow._resolve_uri(uri, schema ->> '$id'), '#', 1);
+      pointer := '';
+    end if;
+  end loop;
+end;
+$$;
+
+-- _ignored_keywords: what a schema does not mean by its keywords, as its `$schema` says.
+-- Called by: _link_schema.
+-- Locks:     none.
+-- Raises:    PF211 for another draft, and for a vocabulary that is required and not known.
+-- Returns:   the keywords that stand for nothing; null when all have their usual meaning.
+create or replace function pgflow._ignored_keywords(
+  p_schema jsonb, p_at text, p_what text
+) returns text []
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_vocabularies constant text := 'https://json-schema.org/draft/2020-12/vocab/';
+  v_uri text := rtrim(p_schema ->> '$schema', '#');
+  v_vocabularies jsonb;
+  v_unknown text;
+begin
+  if v_uri is null or v_uri = 'https://json-schema.org/draft/2020-12/schema' then
+    return null;
+  end if;
+  select d.document -> '$vocabulary' into v_vocabularies
+  from pgflow.schema_documents as d
+  where d.uri = v_uri;
+  if not found then
+    perform pgflow._raise_schema_invalid(
+      p_what,
+      pgflow._error_item(
+        p_at || '/$schema', '$schema',
+        pgflow._show(to_jsonb(v_uri)) || ' is not draft 2020-12, https://json-schema.org/draft/2020-12/schema'
+      )
+    );
+  end if;
+  select v.key into v_unknown
+  from jsonb_each(v_vocabularies) as v
+  where v.value = 'true'
+    and v.key <> all (
+      select c_vocabularies || n.name
+      from unnest(
+        array[
+          'core', 'applicator', 'unevaluated', 'validation', 'meta-data', 'format-annotation', 'content'
+        ]
+      ) as n (name)
+    )
+  limit 1;
+  if v_unknown is not null then
+    perform pgflow._raise_schema_invalid(
+      p_what,
+      pgflow._error_item(
+        p_at || '/$schema', '$schema',
+        pgflow._show(to_jsonb(v_unknown)) || ' is a vocabulary that is required and not known'
+      )
+    );
+  end if;
+  return (
+    select array_agg(k.keyword)
+    from (
+      values
+      (
+        'applicator',
+        array[
+          'prefixItems', 'items', 'contains', 'additionalProperties', 'properties',
+          'patternProperties', 'dependentSchemas', 'propertyNames', 'if', 'then', 'else', 'allOf',
+          'anyOf', 'oneOf', 'not'
+        ]
+      ),
+      ('unevaluated', array['unevaluatedItems', 'unevaluatedProperties']),
+      (
+        'validation',
+        array[
+          'type', 'enum', 'const', 'multipleOf', 'minimum', 'maximum', 'exclusiveMinimum',
+          'exclusiveMaximum', 'minLength', 'maxLength', 'pattern', 'minItems', 'maxItems',
+          'uniqueItems', 'minContains', 'maxContains', 'minProperties', 'maxProperties', 'required',
+          'dependentRequired'
+        ]
+      )
+    ) as v (name, keywords)
+    cross join lateral unnest(v.keywords) as k (keyword)
+    where not v_vocabularies ? (c_vocabularies || v.name)
+  );
+end;
+$$;
+
+-- _in_enum: whether an object or array is one of the values of an `enum`.
+-- Called by: _walk.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the answer; numbers are equal when their values are, keys have no order.
+create or replace function pgflow._in_enum(p_enum jsonb, p_value jsonb) returns boolean
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select exists (select 1 from jsonb_array_elements(p_enum) as e where e.value = p_value);
+$$;
+
+-- _link_hints: what the walker would otherwise have to find out about a node each time.
+-- Called by: _link_schema.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the program. Each node that is an object has, beside its keywords:
+--   accepts        the types of JSON values (`number` for all numbers) that fit without a further look;
+--   required_keys  `required` as the text of a text[];
+--   more           the types for which _walk_more has keywords to check;
+--   next           absent when no subschema looks at the same value; else `ref` or `choice` when `ref`,
+--                  or one of anyOf and oneOf, is all there is; `combined` for everything else;
+--   choices        with `choice`: by type, the indexes of the alternatives that a value of it may fit;
+--   discriminator  with `choice`: {property, branches}. The alternatives all require the property, as
+--                  one of some strings, and no string is allowed by two: `branches` leads from the
+--                  JSON text of the string to the position in anyOf or oneOf.
+create or replace function pgflow._link_hints(p_nodes jsonb []) returns jsonb
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_types constant text[] := '{object,array,string,number,boolean,"null"}';
+  c_object constant text[] := '{properties,required,additionalProperties,patternProperties,propertyNames,'
+    'minProperties,maxProperties,dependentRequired,dependentSchemas,unevaluatedProperties}';
+  c_array constant text[] := '{prefixItems,items,contains,minItems,maxItems,uniqueItems,unevaluatedItems}';
+  c_string constant text[] := '{minLength,maxLength,pattern}';
+  c_number constant text[] := '{minimum,maximum,exclusiveMinimum,exclusiveMaximum,multipleOf}';
+  c_more constant text[] := '{patternProperties,propertyNames,minProperties,maxProperties,'
+    'dependentRequired,dependentSchemas}';
+  c_combined constant text[] := '{ref,allOf,anyOf,oneOf,not,if,unevaluatedProperties,unevaluatedItems}';
+  v_nodes jsonb[] := p_nodes;
+  v_node jsonb;
+  v_next text;
+  v_free text[];
+  v_frees text[] := '{}';
+  v_choices jsonb;
+  v_discriminator jsonb;
+begin
+  for n in 1 .. cardinality(v_nodes) loop
+    v_node := v_nodes[n];
+    if jsonb_typeof(v_node) <> 'object' then
+      v_frees := v_frees || null::text;
+      continue;
+    end if;
+    v_next := case (select string_agg(k.key, '') from unnest(c_combined) as k (key) where v_node ? k.key)
+      when 'ref' then 'ref'
+      when 'anyOf' then 'choice'
+      when 'oneOf' then 'choice'
+      else case when v_node ?| c_combined then 'combined' end
+    end;
+    -- the types whose own keywords leave them alone
+    v_free := case when not v_node ? 'enum' then array_remove(
+      array[
+        'null',
+        'boolean',
+        case when not v_node ?| c_object then 'object' end,
+        case when not v_node ?| c_array then 'array' end,
+        case when not v_node ?| c_string then 'string' end,
+        case when not v_node ?| c_number then 'number' end
+      ],
+      null
+    ) else '{}' end;
+    v_nodes[n] := v_node || jsonb_strip_nulls(
+      jsonb_build_object(
+        'accepts', (
+          select coalesce(jsonb_agg(t.type), '[]') from unnest(v_free) as t (type)
+          where v_next is null and (v_node -> 'type' ? t.type) is not false
+        ),
+        'required_keys', case
+          when v_node ? 'required' then array(select jsonb_array_elements_text(v_node -> 'required'))::text
+        end,
+        'more', case
+          when v_node ?| c_more or v_node ?| '{contains,uniqueItems}' then to_jsonb(
+            array_remove(
+              array[
+                case when v_node ?| c_more then 'object' end,
+                case when v_node ?| '{contains,uniqueItems}' then 'array' end
+              ],
+              null
+            )
+          )
+        end,
+        'next', v_next
+      )
+    );
+    v_frees := v_frees || v_free::text;
+  end loop;
+
+  for n in 1 .. cardinality(v_nodes) loop
+    continue when v_nodes[n] ->> 'next' is distinct from 'choice';
+    v_node := v_nodes[n];
+    select coalesce(jsonb_object_agg(c.type, c.indexes), '{}') into v_choices
+    from (
+      select t.type, jsonb_agg(a.index order by a.n) as indexes
+      from jsonb_array_elements(coalesce(v_node -> 'anyOf', v_node -> 'oneOf')) with ordinality as a (index, n)
+      cross join lateral (select v_nodes[a.index::integer + 1]) as b (node)
+      cross join unnest(c_types) as t (type)
+      where case
+        when jsonb_typeof(b.node) = 'boolean' then b.node = 'true'
+        else (
+          (b.node -> 'type' ? t.type) is not false or t.type = 'number' and b.node -> 'type' ? 'integer'
+        )
+        and (
+          not b.node ? 'enum'
+          or exists (
+            select 1 from jsonb_array_elements(b.node -> 'enum') as e where jsonb_typeof(e.value) = t.type
+          )
+        )
+      end
+      group by t.type
+    ) as c;
+    v_discriminator := (
+      select jsonb_build_object('property', d.property, 'branches', d.branches)
+      from (
+        select r.property, jsonb_object_agg(e.value::text, a.n - 1) as branches
+        from jsonb_array_elements(coalesce(v_node -> 'anyOf', v_node -> 'oneOf')) with ordinality as a (index, n)
+        cross join lateral (select v_nodes[a.index::integer + 1]) as b (node)
+        cross join lateral jsonb_array_elements_text(b.node -> 'required') as r (property)
+        cross join lateral (
+          select v_nodes[(b.node -> 'properties' -> r.property)::integer + 1] -> 'enum'
+        ) as p (enum)
+        cross join lateral jsonb_array_elements(coalesce(p.enum, '[]')) as e
+        group by r.property
+        having count(distinct a.n) = jsonb_array_length(coalesce(v_node -> 'anyOf', v_node -> 'oneOf'))
+          and count(*) = count(distinct e.value)
+          and bool_and(jsonb_typeof(e.value) = 'string')
+        limit 1
+      ) as d
+    );
+    v_nodes[n] := v_node || jsonb_strip_nulls(
+      jsonb_build_object(
+        'choices', v_choices,
+        'discriminator', v_discriminator,
+        'accepts', (
+          select coalesce(jsonb_agg(t.type), '[]')
+          from unnest(v_frees[n]::text[]) as t (type)
+          where (v_node -> 'type' ? t.type) is not false
+            and (v_node ? 'anyOf' or jsonb_array_length(v_choices -> t.type) = 1)
+            and exists (
+              select 1
+              from jsonb_array_elements(v_choices -> t.type) as c (index)
+              where coalesce(
+                v_nodes[c.index::integer + 1] -> 'accepts' ? t.type,
+                v_nodes[c.index::integer + 1] = 'true'
+              )
+            )
+        )
+      )
+    );
+  end loop;
+  return to_jsonb(v_nodes);
+end;
+$$;
+
+-- _link_keywords: the canonical form of the keywords of one schema, subschemas left as they are.
+-- Called by: _link_schema.
+-- Locks:     none.
+-- Raises:    PF211 for a pattern or a keyword that is refused.
+-- Returns:   the keywords that constrain values; annotations are dropped.
+create or replace function pgflow._link_keywords(
+  p_schema jsonb, p_at text, p_what text
+) returns jsonb
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_node jsonb;
+  v_pattern record;
+  v_refused text;
+begin
+  if jsonb_typeof(p_schema) <> 'object' then
+    return p_schema;
+  end if;
+  v_refused := (
+    select k.key
+    from jsonb_object_keys(p_schema) as k (key)
+    where k.key in ('dependencies', 'additionalItems', '$recursiveRef', '$recursiveAnchor')
+    limit 1
+  );
+  if v_refused is not null then
+    perform pgflow._raise_schema_invalid(
+      p_what,
+      pgflow._error_item(
+        p_at || '/' || v_refused,
+        v_refused,
+        v_refused || ' is not part of draft 2020-12: ' || case v_refused
+          when 'dependencies' then 'write dependentRequired or dependentSchemas'
+          when 'additionalItems' then 'write items, and prefixItems for the list before it'
+          when '$recursiveRef' then 'write $dynamicRef'
+          else 'write $dynamicAnchor'
+        end
+      )
+    );
+  end if;
+
+  select
+    coalesce(
+      jsonb_object_agg(
+        k.key,
+        case
+          when k.key = 'type' and jsonb_typeof(k.value) = 'string' then jsonb_build_array(k.value)
+          when k.key ~ '^m(?:in|ax)(?:Length|Items|Properties|Contains)$'
+            -- no value in Postgres has more characters, items or properties
+            then to_jsonb(least(k.value::numeric, 2147483647)::integer)
+          else k.value
+        end
+      ),
+      '{}'
+    )
+  into v_node
+  from jsonb_each(p_schema) as k
+  where k.key in (
+    'type', 'enum', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf',
+    'minLength', 'maxLength', 'pattern', 'minItems', 'maxItems', 'minContains', 'maxContains',
+    'minProperties', 'maxProperties', 'dependentRequired',
+    'properties', 'patternProperties', 'additionalProperties', 'propertyNames', 'dependentSchemas',
+    'prefixItems', 'items', 'contains', 'allOf', 'anyOf', 'oneOf', 'not', 'if',
+    'unevaluatedItems', 'unevaluatedProperties'
+  )
+  or k.key in ('then', 'else') and p_schema ? 'if'
+  or k.key = 'required' and k.value <> '[]'
+  or k.key = 'uniqueItems' and k.value = 'true';
+
+  if p_schema ? 'const' then
+    v_node := v_node || jsonb_build_object(
+      'enum',
+      case
+        when p_schema ? 'enum'
+          and not exists (
+            select 1 from jsonb_array_elements(p_schema -> 'enum') as e
+            where e.value = p_schema -> 'const'
+          ) then '[]'
+        else jsonb_build_array(p_schema -> 'const')
+      end
+    );
+  end if;
+  if v_node ? 'type' and v_node -> 'type' @> '["integer", "number"]' then
+    v_node := v_node || jsonb_build_object('type', v_node -> 'type' - 'integer');
+  end if;
+  if not v_node ? 'contains' then
+    v_node := v_node - '{minContains,maxContains}'::text[];
+  end if;
+  if v_node ? 'pattern' then
+    v_pattern := pgflow._regex_to_are(v_node ->> 'pattern');
+    if v_pattern.refusal is not null then
+      perform pgflow._raise_schema_invalid(
+        p_what, pgflow._error_item(p_at || '/pattern', 'pattern', v_pattern.refusal)
+      );
+    end if;
+    if v_pattern.expression <> v_node ->> 'pattern' then
+      v_node := v_node || jsonb_build_object(
+        'pattern', v_pattern.expression, 'pattern_text', v_node ->> 'pattern'
+      );
+    end if;
+  end if;
+  if v_node ? 'patternProperties' then
+    v_node := jsonb_set(v_node, '{patternProperties}', '{}');
+    for v_pattern in
+      select p.key, p.value, r.expression, r.refusal
+      from jsonb_each(p_schema -> 'patternProperties') as p
+      cross join lateral pgflow._regex_to_are(p.key) as r
+    loop
+      if v_pattern.refusal is not null then
+        perform pgflow._raise_schema_invalid(
+          p_what,
+          pgflow._error_item(
+            pgflow._pointer(p_at || '/patternProperties', v_pattern.key), 'patternProperties', v_pattern.refusal
+          )
+        );
+      end if;
+      while v_node -> 'patternProperties' ? v_pattern.expression loop
+        v_pattern.expression := '(?:' || v_pattern.expression || ')';  -- two patterns became the same
+      end loop;
+      v_node := jsonb_set(
+        v_node, array['patternProperties', v_pattern.expression], v_pattern.value
+      );
+    end loop;
+  end if;
+  return v_node;
+end;
+$$;
+
+-- _link_node: put the indexes of its subschemas into a node.
+-- Called by: _link_schema.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the node; `true` when it constrains nothing.
+create or replace function pgflow._link_node(
+  p_node jsonb,  -- keywords, with the subschemas themselves
+  p_keywords text [],  -- per subschema the keyword that holds it
+  p_names text [],  -- and the key below it
+  p_indexes integer []
+) returns jsonb
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case n.node when '{}' then 'true' else n.node end
+  from (
+    select
+      case
+        when cardinality(p_keywords) = 0 then p_node
+        else p_node || (
+          select jsonb_object_agg(k.keyword, k.value)
+          from (
+            select
+              s.keyword,
+              case
+                when s.keyword in ('properties', 'patternProperties', 'dependentSchemas')
+                  then jsonb_object_agg(coalesce(s.name, ''), s.index)
+                when s.keyword in ('prefixItems', 'allOf', 'anyOf', 'oneOf')
+                  then jsonb_agg(s.index order by s.n)
+                else to_jsonb(min(s.index))
+              end as value
+            from unnest(p_keywords, p_names, p_indexes) with ordinality as s (keyword, name, index, n)
+            group by s.keyword
+          ) as k
+        )
+      end
+  ) as n (node);
+$$;
+
+-- _link_schema: a schema as a flat program, with nothing left to look up or to resolve.
+-- Called by: _put_schema, validate, _recompile_schemas.
+-- Locks:     none.
+-- Raises:    PF211 for a reference that leads nowhere or in a circle, a pattern that is refused,
+--            another draft, and a schema beyond the limits below (and see _put_schema). That keywords have values of the
+--            right type is for _check_schema to say, before.
+-- Returns:   the program, a JSON array of nodes; node 0 is the schema itself.
+--
+-- A node is `true`, `false`, or an object with the keywords of one schema in canonical form:
+--   * each subschema is replaced by the index of its node: `"items": 3`, `"anyOf": [4, 5]`,
+--     `"properties": {"a": 6}`; likewise `prefixItems`, `contains`, `not`, `if`, `then`, `else`,
+--     `allOf`, `oneOf`, `propertyNames`, `patternProperties`, `additionalProperties`,
+--     `dependentSchemas`, `unevaluatedItems`, `unevaluatedProperties`. Several may have one index, and
+--     a recursive schema leads back to an earlier one;
+--   * `"ref": 7` is `$ref` or `$dynamicRef`; a schema that is nothing but a reference has no node of
+--     its own, its index is that of its target. With both in one schema, `allOf` holds the second;
+--   * `type` is an array, without `integer` if it has `number`; `const` is `enum` of one, and with
+--     both, `enum` is what they have in common; `enum` may be empty;
+--   * `pattern` and the keys of `patternProperties` are advanced regular expressions of Postgres;
+--   * `minLength` and its kin are whole numbers up to 2147483647; `minContains` and `maxContains` stand
+--     only beside `contains`, `then` and `else` only beside `if`, `uniqueItems` only as true, `required`
+--     never empty;
+--   * annotations and `format` are gone; a schema of which nothing is left is `true`.
+-- Names in snake_case are no keywords but what the walker would otherwise find out each time, see
+-- _link_hints: `accepts`, `required_keys`, `more`, `next`, `choices`, `discriminator`; and
+-- `pattern_text`, the pattern as it was written.
+create or replace function pgflow._link_schema(
+  p_schema jsonb,
+  p_at text default '',  -- JSON pointer to the schema, for messages
+  p_what text default 'the schema'
+) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_levels constant integer := 64;
+  c_nodes constant integer := 2000;
+  c_in_place constant text[] := '{ref,allOf,anyOf,oneOf,not,if,then,else,dependentSchemas}';
+  v_resources jsonb := pgflow._schema_resources(p_schema, '', p_at);
+  v_known jsonb := '{}';  -- index by URI, JSON pointer and dynamic scope, of the targets of references
+  v_nodes jsonb[] := '{}';
+  -- what becomes nodes: the schema, where it is, what its dynamic references mean, how deep it is
+  v_schemas jsonb[] := '{}';
+  v_uris text[] := '{}';
+  v_pointers text[] := '{}';
+  v_scopes jsonb[] := '{}';
+  v_depths integer[] := '{}';
+  v_n integer := 0;  -- the first round is for the schema itself, which is no subschema
+  v_schema jsonb := '{}';
+  v_node jsonb := '{}';
+  v_at text := p_at;
+  v_ignored text[];
+  v_keywords text[];
+  v_names text[];
+  v_indexes integer[];
+  v_sub record;
+  v_place record;
+  v_loaded jsonb;
+  v_key text;
+  v_index integer;
+  v_may_loop boolean := false;
+begin
+  loop
+    if v_n > 0 then
+      v_schema := v_schemas[v_n];
+      v_at := concat(v_resources #>> array[v_uris[v_n], 'at'], v_pointers[v_n]);
+      if v_resources #> array[v_uris[v_n], 'schema'] ? '$schema' then
+        v_ignored := pgflow._ignored_keywords(v_resources #> array[v_uris[v_n], 'schema'], v_at, p_what);
+        if jsonb_typeof(v_schema) = 'object' and v_ignored is not null then
+          v_schema := v_schema - v_ignored;
+        end if;
+      end if;
+      v_node := pgflow._link_keywords(v_schema, v_at, p_what);
+    end if;
+    v_keywords := '{}';
+    v_names := '{}';
+    v_indexes := '{}';
+    for v_sub in
+      select
+        s.keyword, s.name, s.schema,
+        coalesce(v_uris[v_n], '') as uri,
+        concat(v_pointers[v_n], case when v_n > 0 then pgflow._pointer('', s.keyword) end, pgflow._pointer('', s.name))
+          as pointer,
+        coalesce(v_scopes[v_n], v_resources #> '{"",dynamic}', '{}') as scope
+      from (
+        select null as keyword, null as name, p_schema as schema
+        where v_n = 0
+        union all
+        select
+          case when k.key = '$ref' or not v_schema ? '$ref' then 'ref' else 'allOf' end,
+          null,
+          jsonb_build_object(k.key, k.value)
+        from jsonb_each(case jsonb_typeof(v_schema) when 'object' then v_schema else '{}' end) as k
+        where k.key in ('$ref', '$dynamicRef')
+        union all
+        select u.* from pgflow._subschemas(v_node) as u
+      ) as s
+    loop
+      v_key := null;
+      if v_n = 0 or v_sub.schema ?| '{$id,$ref,$dynamicRef}' then
+        v_place := pgflow._link_target(v_resources, v_sub.schema, v_sub.uri, v_sub.pointer, v_sub.scope, v_at, p_what);
+        v_resources := coalesce(v_place.resources, v_resources);
+        v_sub.schema := v_place.schema;
+        v_sub.uri := v_place.uri;
+        v_sub.pointer := v_place.pointer;
+        v_sub.scope := v_place.scope;
+        if v_n = 0 or v_place.is_target then
+          v_key := concat(v_sub.uri, '#', v_sub.pointer, nullif(v_sub.scope, '{}'));
+        end if;
+      end if;
+      v_index := v_known ->> v_key;
+      if v_index is null then
+        v_index := cardinality(v_schemas);
+        v_schemas := v_schemas || v_sub.schema;
+        v_uris := v_uris || v_sub.uri;
+        v_pointers := v_pointers || v_sub.pointer;
+        v_scopes := v_scopes || v_sub.scope;
+        v_depths := v_depths || case when v_place.is_target then 0 else coalesce(v_depths[v_n] + 1, 0) end;
+        if v_key is not null then
+          v_known := v_known || jsonb_build_object(v_key, v_index);
+        end if;
+      elsif v_sub.keyword = any (c_in_place) and v_index < v_n then
+        v_may_loop := true;
+      end if;
+      v_keywords := v_keywords || v_sub.keyword;
+      v_names := v_names || v_sub.name;
+      v_indexes := v_indexes || v_index;
+    end loop;
+    if v_n > 0 then
+      v_nodes := v_nodes || pgflow._link_node(v_node, v_keywords, v_names, v_indexes);
+    end if;
+    v_n := v_n + 1;
+    exit when v_n > cardinality(v_schemas);
+    if v_depths[v_n] > c_levels or v_n > c_nodes then
+      perform pgflow._raise_schema_invalid(
+        p_what,
+        pgflow._error_item(
+          p_at, 'limit',
+          case
+            when v_n > c_nodes then format('more than %s schemas in one, references followed', c_nodes)
+            else format('more than %s schemas inside each other', c_levels)
+          end
+        )
+      );
+    end if;
+  end loop;
+  if v_may_loop then
+    perform pgflow._check_loops(v_nodes, p_at, p_what);
+  end if;
+  return pgflow._link_hints(v_nodes);
+end;
+$$;
+
+-- _link_target: where a schema that has `$id`, `$ref` or `$dynamicRef` leads.
+-- A schema that is nothing but a reference is followed to its end; any other stands for itself.
+-- Called by: _link_schema.
+-- Locks:     none.
+-- Raises:    PF211 for a reference that leads nowhere or in a circle.
+-- Returns:   the schema; the URI of its resource; its JSON pointer there; the dynamic scope, that is
+--            by name the first dynamic anchor on the way to it; whether a reference led there; all
+--            resources, if a document had to be loaded.
+create or replace function pgflow._link_target(
+  p_resources jsonb, p_schema jsonb, p_uri text, p_pointer text, p_scope jsonb, p_at text, p_what text,
+  out schema jsonb, out uri text, out pointer text, out scope jsonb, out is_target boolean,
+  out resources jsonb
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- what may stand beside a reference without a meaning of its own
+  c_beside constant text[] := '{$ref,$dynamicRef,$id,$schema,$anchor,$dynamicAnchor,$defs,$comment,'
+    'title,description,default,examples,deprecated,readOnly,writeOnly}';
+  c_hops constant integer := 100;
+  v_reference text;
+  v_target text;
+  v_fragment text;
+  v_document jsonb;
+  v_problem text;
+begin
+  schema := p_schema;
+  uri := p_uri;
+  pointer := p_pointer;
+  scope := p_scope;
+  is_target := false;
+  if jsonb_typeof(schema -> '$id') = 'string' then
+    uri := split_part(pgflow._resolve_uri(uri, schema ->> '$id'), '#', 1);
+    pointer := '';
+  end if;
+  for v_hop in 1 .. c_hops loop
+    scope := coalesce(coalesce(resources, p_resources) #> array[uri, 'dynamic'], '{}') || scope;
+    if jsonb_typeof(schema) <> 'object'
+      or not schema ?| '{$ref,$dynamicRef}'
+      or schema ?& '{$ref,$dynamicRef}'
+      or schema - c_beside <> '{}'
+    then
+      return;
+    end if;
+    v_reference := coalesce(schema ->> '$ref', schema ->> '$dynamicRef');
+    v_target := pgflow._resolve_uri(uri, v_reference);
+    uri := split_part(v_target, '#', 1);
+    v_fragment := pgflow._percent_decoded(substr(v_target, length(uri) + 2));
+    if not coalesce(resources, p_resources) ? uri then
+      select d.document into v_document
+      from pgflow.schema_documents as d
+      where d.uri = _link_target.uri;
+      if not found then
+        v_problem := 'names a document that this database does not have';
+        exit;
+      end if;
+      resources := coalesce(resources, p_resources) || pgflow._schema_resources(v_document, uri, uri || '#');
+      if not resources ? uri then  -- it calls itself by another name
+        resources := resources || jsonb_build_object(
+          uri, resources -> split_part(pgflow._resolve_uri(uri, v_document ->> '$id'), '#', 1)
+        );
+      end if;
+    end if;
+    v_document := schema;
+    select f.* into schema, uri, pointer
+    from pgflow._find_schema(coalesce(resources, p_resources), uri, v_fragment) as f;
+    if v_document ? '$dynamicRef'
+      and coalesce(resources, p_resources) #> array[uri, 'dynamic'] ? v_fragment
+      and scope ? v_fragment
+    then
+      v_target := scope ->> v_fragment;
+      select f.* into schema, uri, pointer
+      from pgflow._find_schema(
+        coalesce(resources, p_resources),
+        split_part(v_target, '#', 1),
+        substr(v_target, strpos(v_target, '#') + 1)
+      ) as f;
+    end if;
+    if coalesce(jsonb_typeof(schema), '') not in ('object', 'boolean') then
+      v_problem := 'leads to no schema';
+      exit;
+    end if;
+    is_target := true;
+  end loop;
+  perform pgflow._raise_schema_invalid(
+    p_what,
+    pgflow._error_item(
+      p_at,
+      '$ref',
+      pgflow._show(to_jsonb(v_reference)) || ' ' || coalesce(v_problem, 'leads in a circle')
+    )
+  );
+end;
+$$;
+
+-- _members: the properties of an object, or the items of an array by their index.
+-- Called by: _walk_combined, _evaluated.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   one row for each.
+create or replace function pgflow._members(p_value jsonb)
+returns table (key text, value jsonb)
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select e.key, e.value
+  from jsonb_each(case jsonb_typeof(p_value) when 'object' then p_value else '{}' end) as e
+  union all
+  select (e.ordinality - 1)::text, e.value
+  from jsonb_array_elements(case jsonb_typeof(p_value) when 'array' then p_value else '[]' end)
+    with ordinality as e;
+$$;
+
+-- _not_one_of: what to say of a value that is not among those that are allowed.
+-- Called by: _walk_own_errors, _walk_choice.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the sentence, with as many of the allowed values as 200 characters hold.
+create or replace function pgflow._not_one_of(p_value jsonb, p_allowed jsonb) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when jsonb_array_length(p_allowed) = 0 then pgflow._show(p_value) || ', where no value is allowed'
+    when jsonb_array_length(p_allowed) = 1
+      then pgflow._show(p_value) || ' is not ' || pgflow._show(p_allowed -> 0)
+    else format(
+      '%s is not one of [%s%s]',
+      pgflow._show(p_value),
+      string_agg(a.shown, ', ' order by a.n) filter (where a.length <= 200),
+      case when count(*) filter (where a.length <= 200) < jsonb_array_length(p_allowed) then ', …' end
+    )
+  end
+  from (
+    select s.shown, e.ordinality as n, sum(length(s.shown) + 2) over (order by e.ordinality) as length
+    from jsonb_array_elements(p_allowed) with ordinality as e
+    cross join lateral pgflow._show(e.value) as s (shown)
+    where e.ordinality <= 50
+  ) as a;
+$$;
+
+-- _only_choice: the one alternative that a value may fit, as far as its type and its tag tell.
+-- Called by: _walk.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the index of its node; null when there are none or several.
+-- No `set search_path`, for the reason that _walk gives.
+create or replace function pgflow._only_choice(
+  p_node jsonb, p_value jsonb, p_kind text
+) returns jsonb
+language sql immutable parallel safe
+as $$
+  select case
+    when p_kind = 'object' and p_node ? 'discriminator' then
+      coalesce(p_node -> 'anyOf', p_node -> 'oneOf') -> (
+        p_node #> '{discriminator,branches}'
+        -> (
+          case jsonb_typeof(p_value -> (p_node #>> '{discriminator,property}'))
+            when 'string' then p_value -> (p_node #>> '{discriminator,property}')
+          end
+        )::text
+      )::integer
+    when jsonb_array_length(p_node -> 'choices' -> p_kind) = 1 then p_node -> 'choices' -> p_kind -> 0
+  end;
+$$;
+
+-- _percent_decoded: the fragment of a URI as it is meant.
+-- Called by: _link_target.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the text; as it was, when its escapes are not UTF-8.
+create or replace function pgflow._percent_decoded(p_text text) returns text
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if strpos(p_text, '%') = 0 then
+    return p_text;
+  end if;
+  return (
+    select convert_from(
+      string_agg(
+        case when p.m[1] ~ '^%..' then decode(substr(p.m[1], 2), 'hex') else convert_to(p.m[1], 'UTF8') end,
+        '' order by p.n
+      ),
+      'UTF8'
+    )
+    from regexp_matches(p_text, '(%[0-9A-Fa-f]{2}|[^%]+|%)', 'g') with ordinality as p (m, n)
+  );
+exception
+  when character_not_in_repertoire or untranslatable_character then
+    return p_text;
+end;
+$$;
+
+-- _put_schema: store a schema once, in the form in which values are checked.
+-- Called by: whatever deploys a schema.
+-- Locks:     the row of a schema that is new, until the transaction ends.
+-- Raises:    PF211 for what is no JSON Schema of draft 2020-12, or is refused beyond that.
+-- Returns:   schema_id.
+create or replace function pgflow._put_schema(
+  p_schema jsonb,
+  p_at text,  -- JSON pointer to the schema, for messages
+  p_what text  -- such as: the result schema of step 'merge' of flow 'voice_memo'
+) returns bytea
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_id bytea;
+begin
+  perform pgflow._check_schema_size(p_schema, p_at, p_what);
+  v_id := sha256(convert_to(p_schema::text, 'UTF8'));
+  if exists (
+    select 1
+    from pgflow.schemas as s
+    where s.schema_id = v_id and s.compiler_version = pgflow._compiler_version()
+  ) then
+    return v_id;
+  end if;
+  perform pgflow._check_schema(p_schema, p_at, p_what);
+  insert into pgflow.schemas as s (schema_id, schema, program, compiler_version)
+  values (v_id, p_schema, pgflow._link_schema(p_schema, p_at, p_what), pgflow._compiler_version())
+  on conflict (schema_id) do update
+    set program = excluded.program, compiler_version = excluded.compiler_version
+    where s.compiler_version < excluded.compiler_version;
+  return v_id;
+end;
+$$;
+
+-- _raise_schema_invalid: refuse a schema, with all that is wrong with it.
+-- Called by: _link_schema, _link_keywords, _link_hints, _check_schema.
+-- Locks:     none.
+-- Raises:    PF211 always.
+-- Returns:   never.
+create or replace function pgflow._raise_schema_invalid(
+  p_what text,  -- such as: the result schema of step "merge"
+  p_errors jsonb  -- array of {at, keyword, message}
+) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using
+    errcode = 'PF211',
+    message = format(
+      '%s is refused: %s%s%s',
+      p_what,
+      case when p_errors #>> '{0,at}' <> '' then 'at ' || (p_errors #>> '{0,at}') || ': ' end,
+      p_errors #>> '{0,message}',
+      case
+        when jsonb_array_length(p_errors) > 1
+          then format(' (and %s more)', jsonb_array_length(p_errors) - 1)
+      end
+    ),
+    detail = jsonb_build_object('errors', p_errors)::text,
+    hint = 'schemas are JSON Schema draft 2020-12; docs/errors.md says what is refused beyond that';
+end;
+$$;
+
+-- _raise_walk_limit: the time for validating a value is up.
+-- Called by: _walk.
+-- Locks:     none.
+-- Raises:    PF212 always.
+-- Returns:   never.
+create or replace function pgflow._raise_walk_limit() returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using
+    errcode = 'PF212',
+    message = format('validating took longer than %s ms', pgflow._validation_deadline_ms()),
+    detail = jsonb_build_object('deadline_ms', pgflow._validation_deadline_ms())::text,
+    hint = 'send less at once, or raise pgflow.validation_deadline_ms';
+end;
+$$;
+
+-- _recompile_schemas: bring what older compilers wrote up to date.
+-- Called by: migrations, the first one and those that change the compiler.
+-- Locks:     the rows of schemas that are not up to date.
+-- Raises:    PF211 for a stored schema that the compiler of this database refuses.
+-- Returns:   nothing.
+create or replace function pgflow._recompile_schemas() returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- the one document that schemas are checked against, see _check_schema
+  update pgflow.schema_documents as d
+  set program = pgflow._link_schema(d.document, '', d.uri)
+  where d.uri = 'https://json-schema.org/draft/2020-12/schema';
+
+  update pgflow.schemas as s
+  set program = pgflow._link_schema(s.schema, '', 'the schema ' || encode(s.schema_id, 'hex')),
+    compiler_version = pgflow._compiler_version()
+  where s.compiler_version < pgflow._compiler_version();
+end;
+$$;
+
+-- _regex_class: what an escape of ECMA-262 that stands for a set of characters is in Postgres.
+-- Explicit sets, because `\d`, `\w` and `\s` of Postgres depend on the locale of the database. There
+-- is no explicit set for letters: `\p{L}` is what the locale of the database calls a letter.
+-- Called by: _regex_to_are.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the content of a bracket expression; null when the escape is no such set, or when its
+--            complement cannot be written inside other brackets.
+create or replace function pgflow._regex_class(p_escape text, p_in_brackets boolean) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when p_escape = '\d' then '0-9'
+    when p_escape = '\w' then 'A-Za-z0-9_'
+    when p_escape = '\s'
+      then '\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff'
+    when p_escape = '\D' then '\u0001-/:-\U0010ffff'
+    when p_escape = '\W' then '\u0001-/:-@\u005b-\u005e`{-\U0010ffff'
+    when p_escape = '\S'
+      then '\u0001-\u0008\u000e-\u001f!-\u009f\u00a1-\u167f\u1681-\u1fff\u200b-\u2027\u202a-\u202e'
+        || '\u2030-\u205e\u2060-\u2fff\u3001-\ufefe\uff00-\U0010ffff'
+    when p_escape ~ '^\\p' then n.name
+    when p_escape ~ '^\\P' and not p_in_brackets then '^' || n.name
+  end
+  from (
+    select case substring(p_escape from '^\\[pP]\{(?:(?:General_Category|gc)=)?([^}]*)\}$')
+      when 'L' then '[:alpha:]'
+      when 'Letter' then '[:alpha:]'
+      when 'Alphabetic' then '[:alpha:]'
+      when 'Lu' then '[:upper:]'
+      when 'Uppercase_Letter' then '[:upper:]'
+      when 'Ll' then '[:lower:]'
+      when 'Lowercase_Letter' then '[:lower:]'
+      when 'Nd' then '[:digit:]'
+      when 'digit' then '[:digit:]'
+      when 'Decimal_Number' then '[:digit:]'
+      when 'ASCII' then '\u0001-\u007f'
+      when 'Any' then '\u0001-\U0010ffff'
+    end
+  ) as n (name);
+$$;
+
+-- _regex_refusal: what to write instead of a part of a pattern that is not taken.
+-- Called by: _regex_to_are.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the sentence for the error report.
+create or replace function pgflow._regex_refusal(p_part text) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('%s in a pattern: ', to_jsonb(p_part)) || case
+    when p_part = '\A' then 'write ^'
+    when p_part in ('\Z', '\z') then 'write $'
+    when p_part ~ '^\\[1-9k]' or p_part = '(?P=' then 'back references are not supported'
+    when p_part ~ '^\\[pP]'
+      then 'of the Unicode properties, only L, Lu, Ll and Nd are supported'
+    when p_part ~ '^\\(?:0|u0000|x00|u\{0+\}|c@)$' then 'no text in Postgres holds this character'
+    when p_part ~ '^\\' then 'ECMA-262 has no such escape'
+    when p_part = '(?' then 'options in a pattern are not supported; for (?i) write both cases, [Aa]'
+    when p_part = '[]' then 'an empty set matches nothing; write "not" or the schema false'
+    else 'is not supported'
+  end;
+$$;
+
+-- _regex_to_are: a pattern of JSON Schema (ECMA-262) as an advanced regular expression of Postgres.
+-- Of what other languages add, only the named group of Python and Rust, `(?P<name>`, is taken.
+-- Called by: _link_keywords.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the translation, or why there is none.
+create or replace function pgflow._regex_to_are(
+  p_pattern text, out expression text, out refusal text
+)
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- Postgres writes bounded repetitions out: ^(a{0,140}){0,140}b$ took 1.6 s to compile
+  c_longest constant integer := 1000;
+  v_token text;
+  v_out text := '';
+  v_part text;
+  v_set text;
+  v_class text;  -- what stands in the brackets so far; null outside of them
+  v_was_set boolean := false;  -- the last thing in the brackets was a set, such as \w
+  v_sizes integer[] := '{0}';  -- per open group, the characters it has when written out
+  v_last integer := 0;  -- the same of the last atom
+  v_bound integer;
+begin
+  if length(p_pattern) > c_longest or p_pattern ~ '^\*' then
+    refusal := case
+      when p_pattern ~ '^\*' then 'a pattern that begins with *, which repeats nothing'
+      else format('a pattern of %s characters; at most %s', length(p_pattern), c_longest)
+    end;
+    return;
+  end if;
+  for v_token in
+    select t.m[1]
+    from regexp_matches(
+      p_pattern,
+      '(\\(?:u\{[0-9A-Fa-f]{1,6}\}|u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}'
+      || '|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|c[A-Za-z]|[pP]\{[^}]*\}|k<[^>]*>|[0-9]+|.)'
+      || '|\(\?P?<[A-Za-z_][A-Za-z0-9_]*>|\(\?P=|\(\?<[=!]|\(\?[:=!]|\(\?'
+      || '|\{[0-9]+(?:,[0-9]*)?\}|\[\^?|.)',
+      'g'
+    ) as t (m)
+  loop
+    v_part := null;
+    if v_token ~ '^\\.' then
+      v_part := case
+        when v_token ~ '^\\u\{'
+          then '\U' || lpad(btrim(substr(v_token, 3), '{}'), 8, '0')
+        when v_token ~ '^\\u.{4}\\'
+          then '\U' || lpad(
+            to_hex(
+              65536 + (('x' || substr(v_token, 3, 4))::bit(16)::integer - 55296) * 1024
+              + ('x' || substr(v_token, 9, 4))::bit(16)::integer - 56320
+            ), 8, '0'
+          )
+        when v_token ~ '^\\u.{4}' then v_token
+        when v_token ~ '^\\x..' then '\u00' || substr(v_token, 3)
+        when v_token ~ '^\\c.' then '\u00' || lpad(to_hex(ascii(upper(substr(v_token, 3))) - 64), 2, '0')
+        when v_token ~ '^\\[tnrfv]$' then v_token
+        when v_token ~ '^\\[^A-Za-z0-9]$' then v_token
+        when v_token = '\b' and v_class is null then '\y'
+        when v_token = '\b' then '\u0008'
+        when v_token = '\B' and v_class is null then '\Y'
+      end;
+      v_set := pgflow._regex_class(v_token, v_class is not null);
+      if coalesce(v_part, v_set) is null or v_part ~ '^\\[uU]0+$' then
+        refusal := pgflow._regex_refusal(v_token);
+        return;
+      end if;
+      if v_set is not null then
+        if v_class is not null then
+          v_class := v_class || v_set;
+          v_was_set := true;
+          continue;
+        end if;
+        v_part := '[' || v_set || ']';
+      end if;
+    end if;
+    if v_class is not null then
+      if v_token <> ']' then
+        v_class := v_class || case
+          when v_part is not null then v_part
+          when v_token = '-' and v_was_set then '\-'  -- after a set it is no range
+          else replace(v_token, '[', '\[')
+        end;
+        v_was_set := false;
+        continue;
+      end if;
+      if v_class = '[' then
+        refusal := pgflow._regex_refusal('[]');
+        return;
+      end if;
+      v_part := case when v_class = '[^' then '[\u0001-\U0010ffff]' else v_class || ']' end;
+      v_class := null;
+    elsif v_token in ('[', '[^') then
+      v_class := v_token;
+      v_was_set := false;
+      continue;
+    elsif v_token in ('(?', '(?P=') then
+      refusal := pgflow._regex_refusal(v_token);
+      return;
+    end if;
+
+    -- outside of brackets: count how long this grows when written out
+    if v_token ~ '^\{[0-9]' then
+      v_bound := greatest(
+        substring(v_token from '^\{([0-9]{1,5})'), coalesce(substring(v_token from ',([0-9]{1,5})'), '0')
+      )::integer;
+      if v_token ~ '[0-9]{5}' or v_bound > 255 then
+        refusal := format('%s in a pattern: at most 255 repetitions; use minLength, maxLength', v_token);
+        return;
+      end if;
+      v_last := v_last * v_bound;
+    elsif v_token ~ '^\(' then
+      v_sizes := v_sizes[: cardinality(v_sizes) - 1]
+        || (v_sizes[cardinality(v_sizes)] + v_last) || 0;
+      v_last := 0;
+    elsif v_token = ')' and cardinality(v_sizes) > 1 then
+      v_last := v_sizes[cardinality(v_sizes)] + v_last;
+      v_sizes := v_sizes[: cardinality(v_sizes) - 1];
+    elsif v_token not in ('*', '+', '?') then
+      v_sizes[cardinality(v_sizes)] := v_sizes[cardinality(v_sizes)] + v_last;
+      v_last := 1;
+    end if;
+    if v_last + v_sizes[cardinality(v_sizes)] > c_longest then
+      refusal := format('a pattern whose repetitions, written out, exceed %s characters', c_longest);
+      return;
+    end if;
+    v_out := v_out || case
+      when v_part is not null then v_part
+      when v_token = '.' then '[^\n\r\u2028\u2029]'
+      when v_token in ('{', '}') then '\' || v_token
+      when v_token ~ '^\(\?P?<[A-Za-z_]' then '('
+      else v_token
+    end;
+  end loop;
+  if v_class is not null then
+    refusal := 'a pattern with a [ that is not closed';
+    return;
+  end if;
+  begin
+    perform '' ~ v_out;
+    expression := v_out;
+  exception
+    when invalid_regular_expression then
+      refusal := format('a pattern that is not valid: %s', sqlerrm);
+  end;
+end;
+$$;
+
+-- _resolve_uri: the absolute form of a reference, as RFC 3986 section 5.2 says.
+-- Called by: _link_schema, _schema_resources, _find_schema.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the URI with its fragment; with an empty base, the reference as it is.
+create or replace function pgflow._resolve_uri(p_base text, p_reference text) returns text
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_base text[];
+  v_path text;
+  v_part text;
+  v_parts text[] := '{}';
+begin
+  if p_reference ~ '^[A-Za-z][A-Za-z0-9+.-]*:' or p_base = '' then
+    return p_reference;
+  end if;
+  if p_reference = '' or p_reference ~ '^#' then
+    return split_part(p_base, '#', 1) || p_reference;
+  end if;
+  -- scheme, authority, path
+  v_base := regexp_match(p_base, '^([A-Za-z][A-Za-z0-9+.-]*:)?(//[^/?#]*)?([^?#]*)');
+  if p_reference ~ '^//' then
+    return coalesce(v_base[1], '') || p_reference;
+  end if;
+  v_path := p_reference;
+  if p_reference !~ '^/' then
+    v_path := regexp_replace(v_base[3], '[^/]*$', '') || p_reference;
+    if v_base[2] is not null and v_path !~ '^/' then
+      v_path := '/' || v_path;
+    end if;
+  end if;
+  foreach v_part in array string_to_array(split_part(split_part(v_path, '#', 1), '?', 1), '/') loop
+    if v_part = '..' then
+      v_parts := v_parts[: greatest(cardinality(v_parts) - 1, 1)];
+    elsif v_part <> '.' then
+      v_parts := v_parts || v_part;
+    end if;
+  end loop;
+  return concat(
+    v_base[1], v_base[2], array_to_string(v_parts, '/'), substring(v_path from '[?#].*$')
+  );
+end;
+$$;
+
+-- _schema_resources: the document and every schema in it that has an `$id`, with their anchors.
+-- Called by: _link_schema.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   by URI: `uri`; `schema`; `at`, where it is, for messages; `anchors`, name to
+--            JSON pointer within it; `dynamic`, the dynamic anchors, name to URI with fragment.
+create or replace function pgflow._schema_resources(
+  p_document jsonb,
+  p_uri text,
+  p_at text  -- what JSON pointers into the document begin with in messages
+) returns jsonb
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_uri text := p_uri;
+begin
+  if jsonb_typeof(p_document -> '$id') = 'string' then
+    v_uri := split_part(pgflow._resolve_uri(p_uri, p_document ->> '$id'), '#', 1);
+  end if;
+  if p_document::text !~ '"\$(?:id|anchor|dynamicAnchor)"' then
+    return jsonb_build_object(
+      v_uri,
+      jsonb_build_object('uri', v_uri, 'schema', p_document, 'at', p_at) || '{"anchors": {}, "dynamic": {}}'
+    );
+  end if;
+  return (
+    with recursive places as (
+      select v_uri as uri, '' as pointer, p_at as at, p_document as schema
+      union all
+      select n.uri, case when n.begins then '' else n.pointer end, n.at, n.schema
+      from (
+        select
+          p.pointer || s.step as pointer,
+          p.at || s.step as at,
+          s.schema,
+          s.begins,
+          case
+            when s.begins
+              then split_part(pgflow._resolve_uri(p.uri, s.schema ->> '$id'), '#', 1)
+            else p.uri
+          end as uri
+        from places as p
+        cross join lateral (
+          select
+            u.schema,
+            pgflow._pointer('', u.keyword) || coalesce(pgflow._pointer('', u.name), '') as step,
+            coalesce(jsonb_typeof(u.schema -> '$id') = 'string', false) as begins
+          from pgflow._subschemas(p.schema) as u
+        ) as s
+      ) as n
+    ),
+    anchors as (
+      select p.uri, p.pointer, a.name, a.dynamic
+      from places as p
+      cross join lateral (
+        values (p.schema ->> '$anchor', false), (p.schema ->> '$dynamicAnchor', true)
+      ) as a (name, dynamic)
+      where a.name is not null
+    )
+    select jsonb_object_agg(
+      p.uri,
+      jsonb_build_object(
+        'uri', p.uri,
+        'schema', p.schema,
+        'at', p.at,
+        'nested', true,
+        'anchors',
+        coalesce(
+          (select jsonb_object_agg(a.name, a.pointer) from anchors as a where a.uri = p.uri), '{}'
+        ),
+        'dynamic',
+        coalesce(
+          (
+            select jsonb_object_agg(a.name, a.uri || '#' || a.pointer)
+            from anchors as a
+            where a.uri = p.uri and a.dynamic
+          ),
+          '{}'
+        )
+      )
+    )
+    from places as p
+    where p.pointer = ''
+  );
+end;
+$$;
+
+-- _show: a value as error messages show it: 60 characters of a scalar, of all else only the type.
+-- The text of a number can be long (1e131000 is 131 kB), that of an object as long as memory lasts.
+-- Called by: everything that reports what does not fit.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the text.
+create or replace function pgflow._show(p_value jsonb) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when jsonb_typeof(p_value) = 'object' then 'an object'
+    when jsonb_typeof(p_value) = 'array' then 'an array'
+    when length(p_value #>> '{}') <= 60 then p_value::text
+    when jsonb_typeof(p_value) = 'string' then to_jsonb(left(p_value #>> '{}', 60) || '…')::text
+    else left(p_value #>> '{}', 60) || '…'
+  end;
+$$;
+
+-- _subschemas: the schemas directly inside a schema, by the keyword that holds them.
+-- Called by: _link_schema, _schema_resources.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   keyword, then the key or index below it (null where the keyword holds one schema).
+create or replace function pgflow._subschemas(p_schema jsonb)
+returns table (keyword text, name text, schema jsonb)
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select k.key, s.name, s.schema
+  from jsonb_each(case jsonb_typeof(p_schema) when 'object' then p_schema else '{}' end) as k
+  cross join lateral (
+    select null, k.value
+    where k.key in (
+      'items', 'contains', 'additionalProperties', 'propertyNames', 'if', 'then', 'else', 'not',
+      'unevaluatedItems', 'unevaluatedProperties'
+    )
+    union all
+    select m.key, m.value
+    from jsonb_each(
+      case
+        when k.key in ('properties', 'patternProperties', 'dependentSchemas', '$defs')
+          and jsonb_typeof(k.value) = 'object' then k.value
+        else '{}'
+      end
+    ) as m
+    union all
+    select (a.ordinality - 1)::text, a.value
+    from jsonb_array_elements(
+      case
+        when k.key in ('prefixItems', 'allOf', 'anyOf', 'oneOf')
+          and jsonb_typeof(k.value) = 'array' then k.value
+        else '[]'
+      end
+    ) with ordinality as a
+  ) as s (name, schema);
+$$;
+
+-- _under: the errors of a part as errors of the whole.
+-- Called by: the _walk functions.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the errors with the key or index of the part before each `at`.
+create or replace function pgflow._under(p_key text, p_errors jsonb) returns jsonb
+language sql immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    jsonb_agg(
+      e.value || jsonb_build_object(
+        'at',
+        pgflow._pointer('', case when length(p_key) > 200 then left(p_key, 200) || '…' else p_key end)
+        || (e.value ->> 'at')
+      )
+      order by e.ordinality
+    ),
+    '[]'
+  )
+  from jsonb_array_elements(p_errors) with ordinality as e;
+$$;
+
+-- _under_name: the errors of the name of a property as errors of the object.
+-- Called by: _walk_more.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the errors.
+create or replace function pgflow._under_name(p_name text, p_errors jsonb) returns jsonb
+language sql immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'at', '',
+        'keyword', 'propertyNames',
+        'message', format('property name %s: %s', pgflow._show(to_jsonb(p_name)), e.value ->> 'message')
+      )
+      order by e.ordinality
+    ),
+    '[]'
+  )
+  from jsonb_array_elements(p_errors) with ordinality as e;
+$$;
+
+-- _unexpected: the error of a property or item that must not be there.
+-- Called by: _walk, _walk_more, _walk_combined.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   one error at the property or item itself; an empty array when none is wanted.
+create or replace function pgflow._unexpected(
+  p_wanted integer, p_node jsonb, p_key text, p_keyword text default null
+) returns jsonb
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when p_wanted <= 0 then '[]'
+    else pgflow._error_item(
+      '',
+      k.keyword,
+      case when k.keyword ~* 'items$' then 'unexpected item' else 'unexpected property' end
+    )
+  end
+  from (
+    select coalesce(
+      p_keyword,
+      case
+        when p_node -> 'properties' ? p_key then 'properties'
+        when p_node ? 'additionalProperties' then 'additionalProperties'
+        when jsonb_array_length(p_node -> 'prefixItems') > p_key::integer then 'prefixItems'
+        else 'items'
+      end
+    )
+  ) as k (keyword);
+$$;
+
+-- _validation_deadline_ms: for how long one value may be validated.
+-- Called by: _explain, _raise_walk_limit.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the setting pgflow.validation_deadline_ms of the session, role or database; else 2000.
+create or replace function pgflow._validation_deadline_ms() returns integer
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    substring(current_setting('pgflow.validation_deadline_ms', true) from '^[0-9]{1,8}$')::integer, 2000
+  );
+$$;
+
+-- _walk: does a value fit a node of a linked schema, and if not, what does not fit.
+-- Called by: _explain, and by itself through all _walk functions.
+-- Locks:     none.
+-- Raises:    PF212 when the time is up. A limit is raised and not returned: as a misfit, `not` would
+--            take it for a fit.
+-- Returns:   null when the value fits; else at most p_wanted errors, `at` relative to the value.
+-- No `set search_path`: it is private, everything that leads here pins the path already, and
+-- pinning it again would cost 1 us of the 4 us that a visit takes.
+create or replace function pgflow._walk(
+  p_program jsonb,
+  p_node jsonb,
+  p_value jsonb,
+  p_wanted integer,  -- 0 asks whether it fits at all: the answer then is null or an empty array
+  p_deadline timestamptz
+) returns jsonb
+language plpgsql stable
+as $$
+declare
+  v_node jsonb := p_node;
+  v_kind constant text := jsonb_typeof(p_value);
+  v_accepts boolean;
+  v_fits boolean;
+  v_text text;
+  v_left integer := p_wanted;
+  v_errors jsonb;
+  v_found jsonb;
+  v_next text;
+  v_key text;
+  v_sub jsonb;
+  v_child jsonb;
+begin
+  if clock_timestamp() > p_deadline then
+    perform pgflow._raise_walk_limit();
+  end if;
+  loop
+    v_accepts := v_node -> 'accepts' ? v_kind;
+    if v_accepts then
+      return v_errors;
+    elsif v_accepts is null then
+      if v_node = 'true' then
+        return v_errors;
+      end if;
+      return coalesce(v_errors, '[]') || pgflow._walk_own_errors(v_node, p_value, v_left);
+    end if;
+
+    -- the value itself: one expression for each type, because a statement costs more than a test
+    v_fits := case
+      when (v_node -> 'type' ? v_kind) is false
+        and not (v_kind = 'number' and v_node -> 'type' ? 'integer' and p_value::numeric % 1 = 0)
+        then false
+      when not v_node ? 'enum' then true
+      when v_kind in ('object', 'array') then pgflow._in_enum(v_node -> 'enum', p_value)
+      else v_node -> 'enum' @> p_value  -- a scalar is contained if it is one of the items
+    end;
+    if not v_fits then
+      return coalesce(v_errors, '[]') || pgflow._walk_own_errors(v_node, p_value, v_left);
+    end if;
+    case v_kind
+      when 'string' then
+        v_text := p_value #>> '{}';
+        v_fits := (length(v_text) >= (v_node -> 'minLength')::integer) is not false
+          and (length(v_text) <= (v_node -> 'maxLength')::integer) is not false
+          and (v_text ~ (v_node ->> 'pattern')) is not false;
+      when 'number' then
+        v_fits := (p_value >= v_node -> 'minimum') is not false
+          and (p_value <= v_node -> 'maximum') is not false
+          and (p_value > v_node -> 'exclusiveMinimum') is not false
+          and (p_value < v_node -> 'exclusiveMaximum') is not false
+          and (p_value::numeric % (v_node -> 'multipleOf')::numeric = 0) is not false;
+      when 'object' then
+        v_fits := (p_value ?& (v_node ->> 'required_keys')::text[]) is not false;
+      when 'array' then
+        v_fits := (jsonb_array_length(p_value) >= (v_node -> 'minItems')::integer) is not false
+          and (jsonb_array_length(p_value) <= (v_node -> 'maxItems')::integer) is not false;
+      else
+        null;
+    end case;
+    if not v_fits then
+      v_errors := coalesce(v_errors, '[]') || pgflow._walk_own_errors(v_node, p_value, v_left);
+      v_left := p_wanted - jsonb_array_length(v_errors);
+      if v_left <= 0 then
+        return v_errors;
+      end if;
+    end if;
+
+    -- what is in it
+    if v_kind = 'object' and v_node ?| '{properties,additionalProperties}' then
+      for v_key, v_child, v_sub in
+        select e.key, e.value, n.node
+        from jsonb_each(p_value) as e
+        cross join lateral (
+          select p_program -> coalesce(
+            v_node -> 'properties' -> e.key,
+            case when not v_node ? 'patternProperties' then v_node -> 'additionalProperties' end
+          )::integer
+        ) as n (node)
+        where not coalesce(n.node -> 'accepts' ? jsonb_typeof(e.value), n.node <> 'false', true)
+      loop
+        v_found := case
+          when v_sub <> 'false' then pgflow._walk(p_program, v_sub, v_child, v_left, p_deadline)
+          else pgflow._unexpected(v_left, v_node, v_key)
+        end;
+        if v_found is not null then
+          v_errors := coalesce(v_errors, '[]') || pgflow._under(v_key, v_found);
+          v_left := p_wanted - jsonb_array_length(v_errors);
+          if v_left <= 0 then
+            return v_errors;
+          end if;
+        end if;
+      end loop;
+    elsif v_kind = 'array' and v_node ?| '{prefixItems,items}' then
+      for v_key, v_child, v_sub in
+        select e.ordinality - 1, e.value, n.node
+        from jsonb_array_elements(p_value) with ordinality as e
+        cross join lateral (
+          select p_program -> coalesce(
+            v_node -> 'prefixItems' -> (e.ordinality - 1)::integer, v_node -> 'items'
+          )::integer
+        ) as n (node)
+        where not coalesce(n.node -> 'accepts' ? jsonb_typeof(e.value), n.node <> 'false', true)
+      loop
+        v_found := case
+          when v_sub <> 'false' then pgflow._walk(p_program, v_sub, v_child, v_left, p_deadline)
+          else pgflow._unexpected(v_left, v_node, v_key)
+        end;
+        if v_found is not null then
+          v_errors := coalesce(v_errors, '[]') || pgflow._under(v_key, v_found);
+          v_left := p_wanted - jsonb_array_length(v_errors);
+          if v_left <= 0 then
+            return v_errors;
+          end if;
+        end if;
+      end loop;
+    end if;
+    if v_node -> 'more' ? v_kind then
+      v_found := pgflow._walk_more(p_program, v_node, p_value, v_left, p_deadline);
+      if v_found is not null then
+        v_errors := coalesce(v_errors, '[]') || v_found;
+        v_left := p_wanted - jsonb_array_length(v_errors);
+        if v_left <= 0 then
+          return v_errors;
+        end if;
+      end if;
+    end if;
+
+    -- other schemas for the same value; where one is all that is left, no call is needed
+    v_next := v_node ->> 'next';
+    if v_next is null then
+      return v_errors;
+    end if;
+    v_sub := case v_next
+      when 'ref' then v_node -> 'ref'
+      when 'choice' then pgflow._only_choice(v_node, p_value, v_kind)
+    end;
+    if v_sub is null then
+      v_found := case v_next
+        when 'choice' then pgflow._walk_choice(
+          p_program, v_node, case when v_node ? 'anyOf' then 'anyOf' else 'oneOf' end,
+          coalesce(v_node -> 'choices' -> v_kind, '[]'), p_value, v_left, p_deadline
+        )
+        else pgflow._walk_combined(p_program, v_node, p_value, v_left, p_deadline)
+      end;
+      return case when v_found is null then v_errors else coalesce(v_errors, '[]') || v_found end;
+    end if;
+    v_node := p_program -> v_sub::integer;
+  end loop;
+end;
+$$;
+
+-- _walk_choice: does a value fit one of several alternatives, or exactly one of them.
+-- Called by: _walk, _walk_combined.
+-- Locks:     none.
+-- Raises:    PF212 when the time is up.
+-- Returns:   as _walk. Of many alternatives, only the errors of the closest are told.
+-- No `set search_path`, for the reason that _walk gives.
+create or replace function pgflow._walk_choice(
+  p_program jsonb,
+  p_node jsonb,
+  p_keyword text,  -- anyOf or oneOf
+  p_choices jsonb,  -- the alternatives that are left after a look at the type of the value
+  p_value jsonb,
+  p_wanted integer,
+  p_deadline timestamptz
+) returns jsonb
+language plpgsql stable
+as $$
+declare
+  v_index jsonb;
+  v_found jsonb;
+  v_fitting jsonb[] := '{}';
+  v_closest jsonb;
+  v_closest_index jsonb;
+  v_tag text := p_node #>> '{discriminator,property}';
+begin
+  if jsonb_typeof(p_value) = 'object' and v_tag is not null then
+    return pgflow._walk_tag_errors(p_node, p_value -> v_tag, v_tag, p_keyword, p_wanted);
+  end if;
+  for v_index in select c.value from jsonb_array_elements(p_choices) as c loop
+    v_found := pgflow._walk(p_program, p_program -> v_index::integer, p_value, p_wanted, p_deadline);
+    if v_found is null then
+      if p_keyword = 'anyOf' then
+        return null;
+      end if;
+      v_fitting := v_fitting || v_index;
+      exit when cardinality(v_fitting) > 1;
+    elsif v_closest is null or jsonb_array_length(v_found) < jsonb_array_length(v_closest) then
+      v_closest := v_found;
+      v_closest_index := v_index;
+    end if;
+  end loop;
+  if cardinality(v_fitting) = 1 then
+    return null;
+  elsif p_wanted <= 0 then
+    return '[]';
+  end if;
+  return pgflow._walk_choice_errors(
+    p_program, p_node, p_keyword, p_choices, p_value, v_fitting, v_closest_index, v_closest
+  );
+end;
+$$;
+
+-- _walk_choice_errors: the errors of a value that fits no alternative, or too many.
+-- Called by: _walk_choice.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the errors. When its type alone fits no alternative, one that names the types.
+create or replace function pgflow._walk_choice_errors(
+  p_program jsonb, p_node jsonb, p_keyword text, p_choices jsonb, p_value jsonb, p_fitting jsonb [],
+  p_closest_index jsonb, p_closest jsonb
+) returns jsonb
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_alternatives constant jsonb := p_node -> p_keyword;
+  v_types text;
+  v_allowed jsonb;
+begin
+  if cardinality(p_fitting) > 1 then
+    return pgflow._error_item(
+      '',
+      p_keyword,
+      format(
+        'fits alternatives %s, must fit exactly one',
+        (
+          select string_agg(a.ordinality::text, ' and ' order by a.ordinality)
+          from jsonb_array_elements(v_alternatives) with ordinality as a
+          where a.value = any (p_fitting)
+        )
+      )
+    );
+  end if;
+  if p_choices = '[]' then
+    select string_agg(t.type, ' or ' order by t.n) into v_types
+    from (
+      select t.type, min(a.ordinality) as n
+      from jsonb_array_elements(v_alternatives) with ordinality as a
+      cross join lateral (select p_program -> a.value::integer) as b (node)
+      cross join lateral (
+        select e.value from jsonb_array_elements_text(b.node -> 'type') as e
+        union all
+        select jsonb_typeof(e.value)
+        from jsonb_array_elements(case when not b.node ? 'type' then b.node -> 'enum' end) as e
+      ) as t (type)
+      group by t.type
+    ) as t;
+    return pgflow._error_item(
+      '', 'type', format('expected %s, got %s', coalesce(v_types, 'nothing'), jsonb_typeof(p_value))
+    );
+  end if;
+  select jsonb_agg(e.value) into v_allowed
+  from jsonb_array_elements(p_choices) as c
+  cross join lateral jsonb_array_elements(p_program -> c.value::integer -> 'enum') as e
+  having not exists (
+    select 1 from jsonb_array_elements(p_choices) as c where not p_program -> c.value::integer ? 'enum'
+  );
+  if v_allowed is not null then
+    return pgflow._error_item('', 'enum', pgflow._not_one_of(p_value, v_allowed));
+  end if;
+  return pgflow._error_item(
+    '',
+    p_keyword,
+    format(
+      'fits none of %s alternatives; what follows is wrong with number %s, the closest',
+      jsonb_array_length(v_alternatives),
+      (
+        select a.ordinality
+        from jsonb_array_elements(v_alternatives) with ordinality as a
+        where a.value = p_closest_index
+        limit 1
+      )
+    )
+  ) || p_closest;
+end;
+$$;
+
+-- _walk_combined: every keyword that applies another schema to the same value.
+-- Called by: _walk, when a node has several of them or a rare one.
+-- Locks:     none.
+-- Raises:    PF212 when the time is up.
+-- Returns:   as _walk.
+-- No `set search_path`, for the reason that _walk gives.
+create or replace function pgflow._walk_combined(
+  p_program jsonb, p_node jsonb, p_value jsonb, p_wanted integer, p_deadline timestamptz
+) returns jsonb
+language plpgsql stable
+as $$
+declare
+  v_kind constant text := jsonb_typeof(p_value);
+  v_errors jsonb;
+  v_found jsonb;
+  v_sub record;
+  v_seen text[];
+  v_branch text;
+begin
+  if p_node ? 'if' then
+    v_found := pgflow._walk(p_program, p_program -> (p_node -> 'if')::integer, p_value, 0, p_deadline);
+    v_branch := case when v_found is null then 'then' else 'else' end;
+  end if;
+  for v_sub in
+    select k.key, s.index
+    from jsonb_each(p_node) as k
+    cross join lateral (
+      select k.value where k.key in ('ref', 'not', 'anyOf', 'oneOf', v_branch)
+      union all
+      select a.value from jsonb_array_elements(case k.key when 'allOf' then k.value end) as a
+    ) as s (index)
+  loop
+    v_found := case v_sub.key
+      when 'not' then case
+        when pgflow._walk(p_program, p_program -> v_sub.index::integer, p_value, 0, p_deadline) is null
+          then pgflow._error_item('', 'not', 'fits what it must not fit')
+      end
+      when 'anyOf'
+        then pgflow._walk_choice(p_program, p_node, 'anyOf', v_sub.index, p_value, p_wanted, p_deadline)
+      when 'oneOf'
+        then pgflow._walk_choice(p_program, p_node, 'oneOf', v_sub.index, p_value, p_wanted, p_deadline)
+      else pgflow._walk(p_program, p_program -> v_sub.index::integer, p_value, p_wanted, p_deadline)
+    end;
+    if v_found is not null then
+      v_errors := coalesce(v_errors, '[]') || v_found;
+      if jsonb_array_length(v_errors) >= p_wanted then
+        return v_errors;
+      end if;
+    end if;
+  end loop;
+  if v_errors is not null
+    or not (
+      v_kind = 'object' and p_node ? 'unevaluatedProperties'
+      or v_kind = 'array' and p_node ? 'unevaluatedItems'
+    )
+  then
+    return v_errors;
+  end if;
+
+  v_seen := pgflow._evaluated(
+    p_program, p_node - '{unevaluatedProperties,unevaluatedItems}'::text[], p_value, p_deadline
+  );
+  for v_sub in
+    select m.key, m.value, k.keyword, p_program -> (p_node -> k.keyword)::integer as node
+    from (values (case v_kind when 'object' then 'unevaluatedProperties' else 'unevaluatedItems' end)) as k (keyword)
+    cross join pgflow._members(p_value) as m
+    where m.key <> all (v_seen)
+  loop
+    v_found := case
+      when v_sub.node = 'false' then pgflow._unexpected(p_wanted, p_node, v_sub.key, v_sub.keyword)
+      else pgflow._walk(p_program, v_sub.node, v_sub.value, p_wanted, p_deadline)
+    end;
+    if v_found is not null then
+      v_errors := coalesce(v_errors, '[]') || pgflow._under(v_sub.key, v_found);
+      if jsonb_array_length(v_errors) >= p_wanted then
+        return v_errors;
+      end if;
+    end if;
+  end loop;
+  return v_errors;
+end;
+$$;
+
+-- _walk_count_errors: the error of having too few or too many of something.
+-- Called by: _walk_own_errors, _walk_more.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   one error or none; an empty array when none is wanted.
+create or replace function pgflow._walk_count_errors(
+  p_node jsonb,
+  p_of text,  -- how the keywords end: Length, Items, Properties, Contains
+  p_count integer,
+  p_wanted integer
+) returns jsonb
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when p_wanted <= 0 then '[]'
+    when p_of = 'Contains' and p_count < coalesce((p_node -> 'minContains')::integer, 1)
+      then pgflow._error_item(
+        '',
+        case when p_node ? 'minContains' then 'minContains' else 'contains' end,
+        format('%s items fit, at least %s must', p_count, coalesce(p_node ->> 'minContains', '1'))
+      )
+    when p_of = 'Contains'
+      then pgflow._error_item(
+        '', 'maxContains', format('%s items fit, at most %s may', p_count, p_node ->> 'maxContains')
+      )
+    when p_count < (p_node -> ('min' || p_of))::integer
+      then pgflow._error_item(
+        '',
+        'min' || p_of,
+        format(
+          case p_of when 'Length' then 'shorter than %s characters (%s)' else 'fewer than %s ' || w.word || ' (%s)' end,
+          p_node ->> ('min' || p_of), p_count
+        )
+      )
+    when p_count > (p_node -> ('max' || p_of))::integer
+      then pgflow._error_item(
+        '',
+        'max' || p_of,
+        format(
+          case p_of when 'Length' then 'longer than %s characters (%s)' else 'more than %s ' || w.word || ' (%s)' end,
+          p_node ->> ('max' || p_of), p_count
+        )
+      )
+    else '[]'
+  end
+  from (select lower(p_of)) as w (word);
+$$;
+
+-- _walk_more: the rarer keywords for what is in an object or array.
+-- Called by: _walk, when the node has such keywords for the type of the value.
+-- Locks:     none.
+-- Raises:    PF212 when the time is up.
+-- Returns:   as _walk.
+-- No `set search_path`, for the reason that _walk gives.
+create or replace function pgflow._walk_more(
+  p_program jsonb, p_node jsonb, p_value jsonb, p_wanted integer, p_deadline timestamptz
+) returns jsonb
+language plpgsql stable
+as $$
+declare
+  v_errors jsonb;
+  v_found jsonb;
+  v_sub record;
+  v_count integer;
+  v_fitting integer := 0;
+begin
+  if jsonb_typeof(p_value) = 'array' then
+    if p_node ? 'uniqueItems' then
+      v_found := pgflow._equal_items(p_value);
+      if v_found is not null then
+        v_errors := case when p_wanted > 0 then v_found else '[]' end;
+      end if;
+    end if;
+    if p_node ? 'contains' and (v_errors is null or p_wanted > 1) then
+      for v_sub in select e.value from jsonb_array_elements(p_value) as e loop
+        if pgflow._walk(p_program, p_program -> (p_node -> 'contains')::integer, v_sub.value, 0, p_deadline) is null
+        then
+          v_fitting := v_fitting + 1;
+        end if;
+      end loop;
+      if v_fitting < coalesce((p_node -> 'minContains')::integer, 1) or v_fitting > (p_node -> 'maxContains')::integer
+      then
+        v_errors := coalesce(v_errors, '[]') || pgflow._walk_count_errors(p_node, 'Contains', v_fitting, p_wanted);
+      end if;
+    end if;
+    return v_errors;
+  end if;
+
+  if p_node ?| '{minProperties,maxProperties}' then
+    v_count := (select count(*) from jsonb_object_keys(p_value));
+    if v_count < (p_node -> 'minProperties')::integer or v_count > (p_node -> 'maxProperties')::integer then
+      v_errors := pgflow._walk_count_errors(p_node, 'Properties', v_count, p_wanted);
+    end if;
+  end if;
+  -- everything that a property calls for: a schema for its value, its name or the whole object
+  for v_sub in
+    select e.key, e.value, s.keyword, s.index
+    from jsonb_each(p_value) as e
+    cross join lateral (
+      select 'propertyNames' as keyword, p_node -> 'propertyNames' as index
+      where p_node ? 'propertyNames'
+      union all
+      select 'patternProperties', p.value
+      from jsonb_each(coalesce(p_node -> 'patternProperties', '{}')) as p
+      where e.key ~ p.key
+      union all
+      select 'additionalProperties', p_node -> 'additionalProperties'
+      where p_node ?& '{patternProperties,additionalProperties}'
+        and not coalesce(p_node -> 'properties' ? e.key, false)
+        and not exists (select 1 from jsonb_object_keys(p_node -> 'patternProperties') as p (key) where e.key ~ p.key)
+      union all
+      select 'dependentSchemas', p_node -> 'dependentSchemas' -> e.key
+      where p_node -> 'dependentSchemas' ? e.key
+      union all
+      select 'dependentRequired', d.value
+      from jsonb_array_elements(coalesce(p_node -> 'dependentRequired' -> e.key, '[]')) as d
+      where not p_value ? (d.value #>> '{}')
+    ) as s
+  loop
+    if jsonb_array_length(v_errors) >= p_wanted then
+      return v_errors;
+    end if;
+    v_count := p_wanted - coalesce(jsonb_array_length(v_errors), 0);
+    v_found := case v_sub.keyword
+      when 'dependentRequired' then pgflow._error_item(
+        '', 'dependentRequired',
+        format('missing property %s, which %s requires', pgflow._show(v_sub.index), pgflow._show(to_jsonb(v_sub.key)))
+      )
+      when 'dependentSchemas'
+        then pgflow._walk(p_program, p_program -> v_sub.index::integer, p_value, v_count, p_deadline)
+      when 'propertyNames' then pgflow._under_name(
+        v_sub.key,
+        pgflow._walk(p_program, p_program -> v_sub.index::integer, to_jsonb(v_sub.key), v_count, p_deadline)
+      )
+      else pgflow._under(
+        v_sub.key,
+        case
+          when p_program -> v_sub.index::integer = 'false'
+            then pgflow._unexpected(v_count, p_node, v_sub.key, v_sub.keyword)
+          else pgflow._walk(p_program, p_program -> v_sub.index::integer, v_sub.value, v_count, p_deadline)
+        end
+      )
+    end;
+    if v_found is not null then
+      v_errors := coalesce(v_errors, '[]') || v_found;
+    end if;
+  end loop;
+  return v_errors;
+end;
+$$;
+
+-- _walk_own_errors: what does not fit about a value itself, not about what is in it.
+-- Called by: _walk, when the value does not fit.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the errors; an empty array when none is wanted.
+create or replace function pgflow._walk_own_errors(
+  p_node jsonb, p_value jsonb, p_wanted integer
+) returns jsonb
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_kind constant text := jsonb_typeof(p_value);
+  v_errors jsonb := '[]';
+begin
+  if p_wanted <= 0 then
+    return v_errors;
+  end if;
+  if p_node = 'false' then
+    return pgflow._error_item('', 'false', 'no value is allowed here');
+  end if;
+  if (p_node -> 'type' ? v_kind) is false
+    and not (p_node -> 'type' ? 'integer' and v_kind = 'number' and jsonb_path_exists(p_value, '$ ? (@ % 1 == 0)'))
+  then
+    return pgflow._error_item(
+      '',
+      'type',
+      format(
+        'expected %s, got %s',
+        (select string_agg(t.type, ' or ') from jsonb_array_elements_text(p_node -> 'type') as t (type)),
+        case when p_node -> 'type' ? 'integer' and v_kind = 'number' then pgflow._show(p_value) else v_kind end
+      )
+    );
+  end if;
+  if p_node ? 'enum' and not pgflow._in_enum(p_node -> 'enum', p_value) then
+    return pgflow._error_item('', 'enum', pgflow._not_one_of(p_value, p_node -> 'enum'));
+  end if;
+
+  if v_kind = 'string' then
+    v_errors := pgflow._walk_count_errors(p_node, 'Length', length(p_value #>> '{}'), p_wanted);
+    if p_value #>> '{}' !~ (p_node ->> 'pattern') then
+      v_errors := v_errors || pgflow._error_item(
+        '',
+        'pattern',
+        format(
+          '%s does not match the pattern %s',
+          pgflow._show(p_value), coalesce(p_node ->> 'pattern_text', p_node ->> 'pattern')
+        )
+      );
+    end if;
+  elsif v_kind = 'array' then
+    v_errors := pgflow._walk_count_errors(p_node, 'Items', jsonb_array_length(p_value), p_wanted);
+  elsif v_kind = 'number' then
+    v_errors := (
+      select coalesce(
+        jsonb_agg(
+          e.item -> 0
+        ),
+        '[]'
+      )
+      from (
+        values
+        ('minimum', p_value < p_node -> 'minimum', 'is less than'),
+        ('maximum', p_value > p_node -> 'maximum', 'is greater than'),
+        ('exclusiveMinimum', p_value <= p_node -> 'exclusiveMinimum', 'is not greater than'),
+        ('exclusiveMaximum', p_value >= p_node -> 'exclusiveMaximum', 'is not less than'),
+        (
+          'multipleOf', p_value::numeric % (p_node -> 'multipleOf')::numeric <> 0, 'is not a multiple of'
+        )
+      ) as l (keyword, broken, words)
+      cross join lateral (
+        select pgflow._error_item(
+          '', l.keyword, concat_ws(' ', pgflow._show(p_value), l.words, pgflow._show(p_node -> l.keyword))
+        )
+      ) as e (item)
+      where l.broken
+    );
+  elsif v_kind = 'object' then
+    v_errors := (
+      select coalesce(
+        jsonb_agg(
+          jsonb_build_object(
+            'at', '', 'keyword', 'required', 'message', 'missing property ' || pgflow._show(r.value)
+          )
+          order by r.ordinality
+        ),
+        '[]'
+      )
+      from jsonb_array_elements(coalesce(p_node -> 'required', '[]')) with ordinality as r
+      where not p_value ? (r.value #>> '{}')
+    );
+  end if;
+  return v_errors;
+end;
+$$;
+
+-- _walk_tag_errors: the error of an object whose tag is missing or names no alternative.
+-- Called by: _walk_choice.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   one error, of the tag; an empty array when none is wanted.
+create or replace function pgflow._walk_tag_errors(
+  p_node jsonb,
+  p_value jsonb,  -- of the tag; null when there is none
+  p_tag text,  -- the name of the property
+  p_keyword text,  -- anyOf or oneOf
+  p_wanted integer
+) returns jsonb
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when p_wanted <= 0 then '[]'
+    when p_value is null
+      then pgflow._error_item('', 'required', 'missing property ' || pgflow._show(to_jsonb(p_tag)))
+    else pgflow._under(
+      p_tag,
+      pgflow._error_item(
+        '',
+        p_keyword,
+        pgflow._not_one_of(
+          p_value,
+          (
+            select jsonb_agg(b.key::jsonb order by b.value, b.key)
+            from jsonb_each(p_node #> '{discriminator,branches}') as b
+          )
+        )
+      )
+    )
+  end;
+$$;
+
+-- validate: what about a value does not fit a JSON Schema of draft 2020-12.
+-- With the same code as results and payloads, but linked for this one call, which takes milliseconds.
+-- Called by: users.
+-- Locks:     none.
+-- Raises:    PF211 for what is no such schema, or is refused beyond that.
+-- Returns:   null when the value fits; else at most 20 errors {at, keyword, message}, `at` a JSON pointer. A
+--            limit of time or depth is an error with the keyword `limit`.
+create or replace function pgflow.validate(p_schema jsonb, p_value jsonb) returns jsonb
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pgflow._check_schema_size(p_schema, '', 'the schema');
+  perform pgflow._check_schema(p_schema, '', 'the schema');
+  return pgflow._explain(pgflow._link_schema(p_schema), coalesce(p_value, 'null'));
+end;
+$$;
+
 -- _is_silent: whether a running worker missed three beats.
 -- Not one: a slow commit or a pause of the garbage collector is no death.
 -- Called by: _overdue_leases, sweep.
@@ -2746,13 +5161,15 @@ grant usage on schema pgflow to pgflow_client, pgflow_worker, pgflow_viewer, pgf
 
 grant execute on function
   pgflow.start_flow, pgflow.start_flows, pgflow.get_run, pgflow.list_runs, pgflow.watch_run,
-  pgflow.cancel_run, pgflow.may_see, pgflow.schema_version, pgflow.breaking_version
+  pgflow.cancel_run, pgflow.may_see, pgflow.validate, pgflow.schema_version,
+  pgflow.breaking_version
 to pgflow_client, pgflow_admin;
 
 grant execute on function
   pgflow.register_worker, pgflow.beat, pgflow.stop_worker, pgflow.claim_tasks,
   pgflow.complete_tasks, pgflow.complete_step, pgflow.fail_tasks, pgflow.release_tasks,
-  pgflow.extend_leases, pgflow.sweep, pgflow.schema_version, pgflow.breaking_version
+  pgflow.extend_leases, pgflow.sweep, pgflow.validate, pgflow.schema_version,
+  pgflow.breaking_version
 to pgflow_worker, pgflow_admin;
 
 grant execute on function
@@ -2838,6 +5255,250 @@ begin
   end loop;
 end;
 $$;
+
+-- The metaschema: what a JSON Schema of draft 2020-12 must be; _check_schema asks it.
+-- This and its vocabularies are published by https://json-schema.org under their `$id`; they are here as the
+-- Python package jsonschema-specifications 2025.9.1 holds them, without the members `$comment`.
+insert into pgflow.schema_documents (uri, document) values
+(
+  'https://json-schema.org/draft/2020-12/schema',
+  $json$
+  {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$id": "https://json-schema.org/draft/2020-12/schema",
+    "$vocabulary": {
+      "https://json-schema.org/draft/2020-12/vocab/core": true,
+      "https://json-schema.org/draft/2020-12/vocab/applicator": true,
+      "https://json-schema.org/draft/2020-12/vocab/unevaluated": true,
+      "https://json-schema.org/draft/2020-12/vocab/validation": true,
+      "https://json-schema.org/draft/2020-12/vocab/meta-data": true,
+      "https://json-schema.org/draft/2020-12/vocab/format-annotation": true,
+      "https://json-schema.org/draft/2020-12/vocab/content": true
+    },
+    "$dynamicAnchor": "meta",
+    "title": "Core and Validation specifications meta-schema",
+    "allOf": [
+      {"$ref": "meta/core"},
+      {"$ref": "meta/applicator"},
+      {"$ref": "meta/unevaluated"},
+      {"$ref": "meta/validation"},
+      {"$ref": "meta/meta-data"},
+      {"$ref": "meta/format-annotation"},
+      {"$ref": "meta/content"}
+    ],
+    "type": ["object", "boolean"],
+    "properties": {
+      "definitions": {
+        "type": "object",
+        "additionalProperties": {"$dynamicRef": "#meta"},
+        "deprecated": true,
+        "default": {}
+      },
+      "dependencies": {
+        "type": "object",
+        "additionalProperties": {
+          "anyOf": [{"$dynamicRef": "#meta"}, {"$ref": "meta/validation#/$defs/stringArray"}]
+        },
+        "deprecated": true,
+        "default": {}
+      },
+      "$recursiveAnchor": {"$ref": "meta/core#/$defs/anchorString", "deprecated": true},
+      "$recursiveRef": {"$ref": "meta/core#/$defs/uriReferenceString", "deprecated": true}
+    }
+  }
+  $json$
+),
+(
+  'https://json-schema.org/draft/2020-12/meta/core',
+  $json$
+  {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$id": "https://json-schema.org/draft/2020-12/meta/core",
+    "$vocabulary": {"https://json-schema.org/draft/2020-12/vocab/core": true},
+    "$dynamicAnchor": "meta",
+    "title": "Core vocabulary meta-schema",
+    "type": ["object", "boolean"],
+    "properties": {
+      "$id": {"$ref": "#/$defs/uriReferenceString", "pattern": "^[^#]*#?$"},
+      "$schema": {"$ref": "#/$defs/uriString"},
+      "$ref": {"$ref": "#/$defs/uriReferenceString"},
+      "$anchor": {"$ref": "#/$defs/anchorString"},
+      "$dynamicRef": {"$ref": "#/$defs/uriReferenceString"},
+      "$dynamicAnchor": {"$ref": "#/$defs/anchorString"},
+      "$vocabulary": {
+        "type": "object",
+        "propertyNames": {"$ref": "#/$defs/uriString"},
+        "additionalProperties": {"type": "boolean"}
+      },
+      "$defs": {"type": "object", "additionalProperties": {"$dynamicRef": "#meta"}}
+    },
+    "$defs": {
+      "anchorString": {"type": "string", "pattern": "^[A-Za-z_][-A-Za-z0-9._]*$"},
+      "uriString": {"type": "string", "format": "uri"},
+      "uriReferenceString": {"type": "string", "format": "uri-reference"}
+    }
+  }
+  $json$
+),
+(
+  'https://json-schema.org/draft/2020-12/meta/applicator',
+  $json$
+  {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$id": "https://json-schema.org/draft/2020-12/meta/applicator",
+    "$vocabulary": {"https://json-schema.org/draft/2020-12/vocab/applicator": true},
+    "$dynamicAnchor": "meta",
+    "title": "Applicator vocabulary meta-schema",
+    "type": ["object", "boolean"],
+    "properties": {
+      "prefixItems": {"$ref": "#/$defs/schemaArray"},
+      "items": {"$dynamicRef": "#meta"},
+      "contains": {"$dynamicRef": "#meta"},
+      "additionalProperties": {"$dynamicRef": "#meta"},
+      "properties": {"type": "object", "additionalProperties": {"$dynamicRef": "#meta"}, "default": {}},
+      "patternProperties": {
+        "type": "object",
+        "additionalProperties": {"$dynamicRef": "#meta"},
+        "propertyNames": {"format": "regex"},
+        "default": {}
+      },
+      "dependentSchemas": {"type": "object", "additionalProperties": {"$dynamicRef": "#meta"}, "default": {}},
+      "propertyNames": {"$dynamicRef": "#meta"},
+      "if": {"$dynamicRef": "#meta"},
+      "then": {"$dynamicRef": "#meta"},
+      "else": {"$dynamicRef": "#meta"},
+      "allOf": {"$ref": "#/$defs/schemaArray"},
+      "anyOf": {"$ref": "#/$defs/schemaArray"},
+      "oneOf": {"$ref": "#/$defs/schemaArray"},
+      "not": {"$dynamicRef": "#meta"}
+    },
+    "$defs": {"schemaArray": {"type": "array", "minItems": 1, "items": {"$dynamicRef": "#meta"}}}
+  }
+  $json$
+),
+(
+  'https://json-schema.org/draft/2020-12/meta/unevaluated',
+  $json$
+  {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$id": "https://json-schema.org/draft/2020-12/meta/unevaluated",
+    "$vocabulary": {"https://json-schema.org/draft/2020-12/vocab/unevaluated": true},
+    "$dynamicAnchor": "meta",
+    "title": "Unevaluated applicator vocabulary meta-schema",
+    "type": ["object", "boolean"],
+    "properties": {
+      "unevaluatedItems": {"$dynamicRef": "#meta"},
+      "unevaluatedProperties": {"$dynamicRef": "#meta"}
+    }
+  }
+  $json$
+);
+
+-- Those vocabularies of the metaschema that 10_metaschema.sql leaves; see there.
+insert into pgflow.schema_documents (uri, document) values
+(
+  'https://json-schema.org/draft/2020-12/meta/validation',
+  $json$
+  {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$id": "https://json-schema.org/draft/2020-12/meta/validation",
+    "$vocabulary": {"https://json-schema.org/draft/2020-12/vocab/validation": true},
+    "$dynamicAnchor": "meta",
+    "title": "Validation vocabulary meta-schema",
+    "type": ["object", "boolean"],
+    "properties": {
+      "type": {
+        "anyOf": [
+          {"$ref": "#/$defs/simpleTypes"},
+          {"type": "array", "items": {"$ref": "#/$defs/simpleTypes"}, "minItems": 1, "uniqueItems": true}
+        ]
+      },
+      "const": true,
+      "enum": {"type": "array", "items": true},
+      "multipleOf": {"type": "number", "exclusiveMinimum": 0},
+      "maximum": {"type": "number"},
+      "exclusiveMaximum": {"type": "number"},
+      "minimum": {"type": "number"},
+      "exclusiveMinimum": {"type": "number"},
+      "maxLength": {"$ref": "#/$defs/nonNegativeInteger"},
+      "minLength": {"$ref": "#/$defs/nonNegativeIntegerDefault0"},
+      "pattern": {"type": "string", "format": "regex"},
+      "maxItems": {"$ref": "#/$defs/nonNegativeInteger"},
+      "minItems": {"$ref": "#/$defs/nonNegativeIntegerDefault0"},
+      "uniqueItems": {"type": "boolean", "default": false},
+      "maxContains": {"$ref": "#/$defs/nonNegativeInteger"},
+      "minContains": {"$ref": "#/$defs/nonNegativeInteger", "default": 1},
+      "maxProperties": {"$ref": "#/$defs/nonNegativeInteger"},
+      "minProperties": {"$ref": "#/$defs/nonNegativeIntegerDefault0"},
+      "required": {"$ref": "#/$defs/stringArray"},
+      "dependentRequired": {"type": "object", "additionalProperties": {"$ref": "#/$defs/stringArray"}}
+    },
+    "$defs": {
+      "nonNegativeInteger": {"type": "integer", "minimum": 0},
+      "nonNegativeIntegerDefault0": {"$ref": "#/$defs/nonNegativeInteger", "default": 0},
+      "simpleTypes": {"enum": ["array", "boolean", "integer", "null", "number", "object", "string"]},
+      "stringArray": {"type": "array", "items": {"type": "string"}, "uniqueItems": true, "default": []}
+    }
+  }
+  $json$
+),
+(
+  'https://json-schema.org/draft/2020-12/meta/meta-data',
+  $json$
+  {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$id": "https://json-schema.org/draft/2020-12/meta/meta-data",
+    "$vocabulary": {"https://json-schema.org/draft/2020-12/vocab/meta-data": true},
+    "$dynamicAnchor": "meta",
+    "title": "Meta-data vocabulary meta-schema",
+    "type": ["object", "boolean"],
+    "properties": {
+      "title": {"type": "string"},
+      "description": {"type": "string"},
+      "default": true,
+      "deprecated": {"type": "boolean", "default": false},
+      "readOnly": {"type": "boolean", "default": false},
+      "writeOnly": {"type": "boolean", "default": false},
+      "examples": {"type": "array", "items": true}
+    }
+  }
+  $json$
+),
+(
+  'https://json-schema.org/draft/2020-12/meta/format-annotation',
+  $json$
+  {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$id": "https://json-schema.org/draft/2020-12/meta/format-annotation",
+    "$vocabulary": {"https://json-schema.org/draft/2020-12/vocab/format-annotation": true},
+    "$dynamicAnchor": "meta",
+    "title": "Format vocabulary meta-schema for annotation results",
+    "type": ["object", "boolean"],
+    "properties": {"format": {"type": "string"}}
+  }
+  $json$
+),
+(
+  'https://json-schema.org/draft/2020-12/meta/content',
+  $json$
+  {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$id": "https://json-schema.org/draft/2020-12/meta/content",
+    "$vocabulary": {"https://json-schema.org/draft/2020-12/vocab/content": true},
+    "$dynamicAnchor": "meta",
+    "title": "Content vocabulary meta-schema",
+    "type": ["object", "boolean"],
+    "properties": {
+      "contentEncoding": {"type": "string"},
+      "contentMediaType": {"type": "string"},
+      "contentSchema": {"$dynamicRef": "#meta"}
+    }
+  }
+  $json$
+);
+
+-- The programs of what stands in the tables from the beginning: the metaschema.
+select pgflow._recompile_schemas();
 
 reset check_function_bodies;
 

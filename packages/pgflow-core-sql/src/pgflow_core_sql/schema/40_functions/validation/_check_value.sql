@@ -1,0 +1,19 @@
+-- _check_value: does a value fit a stored schema, and if not, what about it does not fit.
+-- Called by: whatever takes a result or a payload.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   null when it fits; else at most 20 errors {at, keyword, message}. A limit of time or depth is
+--            an error with the keyword `limit`.
+create or replace function pgflow._check_value(p_schema_id bytea, p_value jsonb) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_program jsonb;
+begin
+  select s.program into strict v_program
+  from pgflow.schemas as s
+  where s.schema_id = p_schema_id;
+  return pgflow._explain(v_program, coalesce(p_value, 'null'));
+end;
+$$;

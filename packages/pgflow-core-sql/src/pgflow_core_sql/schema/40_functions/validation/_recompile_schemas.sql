@@ -1,0 +1,21 @@
+-- _recompile_schemas: bring what older compilers wrote up to date.
+-- Called by: migrations, the first one and those that change the compiler.
+-- Locks:     the rows of schemas that are not up to date.
+-- Raises:    PF211 for a stored schema that the compiler of this database refuses.
+-- Returns:   nothing.
+create or replace function pgflow._recompile_schemas() returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- the one document that schemas are checked against, see _check_schema
+  update pgflow.schema_documents as d
+  set program = pgflow._link_schema(d.document, '', d.uri)
+  where d.uri = 'https://json-schema.org/draft/2020-12/schema';
+
+  update pgflow.schemas as s
+  set program = pgflow._link_schema(s.schema, '', 'the schema ' || encode(s.schema_id, 'hex')),
+    compiler_version = pgflow._compiler_version()
+  where s.compiler_version < pgflow._compiler_version();
+end;
+$$;
