@@ -2808,7 +2808,7 @@ begin
       union all
       select d.value
       from jsonb_each(case when k.key = 'dependentSchemas' then k.value end) as d
-      where p_value ? d.key
+      where jsonb_typeof(p_value) = 'object' and p_value ? d.key  -- ? asks an array for its items
     ) as s (index)
     where k.key not in ('anyOf', 'oneOf', 'if')
       or pgflow._walk(p_program, p_program -> s.index::integer, p_value, 0, p_deadline) is null
@@ -3231,7 +3231,7 @@ begin
     );
   end if;
   if v_node ? 'type' and v_node -> 'type' @> '["integer", "number"]' then
-    v_node := v_node || jsonb_build_object('type', v_node -> 'type' - 'integer');
+    v_node := v_node || jsonb_build_object('type', (v_node -> 'type') - 'integer'::text);
   end if;
   if not v_node ? 'contains' then
     v_node := v_node - '{minContains,maxContains}'::text[];
@@ -4132,7 +4132,7 @@ as $$
   select case
     when jsonb_typeof(p_value) = 'object' then 'an object'
     when jsonb_typeof(p_value) = 'array' then 'an array'
-    when length(p_value #>> '{}') <= 60 then p_value::text
+    when coalesce(length(p_value #>> '{}'), 0) <= 60 then p_value::text  -- null has no text
     when jsonb_typeof(p_value) = 'string' then to_jsonb(left(p_value #>> '{}', 60) || '…')::text
     else left(p_value #>> '{}', 60) || '…'
   end;

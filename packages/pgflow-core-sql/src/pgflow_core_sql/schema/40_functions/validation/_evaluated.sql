@@ -51,7 +51,7 @@ begin
       union all
       select d.value
       from jsonb_each(case when k.key = 'dependentSchemas' then k.value end) as d
-      where p_value ? d.key
+      where jsonb_typeof(p_value) = 'object' and p_value ? d.key  -- ? asks an array for its items
     ) as s (index)
     where k.key not in ('anyOf', 'oneOf', 'if')
       or pgflow._walk(p_program, p_program -> s.index::integer, p_value, 0, p_deadline) is null
