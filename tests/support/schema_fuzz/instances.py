@@ -14,7 +14,7 @@ from tests.support.schema_fuzz import Json, Schema
 
 STRINGS: Final = (
     *("", "a", "b", "c", "ab", "abc", "abcd", "x-1", "x-", "A", "AB-12", "zz9", "a b", "café", "12"),
-    *("-3.5", "0.25", "é", "𝒳𝒴", "a\nb", "2024-01-02", "\u2028", "€uro", "kind", "null", "1", "]"),
+    *("-3.5", "0.25", "é", "𝒳𝒴", "a\nb", "2024-01-02", "€uro", "kind", "null", "1", "]"),
 )
 NUMBERS: Final = (0, 1, -1, 2, 3, 4, 5, 10, 1.0, 2.0, 0.5, -0.25, 1.5, 2.25, 1e3, 1e20, 2**31, -(2**40))
 ATOMS: Final[tuple[Json, ...]] = (

@@ -2,8 +2,9 @@
 
 Few names and few values, so that schemas say something about the instances they meet. Excluded by
 construction: what legitimate validators judge differently or pgflow refuses, that is `format`,
-patterns whose meaning differs between regex dialects (`\\p`, case folding), decimal fractions that
-binary floats cannot hold, and references in a circle for the same value.
+patterns whose meaning differs between regex dialects (`\\p`, case folding; `.` for line separators
+other than \\n, which no instance has), decimal fractions that binary floats cannot hold, and
+references in a circle for the same value.
 """
 
 from collections.abc import Callable

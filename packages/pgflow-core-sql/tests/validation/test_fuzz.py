@@ -1,0 +1,79 @@
+"""The engine and jsonschema-rs agree on tens of thousands of instances, and the walker with itself.
+
+Every run takes other instances and other random schemas. The seed stands in the header of the run
+and in each failure; PGFLOW_FUZZ_SEED repeats it, PGFLOW_FUZZ_FACTOR multiplies the instances.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from random import Random
+from typing import Any
+
+import psycopg
+import pytest
+from tests.support.schema_fuzz import Json, Schema
+from tests.support.schema_fuzz.instances import InstanceMaker
+from tests.support.schema_fuzz.judges import Judges
+from tests.support.schema_fuzz.pydantic_schemas import pydantic_schemas
+from tests.support.schema_fuzz.random_schemas import SchemaMaker
+from tests.support.schema_fuzz.shrink import shrink
+from tests.support.schema_fuzz.written_schemas import WRITTEN_SCHEMAS
+
+Conn = psycopg.Connection[Any]
+Case = tuple[str, Schema, Sequence[Json]]
+
+SEED = int(os.environ["PGFLOW_FUZZ_SEED"])
+FACTOR = int(os.environ.get("PGFLOW_FUZZ_FACTOR", "1"))
+
+
+def check(tx: Conn, cases: Iterable[Case], per_schema: int, at_least: int) -> None:
+    """Let the judges say what they think of *per_schema* instances of each schema."""
+    judges = Judges(tx)
+    count = 0
+    fitting = 0
+    for name, schema, samples in cases:
+        maker = InstanceMaker(schema, Random(f"{SEED} {name}"))
+        instances = list(maker.instances(max(per_schema * FACTOR, len(samples)), samples))
+        verdicts = judges.judge(schema, instances)
+        for instance, verdict in zip(instances, verdicts, strict=True):
+            if verdict.problem(instance) is not None:
+                pytest.fail(reproducer(tx, judges, name, schema, instance), pytrace=False)
+        count += len(instances)
+        fitting += sum(verdict.fits for verdict in verdicts)
+    assert count >= at_least
+    assert 0.25 < fitting / count < 0.75, "most instances are alike, which proves little"
+
+
+def reproducer(tx: Conn, judges: Judges, name: str, schema: Schema, instance: Json) -> str:
+    """Say what was found, with the smallest schema and instance that show it."""
+
+    def fails(schema: Schema, instance: Json) -> bool:
+        try:
+            with tx.transaction():
+                return any(judges.problems(schema, [instance]))
+        except (psycopg.Error, ValueError):  # smaller, but no schema any more
+            return False
+
+    small, smallest = shrink(schema, instance, fails)
+    problem = next(judges.problems(small, [smallest]))[1]
+    return (
+        f"{problem}\nschema:   {json.dumps(small)}\ninstance: {json.dumps(smallest)}\n"
+        f"found in: {name}, PGFLOW_FUZZ_SEED={SEED}"
+    )
+
+
+def test_schemas_of_pydantic_are_judged_as_by_jsonschema_rs(tx: Conn) -> None:
+    cases = [(name, schema, ()) for name, schema in pydantic_schemas()]
+    check(tx, cases, 90, 6_000)
+
+
+def test_written_schemas_are_judged_as_by_jsonschema_rs(tx: Conn) -> None:
+    cases = [(name, schema, samples) for name, (schema, samples) in WRITTEN_SCHEMAS.items()]
+    check(tx, cases, 90, 6_000)
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_random_schemas_are_judged_as_by_jsonschema_rs(tx: Conn, part: int) -> None:
+    maker = SchemaMaker(Random(f"{SEED} {part}"))
+    check(tx, ((f"random {n}", maker.schema(), ()) for n in range(200)), 25, 5_000)
