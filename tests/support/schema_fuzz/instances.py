@@ -6,20 +6,61 @@ Nothing here decides what is valid: whatever comes out is a case for the judges.
 import copy
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from tests.support.schema_fuzz import Json, Schema
+from tests.support.schema_fuzz import Json, Schema, is_array, is_number, is_object
 
 STRINGS: Final = (
-    *("", "a", "b", "c", "ab", "abc", "abcd", "x-1", "x-", "A", "AB-12", "zz9", "a b", "café", "12"),
-    *("-3.5", "0.25", "é", "𝒳𝒴", "a\nb", "2024-01-02", "€uro", "kind", "null", "1", "]"),
+    *(
+        "",
+        "a",
+        "b",
+        "c",
+        "ab",
+        "abc",
+        "abcd",
+        "x-1",
+        "x-",
+        "A",
+        "AB-12",
+        "zz9",
+        "a b",
+        "café",
+        "12",
+    ),
+    *("-3.5", "0.25", "é", "🙂🙃", "a\nb", "2024-01-02", "€uro", "kind", "null", "1", "]"),
 )
-NUMBERS: Final = (0, 1, -1, 2, 3, 4, 5, 10, 1.0, 2.0, 0.5, -0.25, 1.5, 2.25, 1e3, 1e20, 2**31, -(2**40))
+NUMBERS: Final = (
+    0,
+    1,
+    -1,
+    2,
+    3,
+    4,
+    5,
+    10,
+    1.0,
+    2.0,
+    0.5,
+    -0.25,
+    1.5,
+    2.25,
+    1e3,
+    1e20,
+    2**31,
+    -(2**40),
+)
 ATOMS: Final[tuple[Json, ...]] = (
     *(None, True, False, [], {}, [None], [1, 1.0], ["a", "a"], [[]], {"a": 1}, {"b": "a"}),
-    *({"kind": "a"}, {"a": None, "b": []}, [1, "a", True, None], [0, False], [{"a": 1}, {"a": 1.0}]),
+    *(
+        {"kind": "a"},
+        {"a": None, "b": []},
+        [1, "a", True, None],
+        [0, False],
+        [{"a": 1}, {"a": 1.0}],
+    ),
     *STRINGS,
     *NUMBERS,
 )
@@ -59,9 +100,9 @@ class InstanceMaker:
         return copy.deepcopy(self._make(self._root, 0))
 
     def _make(self, schema: Json, depth: int) -> Json:
-        if not isinstance(schema, dict) or depth > 3 * _DEEPEST:
+        if not is_object(schema) or depth > 3 * _DEEPEST:
             return self._random.choice(self._atoms)
-        schema = self._flat(cast("dict[str, Any]", schema), depth)
+        schema = self._flat(schema, depth)
         for keyword in ("const", "default"):
             if keyword in schema and (keyword == "const" or self._random.random() < 0.2):
                 return schema[keyword]
@@ -101,8 +142,7 @@ class InstanceMaker:
         if reference.startswith("#/"):
             found: Json = self._root
             for token in reference[2:].split("/"):
-                key = token.replace("~1", "/").replace("~0", "~").replace("%25", "%")
-                found = found[int(key)] if isinstance(found, list) else found.get(key, {})
+                found = found[token.replace("~1", "/").replace("~0", "~").replace("%25", "%")]
             return found
         name = reference.rpartition("#")[2]
         for part in _schemas_in(self._root):
@@ -142,7 +182,7 @@ class InstanceMaker:
         wanted = max(wanted, schema.get("minProperties", 0) - len(made))
         names = schema.get("propertyNames", {})
         for _ in range(wanted):
-            key = self._make({"type": "string", **names} if isinstance(names, dict) else {}, depth)
+            key = self._make({"type": "string", **names} if is_object(names) else {}, depth)
             sub = next((s for p, s in patterns.items() if re.search(p, str(key))), rest)
             if isinstance(key, str) and key not in made and sub is not False:
                 made[key] = self._make(sub, depth + 1)
@@ -184,44 +224,47 @@ class InstanceMaker:
 
     def _changed(self, value: Json) -> Json:
         choice = self._random.random()
-        if isinstance(value, dict) and choice < 0.7:
+        if is_object(value) and choice < 0.7:
             item = copy.deepcopy(self._random.choice(self._atoms))
-            return {**cast("dict[str, Json]", value), self._random.choice(self._keys): item}
-        if isinstance(value, list) and choice < 0.7:
-            items = cast("list[Json]", value)
+            return {**value, self._random.choice(self._keys): item}
+        if is_array(value) and choice < 0.7:
+            items = value
             more = self._random.choice(items) if items and choice < 0.35 else None
             more = self._random.choice(self._atoms) if more is None else more
             return [*items[: self._random.randint(0, len(items))], copy.deepcopy(more), *items]
         if isinstance(value, str) and choice < 0.5:
             tail = self._random.choice(STRINGS)
             return self._random.choice((value + tail, tail + value, value[1:], value.upper()))
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and choice < 0.6:
+        if is_number(value) and choice < 0.6:
             return self._random.choice((value + 1, value - 1, value + 0.5, -value, float(value)))
         return copy.deepcopy(self._random.choice(self._atoms))
 
 
-def _fits_scalar(schema: dict[str, Any], value: Json) -> bool:
+def _fits_scalar(schema: Mapping[str, Json], value: Json) -> bool:
+    checks = [True]
     if isinstance(value, str):
-        return (
-            schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value))
-            and re.search(schema.get("pattern", ""), value) is not None
-        )
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return (
-            schema.get("minimum", value) <= value <= schema.get("maximum", value)
-            and value > schema.get("exclusiveMinimum", value - 1)
-            and value < schema.get("exclusiveMaximum", value + 1)
-            and value % schema.get("multipleOf", value or 1) == 0
-        )
-    return True
+        checks = [
+            len(value) >= schema.get("minLength", 0),
+            len(value) <= schema.get("maxLength", len(value)),
+            re.search(schema.get("pattern", ""), value) is not None,
+        ]
+    elif is_number(value):
+        checks = [
+            value >= schema.get("minimum", value),
+            value <= schema.get("maximum", value),
+            value > schema.get("exclusiveMinimum", value - 1),
+            value < schema.get("exclusiveMaximum", value + 1),
+            value % schema.get("multipleOf", value or 1) == 0,
+        ]
+    return all(checks)
 
 
 def _merged(one: dict[str, Any], other: Json) -> dict[str, Any]:
     """Both schemas in one, as far as a plain union of their keywords says it."""
-    if not isinstance(other, dict):
+    if not is_object(other):
         return one
-    merged = {**cast("dict[str, Any]", other), **one}
-    for keyword, value in cast("dict[str, Any]", other).items():
+    merged = {**other, **one}
+    for keyword, value in other.items():
         if keyword in one and keyword in ("properties", "patternProperties"):
             merged[keyword] = {**value, **one[keyword]}
         elif keyword in one and keyword in ("required", "allOf"):
@@ -236,10 +279,10 @@ def _places(value: Json) -> Iterator[tuple[Json, Json]]:
     while holders:
         holder = holders.pop()
         items: list[tuple[Json, Json]] = []
-        if isinstance(holder, dict):
-            items = list(cast("dict[str, Json]", holder).items())
-        elif isinstance(holder, list):
-            items = list(enumerate(cast("list[Json]", holder)))
+        if is_object(holder):
+            items = list(holder.items())
+        elif is_array(holder):
+            items = list(enumerate(holder))
         for key, item in items:
             yield holder, key
             holders.append(item)
@@ -247,7 +290,7 @@ def _places(value: Json) -> Iterator[tuple[Json, Json]]:
 
 def _schemas_in(schema: Json) -> Iterator[dict[str, Any]]:
     for holder, key in _places([schema]):
-        if holder is not None and isinstance(holder[key], dict):
+        if holder is not None and is_object(holder[key]):
             yield holder[key]
 
 
@@ -256,10 +299,10 @@ def _atoms_of(schema: Schema) -> list[Json]:
     found: dict[str, Json] = {}
     for part in _schemas_in(schema):
         named = [part[k] for k in ("const", "default") if k in part]
-        if isinstance(part.get("enum"), list):
+        if is_array(part.get("enum")):
             named += part["enum"]
         for value in part.values():
-            if isinstance(value, (int, float)) and not isinstance(value, bool):
+            if is_number(value):
                 named += [value - 1, value, value + 1, "x" * min(int(abs(value)), 20)]
         found |= {json.dumps(value): value for value in named}
     return list(found.values())
@@ -269,8 +312,8 @@ def _keys_of(schema: Schema) -> set[str]:
     found: set[str] = set()
     for part in _schemas_in(schema):
         for keyword in ("properties", "dependentSchemas", "dependentRequired"):
-            if isinstance(part.get(keyword), dict):
+            if is_object(part.get(keyword)):
                 found |= set(part[keyword])
-        if isinstance(part.get("required"), list):
+        if is_array(part.get("required")):
             found |= {name for name in part["required"] if isinstance(name, str)}
     return found

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import jsonschema_rs
 from psycopg import Connection
-from tests.support.schema_fuzz import Json, Schema
+from tests.support.schema_fuzz import Json, Schema, is_array, is_object
 
 _ASK: Final = """
 select
@@ -71,9 +71,7 @@ class Judges:
         peer = jsonschema_rs.Draft202012Validator(schema, validate_formats=False)
         rows = self._conn.execute(_ASK, [[json.dumps(i) for i in instances], row[0]]).fetchall()
         return [
-            Verdict(
-                fits=peer.is_valid(instance), errors=errors, explained=explained, walked=walked
-            )
+            Verdict(fits=peer.is_valid(instance), errors=errors, explained=explained, walked=walked)
             for instance, (errors, explained, walked) in zip(instances, rows, strict=True)
         ]
 
@@ -85,14 +83,14 @@ class Judges:
 
 
 def _wrong_report(errors: Json, instance: Json) -> str | None:
-    if not isinstance(errors, list) or not 1 <= len(errors) <= _MOST_ERRORS:  # pyright: ignore[reportUnknownArgumentType]
+    if not is_array(errors) or not 1 <= len(errors) <= _MOST_ERRORS:
         return f"a report of 1 to {_MOST_ERRORS} errors was expected, not {errors}"
-    for error in errors:  # pyright: ignore[reportUnknownVariableType]
-        if set(error) != {"at", "keyword", "message"} or not error["message"]:  # pyright: ignore[reportUnknownArgumentType]
+    for error in errors:
+        if set(error) != {"at", "keyword", "message"} or not error["message"]:
             return f"an error must have at, keyword and message: {error}"
         if error["keyword"] == "limit":
             return f"a limit: {error}"
-        if not points_into(instance, error["at"]):  # pyright: ignore[reportUnknownArgumentType]
+        if not points_into(instance, error["at"]):
             return f"an error is reported where the instance has nothing: {error}"
     return None
 
@@ -102,10 +100,10 @@ def points_into(instance: Json, pointer: str) -> bool:
     part = instance
     for token in pointer.split("/")[1:]:
         key = token.replace("~1", "/").replace("~0", "~")
-        if isinstance(part, dict) and key in part:
-            part = part[key]  # pyright: ignore[reportUnknownVariableType]
-        elif isinstance(part, list) and key.isdigit() and int(key) < len(part):  # pyright: ignore[reportUnknownArgumentType]
-            part = part[int(key)]  # pyright: ignore[reportUnknownVariableType]
+        if is_object(part) and key in part:
+            part = part[key]
+        elif is_array(part) and key.isdigit() and int(key) < len(part):
+            part = part[int(key)]
         else:
             return False
     return pointer == "" or pointer.startswith("/")

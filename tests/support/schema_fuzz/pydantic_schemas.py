@@ -90,7 +90,6 @@ class Computed(BaseModel):
     width: int
 
     @computed_field
-    @property
     def area(self) -> int:
         return self.width * self.width
 
@@ -171,13 +170,13 @@ _TYPES: Final[dict[str, Any]] = {
     "dict_of_literals": dict[Literal["a", "b"], int],
     "dict_of_patterns": dict[Annotated[str, Field(pattern="^x-", max_length=5)], list[int]],
     "dict_of_enums": dict[Colour, Level],
-    "literal": Literal["a", 1, True, None],
+    "literal": Literal["a", 1, True] | None,
     "enum": Colour,
     "int_enum": Level,
     "union": int | str | list[int] | None,
     "strings_of_lengths": Annotated[str, Field(max_length=2)] | Annotated[str, Field(min_length=4)],
     "lists_of_lengths": Annotated[list[int], Field(max_length=1)] | list[str],
-    "json_values": dict[str, str | int | float | bool | None | list[Any]],
+    "json_values": dict[str, str | int | float | bool | list[Any] | None],
     "dates": tuple[dt.date, dt.time, dt.timedelta, UUID, bytes],
     "bounded_float": Annotated[float, Field(ge=-1, lt=1)],
 }

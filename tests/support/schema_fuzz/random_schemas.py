@@ -19,7 +19,17 @@ _VALUES: Final[tuple[Json, ...]] = (
     *(None, True, False, 0, 1, 1.0, 2, 3.5, -1, "", "a", "b", "ab", [], [1], ["a", 1]),
     *({}, {"a": 1}, {"kind": "a"}, {"a": "b", "b": [1]}),
 )
-_PATTERNS: Final = ("^a", "b$", "^[a-c]*$", r"\d", r"^\w+$", ".", "^.{2,3}$", "^(?:a|kind)$", "^(?!a)")
+_PATTERNS: Final = (
+    "^a",
+    "b$",
+    "^[a-c]*$",
+    r"\d",
+    r"^\w+$",
+    ".",
+    "^.{2,3}$",
+    "^(?:a|kind)$",
+    "^(?!a)",
+)
 _DEFS: Final = 3
 
 
@@ -57,10 +67,14 @@ class SchemaMaker:
 
     def _any(self, depth: int) -> Schema:
         if depth <= 0 or self._random.random() < 0.1:
-            return self._random.choice((True, False, {}, self._types(0), self._values(0), self._types(0)))
+            return self._random.choice(
+                (True, False, {}, self._types(0), self._values(0), self._types(0))
+            )
         made: dict[str, Any] = {}
         weights = [weight for weight, _ in self._groups]
-        for _, group in self._random.choices(self._groups, weights, k=self._random.choice((1, 1, 2, 3))):
+        for _, group in self._random.choices(
+            self._groups, weights, k=self._random.choice((1, 1, 2, 3))
+        ):
             made = {**group(depth - 1), **made}
         return made
 
@@ -151,7 +165,9 @@ class SchemaMaker:
         tags = self._random.sample(("a", "b", "ab", "c"), 3)
         branches: list[Schema] = []
         for tag in tags:
-            tagged = self._random.choice(({"const": tag}, {"enum": [tag, *tags[:1]]}, {"const": tag}))
+            tagged = self._random.choice(
+                ({"const": tag}, {"enum": [tag, *tags[:1]]}, {"const": tag})
+            )
             branch = {"properties": {"a": self._inside(depth - 1), "kind": tagged}}
             if self._random.random() < 0.9:
                 branch["required"] = ["kind"]  # type: ignore[assignment]
@@ -161,8 +177,8 @@ class SchemaMaker:
     def _conditions(self, depth: int) -> dict[str, Any]:
         if self._random.random() < 0.5:
             return {"not": self._any(depth)}
-        made = {"if": self._any(depth), **self._pick({"then": self._any(depth), "else": self._any(depth)})}
-        return made
+        branches = self._pick({"then": self._any(depth), "else": self._any(depth)})
+        return {"if": self._any(depth), **branches}
 
     def _references(self, depth: int) -> dict[str, Any]:
         if self._level >= _DEFS:
