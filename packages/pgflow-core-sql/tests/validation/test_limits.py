@@ -16,7 +16,7 @@ Conn = psycopg.Connection[Any]
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Expect that the block takes no longer; far more than it takes, far less than without limit."""
+    """Expect that the block takes no longer: far more than it takes, far less than unlimited."""
     began = time.monotonic()
     yield
     assert time.monotonic() - began < seconds

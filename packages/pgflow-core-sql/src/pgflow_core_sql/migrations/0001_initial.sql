@@ -3783,6 +3783,7 @@ $$;
 create or replace function pgflow._regex_class(p_escape text, p_in_brackets boolean) returns text
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
   select case
     when p_escape = '\d' then '0-9'
@@ -3823,6 +3824,7 @@ $$;
 create or replace function pgflow._regex_refusal(p_part text) returns text
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
   select format('%s in a pattern: ', to_jsonb(p_part)) || case
     when p_part = '\A' then 'write ^'
@@ -3849,6 +3851,7 @@ create or replace function pgflow._regex_to_are(
 )
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
 declare
   -- Postgres writes bounded repetitions out: ^(a{0,140}){0,140}b$ took 1.6 s to compile
@@ -4047,6 +4050,7 @@ create or replace function pgflow._schema_resources(
 ) returns jsonb
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
 declare
   v_uri text := p_uri;
