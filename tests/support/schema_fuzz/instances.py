@@ -89,7 +89,7 @@ class InstanceMaker:
             value = copy.deepcopy(samples[n]) if n < len(samples) else self._start(samples)
             if n >= len(samples) and self._random.random() < 0.65:
                 for _ in range(self._random.choice((1, 1, 1, 2, 3))):
-                    value = self._spoil(value)
+                    value = self.spoil(value)
             yield value
 
     def _start(self, samples: Sequence[Json]) -> Json:
@@ -211,7 +211,8 @@ class InstanceMaker:
             made = [item for n, item in enumerate(made) if item not in made[:n]]
         return made
 
-    def _spoil(self, value: Json) -> Json:
+    def spoil(self, value: Json) -> Json:
+        """Return *value* with one part of it taken away, changed or added; it may be changed itself."""
         places = list(_places(value))
         holder, key = self._random.choice(places)
         if holder is None:

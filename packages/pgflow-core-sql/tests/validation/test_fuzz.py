@@ -4,12 +4,14 @@ Every run takes other instances and other random schemas. The seed stands in the
 and in each failure; PGFLOW_FUZZ_SEED repeats it, PGFLOW_FUZZ_FACTOR multiplies the instances.
 """
 
+import copy
 import json
 import os
 from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Any
 
+import jsonschema_rs
 import psycopg
 import pytest
 from tests.support.schema_fuzz import Json, Schema
@@ -77,3 +79,20 @@ def test_written_schemas_are_judged_as_by_jsonschema_rs(tx: Conn) -> None:
 def test_random_schemas_are_judged_as_by_jsonschema_rs(tx: Conn, part: int) -> None:
     maker = SchemaMaker(Random(f"{SEED} {part}"))
     check(tx, ((f"random {n}", maker.schema(), ()) for n in range(200)), 25, 5_000)
+
+
+def test_what_the_metaschema_refuses_is_no_schema(tx: Conn) -> None:
+    """Nothing is asked the other way round: circles and costly patterns are refused beyond it."""
+    refused = 0
+    schemas = [*pydantic_schemas(), *((name, s) for name, (s, _) in WRITTEN_SCHEMAS.items())]
+    for name, schema in schemas:
+        maker = InstanceMaker(schema, Random(f"{SEED} {name}"))
+        for _ in range(12 * FACTOR):
+            spoiled = maker.spoil(copy.deepcopy(schema))
+            if not isinstance(spoiled, (bool, dict)) or jsonschema_rs.meta.is_valid(spoiled):
+                continue
+            refused += 1
+            with pytest.raises(psycopg.Error) as caught, tx.transaction():
+                Judges(tx).judge(spoiled, [])
+            assert caught.value.sqlstate == "PF211", json.dumps(spoiled)
+    assert refused > 200
