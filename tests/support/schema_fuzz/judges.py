@@ -13,7 +13,17 @@ _ASK: Final = """
 select
   pgflow._check_value(s.schema_id, v.value),
   pgflow._explain(s.program, v.value),
-  pgflow._walk(s.program, s.program -> 0, v.value, 0, 'infinity') is null
+  pgflow._walk(s.program, s.program -> 0, v.value, 0, 'infinity') is null,
+  coalesce(
+    v.value @? s.predicate
+    and (
+      s.residual_paths is null
+      or pgflow._residuals_fit(
+        v.value, s.residual_paths, s.residual_kinds, s.residual_mins, s.residual_maxs
+      )
+    ),
+    false
+  )
 from unnest(%s::text[]) with ordinality as t (document, n)
 cross join lateral (select t.document::jsonb) as v (value)
 join pgflow.schemas as s on s.schema_id = %s
@@ -34,6 +44,8 @@ class Verdict:
     """Of the walker that collects errors."""
     walked: bool
     """Of the walker that is only asked whether."""
+    accepted: bool
+    """Of the predicate with its residual checks: true means that the instance fits."""
 
     def problem(self, instance: Json) -> str | None:
         """Say how the judges disagree, or what is wrong with the report of errors."""
@@ -45,6 +57,8 @@ class Verdict:
         if wrong := [name for name, fits in said.items() if fits != self.fits]:
             verdict = "fits" if self.fits else "does not fit"
             return f"it {verdict} says jsonschema-rs; otherwise {', '.join(wrong)}"
+        if self.accepted and not self.fits:
+            return "it does not fit, but the predicate accepts it"
         if self.errors != self.explained:
             return f"_check_value reports {self.errors}, _explain {self.explained}"
         if self.errors is not None:
@@ -71,8 +85,14 @@ class Judges:
         peer = jsonschema_rs.Draft202012Validator(schema, validate_formats=False)
         rows = self._conn.execute(_ASK, [[json.dumps(i) for i in instances], row[0]]).fetchall()
         return [
-            Verdict(fits=peer.is_valid(instance), errors=errors, explained=explained, walked=walked)
-            for instance, (errors, explained, walked) in zip(instances, rows, strict=True)
+            Verdict(
+                fits=peer.is_valid(instance),
+                errors=errors,
+                explained=explained,
+                walked=walked,
+                accepted=accepted,
+            )
+            for instance, (errors, explained, walked, accepted) in zip(instances, rows, strict=True)
         ]
 
     def problems(self, schema: Schema, instances: Sequence[Json]) -> Iterator[tuple[Json, str]]:

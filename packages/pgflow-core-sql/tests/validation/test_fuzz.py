@@ -17,6 +17,7 @@ import pytest
 from tests.support.schema_fuzz import Json, Schema
 from tests.support.schema_fuzz.instances import InstanceMaker
 from tests.support.schema_fuzz.judges import Judges
+from tests.support.schema_fuzz.matrix import PLACES, matrix
 from tests.support.schema_fuzz.pydantic_schemas import pydantic_schemas
 from tests.support.schema_fuzz.random_schemas import SchemaMaker
 from tests.support.schema_fuzz.shrink import shrink
@@ -79,6 +80,16 @@ def test_written_schemas_are_judged_as_by_jsonschema_rs(tx: Conn) -> None:
 def test_random_schemas_are_judged_as_by_jsonschema_rs(tx: Conn, part: int) -> None:
     maker = SchemaMaker(Random(f"{SEED} {part}"))
     check(tx, ((f"random {n}", maker.schema(), ()) for n in range(200)), 25, 5_000)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_small_assertion_is_judged_as_by_jsonschema_rs_wherever_it_stands(
+    tx: Conn, place: str
+) -> None:
+    judges = Judges(tx)
+    for schema, instances in matrix(place):
+        for instance, _ in judges.problems(schema, instances):
+            pytest.fail(reproducer(tx, judges, place, schema, instance), pytrace=False)
 
 
 def test_what_the_metaschema_refuses_is_no_schema(tx: Conn) -> None:
