@@ -6,6 +6,7 @@ no isolation share one environment. All are made from `uv.lock`, below `.nox/`.
 
 import os
 import shutil
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -42,9 +43,13 @@ except PgflowError as error:
     print(error.message)
 """
 
+_SUITE_BESIDE: Final = ROOT.parent / "shared" / "json-schema-test-suite"
+_SUITE_CARRIER: Final = ("jsonschema", "4.26.0")
+"""A package whose source distribution holds the JSON-Schema-Test-Suite."""
+
 nox.options.sessions = [
     *("lint", "types", "boundaries", "drift", "docs"),
-    *("test", "sql", "e2e", "wheels"),
+    *("test", "sql", "schema_suite", "e2e", "wheels"),
 ]
 
 
@@ -87,6 +92,18 @@ def isolated(session: nox.Session, package: str, group: str, *extras: str) -> st
     chosen = [part for extra in extras for part in ("--extra", extra)]
     sync(session, package, "--inexact", "--package", f"pgflow-{package}", *chosen)
     return package
+
+
+def skip_without_postgres(session: nox.Session, environment: str, version: int) -> None:
+    """Say why, and end the session, where this machine has no such PostgreSQL."""
+    missing = session.run(
+        *(str(ENVIRONMENTS / environment / "bin" / "python"), "-c", _ASK_FOR_BINARIES),
+        str(version),
+        silent=True,
+        external=True,
+    )
+    if missing:
+        session.skip(str(missing).strip())
 
 
 def tests_of(package: str) -> str:
@@ -172,14 +189,7 @@ def test(session: nox.Session, package: str) -> None:
 def sql(session: nox.Session, version: int) -> None:
     """The tests of pgflow-core-sql, the engine, on each PostgreSQL that we promise."""
     environment = isolated(session, "core-sql", "test-pg", "embedded")
-    missing = session.run(
-        *(str(ENVIRONMENTS / environment / "bin" / "python"), "-c", _ASK_FOR_BINARIES),
-        str(version),
-        silent=True,
-        external=True,
-    )
-    if missing:
-        session.skip(str(missing).strip())
+    skip_without_postgres(session, environment, version)
     # the embedded server chooses its versions itself: once is enough
     once = [] if version == 18 else ["--ignore", f"{tests_of('core-sql')}/test_embedded.py"]
     run(
@@ -188,6 +198,50 @@ def sql(session: nox.Session, version: int) -> None:
         *("pytest", "-q", tests_of("core-sql"), *once, *PARALLEL, *session.posargs),
         PGFLOW_TEST_POSTGRES=str(version),
     )
+
+
+@nox.session
+@nox.parametrize("version", list(VERSIONS), ids=[str(version) for version in VERSIONS])
+def schema_suite(session: nox.Session, version: int) -> None:
+    """The official JSON-Schema-Test-Suite, draft 2020-12, through the validator in the database.
+
+    It is looked for in the folder that PGFLOW_SCHEMA_SUITE names, then beside this repository,
+    then in the source distribution of the Python package jsonschema, which is downloaded.
+    """
+    everything(session)
+    skip_without_postgres(session, "everything", version)
+    downloaded = _downloaded_suite(session)
+    chosen = os.environ.get("PGFLOW_SCHEMA_SUITE")
+    places = [Path(chosen)] if chosen else [_SUITE_BESIDE, downloaded]
+    found = [
+        folder
+        for place in places
+        for folder in (place / "tests" / "draft2020-12", place / "draft2020-12")
+        if folder.is_dir()
+    ]
+    if not found:
+        session.error(f"PGFLOW_SCHEMA_SUITE: there is no folder draft2020-12 in {chosen}")
+    run(
+        session,
+        "everything",
+        *("python", "-m", "tools.schema_suite", str(found[0]), str(downloaded / "remotes")),
+        PGFLOW_TEST_POSTGRES=str(version),
+    )
+
+
+def _downloaded_suite(session: nox.Session) -> Path:
+    """Return the copy of the suite in a source distribution, with the documents it refers to."""
+    place = ENVIRONMENTS / "schema-suite"
+    name, version = _SUITE_CARRIER
+    if not (place / f"{name}-{version}" / "json").is_dir():
+        session.run(
+            *("uv", "tool", "run", "--quiet", "pip", "download", "--quiet", "--no-deps"),
+            *("--no-binary", name, "--dest", str(place), f"{name}=={version}"),
+            external=True,
+        )
+        with tarfile.open(place / f"{name}-{version}.tar.gz") as archive:
+            archive.extractall(place, filter="data")
+    return place / f"{name}-{version}" / "json"
 
 
 @nox.session

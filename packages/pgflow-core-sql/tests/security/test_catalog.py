@@ -108,7 +108,14 @@ def test_every_function_has_pg_catalog_first_and_temporary_types_last(tx: Conn) 
         # The clock has no names to look up, and without settings it is inlined.
         and name != "_now"
     }
-    assert other == set()
+    # The walker's own functions inherit the path of those that call it: setting it costs as much
+    # as a fourth of a visit. They are private, and say so.
+    walking = {
+        path.stem
+        for path in SCHEMA_DIRECTORY.rglob("_*.sql")
+        if "-- No `set search_path`" in path.read_text(encoding="utf-8")
+    }
+    assert other == walking
 
 
 def test_backslashes_in_a_function_mean_the_same_in_every_session(tx: Conn) -> None:

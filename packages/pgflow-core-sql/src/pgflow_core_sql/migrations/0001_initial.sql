@@ -730,7 +730,7 @@ end;
 $$;
 
 -- _pointer: the JSON pointer (RFC 6901) of a member of what p_at points to.
--- Called by: _check_options, _check_step.
+-- Called by: _check_options, _check_step, _link_keywords, _link_schema, _schema_resources, _under.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the pointer.
@@ -2690,12 +2690,86 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_value constant jsonb := coalesce(p_value, 'null');
+  v_fits boolean;
   v_program jsonb;
 begin
+  select
+    v_value @? s.predicate
+    and (
+      s.residual_paths is null
+      or pgflow._residuals_fit(v_value, s.residual_paths, s.residual_kinds, s.residual_mins, s.residual_maxs)
+    )
+  into v_fits
+  from pgflow.schemas as s
+  where s.schema_id = p_schema_id;
+  if v_fits then
+    return null;
+  end if;
   select s.program into strict v_program
   from pgflow.schemas as s
   where s.schema_id = p_schema_id;
-  return pgflow._explain(v_program, coalesce(p_value, 'null'));
+  return pgflow._explain(v_program, v_value);
+end;
+$$;
+
+-- _compile_schema: everything that a row of pgflow.schemas holds besides the schema.
+-- The predicate is a fast way to say yes: a value that it accepts, and for which the residual checks
+-- hold, fits. It may decline a value that fits; then the walker is asked, who is always right.
+-- Called by: _put_schema, _recompile_schemas.
+-- Locks:     none.
+-- Raises:    PF211 as _link_schema.
+-- Returns:   the columns; without a predicate when the schema is beyond what a jsonpath can say, or of a
+--            size that costs more with each value than it saves.
+create or replace function pgflow._compile_schema(
+  p_schema jsonb,
+  p_at text,
+  p_what text,
+  out program jsonb,
+  out predicate jsonpath,
+  out residual_paths jsonpath [],
+  out residual_kinds text [],
+  out residual_mins integer [],
+  out residual_maxs integer []
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  c_places constant integer := 3000;
+  c_residuals constant integer := 32;
+  v_unrolled integer;
+  v_places integer;
+  v_text text;
+begin
+  program := pgflow._link_schema(p_schema, p_at, p_what);
+  -- how often a recursive schema may be inside itself before the predicate declines
+  foreach v_unrolled in array '{8,4,2,1,0}'::integer[] loop
+    v_places := (select count(*) from pgflow._places(program, v_unrolled, c_places) as p);
+    continue when v_places = c_places;
+    select array_agg(r.path), array_agg(r.kind), array_agg(r.at_least), array_agg(r.at_most)
+    into residual_paths, residual_kinds, residual_mins, residual_maxs
+    from pgflow._residual_checks(program, v_unrolled, c_places) as r;
+    continue when cardinality(residual_paths) > c_residuals;
+    begin
+      v_text := pgflow._predicate(program, 0, false, v_unrolled);
+      predicate := case
+        when v_text = '' then 'strict $'
+        when v_text <> pgflow._predicate_never() then 'strict $ ? (' || v_text || ')'
+      end;
+    exception
+      when sqlstate 'PFLIM' or statement_too_complex then
+        null;
+    end;
+    exit when predicate is not null;
+  end loop;
+  if predicate is null then
+    residual_paths := null;
+    residual_kinds := null;
+    residual_mins := null;
+    residual_maxs := null;
+  end if;
 end;
 $$;
 
@@ -2714,7 +2788,7 @@ as $$
 $$;
 
 -- _equal_items: the error of an array with two equal items.
--- Called by: _walk_more.
+-- Called by: _walk_array.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   one error; null when the items differ.
@@ -2738,7 +2812,7 @@ as $$
 $$;
 
 -- _error_item: an error report of one error.
--- Called by: everything that reports what does not fit.
+-- Called by: every function that reports what does not fit.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   array of {at, keyword, message}.
@@ -2760,7 +2834,7 @@ $$;
 -- a value that fits the node, so that all other schemas pay nothing for it.
 -- Called by: _walk_combined, and itself.
 -- Locks:     none.
--- Raises:    PF212 when the time is up.
+-- Raises:    PFLIM when the time is up; _explain catches it.
 -- Returns:   the keys, or the indexes as text; some may come twice.
 -- No `set search_path`, for the reason that _walk gives.
 create or replace function pgflow._evaluated(
@@ -2828,6 +2902,7 @@ $$;
 create or replace function pgflow._explain(p_program jsonb, p_value jsonb) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   c_most constant integer := 20;
@@ -2845,7 +2920,7 @@ begin
   end if;
   return v_errors;
 exception
-  when sqlstate 'PF212' then
+  when sqlstate 'PFLIM' then
     return pgflow._error_item('', 'limit', sqlerrm);
   when statement_too_complex then
     return pgflow._error_item('', 'limit', 'nests too deeply to be validated');
@@ -2853,7 +2928,7 @@ end;
 $$;
 
 -- _find_schema: the schema that a URI names, among resources that are loaded already.
--- Called by: _link_schema.
+-- Called by: _link_target.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the schema, null when there is none; the URI of the resource that it is part of, which
@@ -2903,7 +2978,7 @@ end;
 $$;
 
 -- _ignored_keywords: what a schema does not mean by its keywords, as its `$schema` says.
--- Called by: _link_schema.
+-- Called by: _check_schema, _link_schema.
 -- Locks:     none.
 -- Raises:    PF211 for another draft, and for a vocabulary that is required and not known.
 -- Returns:   the keywords that stand for nothing; null when all have their usual meaning.
@@ -2985,7 +3060,7 @@ end;
 $$;
 
 -- _in_enum: whether an object or array is one of the values of an `enum`.
--- Called by: _walk.
+-- Called by: _walk, _walk_own_errors.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the answer; numbers are equal when their values are, keys have no order.
@@ -2996,92 +3071,30 @@ as $$
   select exists (select 1 from jsonb_array_elements(p_enum) as e where e.value = p_value);
 $$;
 
--- _link_hints: what the walker would otherwise have to find out about a node each time.
--- Called by: _link_schema.
+-- _link_choices: which alternatives of anyOf and oneOf a value may fit, by its type and its tag.
+-- Called by: _link_hints.
 -- Locks:     none.
 -- Raises:    nothing.
--- Returns:   the program. Each node that is an object has, beside its keywords:
---   accepts        the types of JSON values (`number` for all numbers) that fit without a further look;
---   required_keys  `required` as the text of a text[];
---   more           the types for which _walk_more has keywords to check;
---   next           absent when no subschema looks at the same value; else `ref` or `choice` when `ref`,
---                  or one of anyOf and oneOf, is all there is; `combined` for everything else;
---   choices        with `choice`: by type, the indexes of the alternatives that a value of it may fit;
---   discriminator  with `choice`: {property, branches}. The alternatives all require the property, as
---                  one of some strings, and no string is allowed by two: `branches` leads from the
---                  JSON text of the string to the position in anyOf or oneOf.
-create or replace function pgflow._link_hints(p_nodes jsonb []) returns jsonb
+-- Returns:   the program. Each node whose `next` is `choice` has, beside what it had:
+--   choices        by type, the indexes of the alternatives that a value of it may fit;
+--   discriminator  {property, branches}. The alternatives all require the property, as one of some
+--                  strings, and no string is allowed by two: `branches` leads from the JSON text of
+--                  the string to the position in anyOf or oneOf;
+--   accepts        now with the types that fit because an alternative accepts them.
+create or replace function pgflow._link_choices(
+  p_nodes jsonb [],
+  p_frees text []  -- by node, the types that its own keywords leave alone, as the text of a text[]
+) returns jsonb
 language plpgsql immutable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   c_types constant text[] := '{object,array,string,number,boolean,"null"}';
-  c_object constant text[] := '{properties,required,additionalProperties,patternProperties,propertyNames,'
-    'minProperties,maxProperties,dependentRequired,dependentSchemas,unevaluatedProperties}';
-  c_array constant text[] := '{prefixItems,items,contains,minItems,maxItems,uniqueItems,unevaluatedItems}';
-  c_string constant text[] := '{minLength,maxLength,pattern}';
-  c_number constant text[] := '{minimum,maximum,exclusiveMinimum,exclusiveMaximum,multipleOf}';
-  c_more constant text[] := '{patternProperties,propertyNames,minProperties,maxProperties,'
-    'dependentRequired,dependentSchemas}';
-  c_combined constant text[] := '{ref,allOf,anyOf,oneOf,not,if,unevaluatedProperties,unevaluatedItems}';
   v_nodes jsonb[] := p_nodes;
   v_node jsonb;
-  v_next text;
-  v_free text[];
-  v_frees text[] := '{}';
   v_choices jsonb;
   v_discriminator jsonb;
 begin
-  for n in 1 .. cardinality(v_nodes) loop
-    v_node := v_nodes[n];
-    if jsonb_typeof(v_node) <> 'object' then
-      v_frees := v_frees || null::text;
-      continue;
-    end if;
-    v_next := case (select string_agg(k.key, '') from unnest(c_combined) as k (key) where v_node ? k.key)
-      when 'ref' then 'ref'
-      when 'anyOf' then 'choice'
-      when 'oneOf' then 'choice'
-      else case when v_node ?| c_combined then 'combined' end
-    end;
-    -- the types whose own keywords leave them alone
-    v_free := case when not v_node ? 'enum' then array_remove(
-      array[
-        'null',
-        'boolean',
-        case when not v_node ?| c_object then 'object' end,
-        case when not v_node ?| c_array then 'array' end,
-        case when not v_node ?| c_string then 'string' end,
-        case when not v_node ?| c_number then 'number' end
-      ],
-      null
-    ) else '{}' end;
-    v_nodes[n] := v_node || jsonb_strip_nulls(
-      jsonb_build_object(
-        'accepts', (
-          select coalesce(jsonb_agg(t.type), '[]') from unnest(v_free) as t (type)
-          where v_next is null and (v_node -> 'type' ? t.type) is not false
-        ),
-        'required_keys', case
-          when v_node ? 'required' then array(select jsonb_array_elements_text(v_node -> 'required'))::text
-        end,
-        'more', case
-          when v_node ?| c_more or v_node ?| '{contains,uniqueItems}' then to_jsonb(
-            array_remove(
-              array[
-                case when v_node ?| c_more then 'object' end,
-                case when v_node ?| '{contains,uniqueItems}' then 'array' end
-              ],
-              null
-            )
-          )
-        end,
-        'next', v_next
-      )
-    );
-    v_frees := v_frees || v_free::text;
-  end loop;
-
   for n in 1 .. cardinality(v_nodes) loop
     continue when v_nodes[n] ->> 'next' is distinct from 'choice';
     v_node := v_nodes[n];
@@ -3129,7 +3142,7 @@ begin
         'discriminator', v_discriminator,
         'accepts', (
           select coalesce(jsonb_agg(t.type), '[]')
-          from unnest(v_frees[n]::text[]) as t (type)
+          from unnest(p_frees[n]::text[]) as t (type)
           where (v_node -> 'type' ? t.type) is not false
             and (v_node ? 'anyOf' or jsonb_array_length(v_choices -> t.type) = 1)
             and exists (
@@ -3145,6 +3158,90 @@ begin
     );
   end loop;
   return to_jsonb(v_nodes);
+end;
+$$;
+
+-- _link_hints: what the walker would otherwise have to find out about a node each time.
+-- Called by: _link_schema.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the program. Each node that is an object has, beside its keywords:
+--   accepts        the types of JSON values (`number` for all numbers) that fit without a further look;
+--   required_keys  `required` as the text of a text[];
+--   more           the types for which _walk_more or _walk_array has keywords to check;
+--   next           absent when no subschema looks at the same value; else `ref` or `choice` when `ref`,
+--                  or one of anyOf and oneOf, is all there is; `combined` for everything else.
+--   With `choice`, see _link_choices, there are also `choices` and perhaps `discriminator`.
+create or replace function pgflow._link_hints(p_nodes jsonb []) returns jsonb
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_object constant text[] := '{properties,required,additionalProperties,patternProperties,propertyNames,'
+    'minProperties,maxProperties,dependentRequired,dependentSchemas,unevaluatedProperties}';
+  c_array constant text[] := '{prefixItems,items,contains,minItems,maxItems,uniqueItems,unevaluatedItems}';
+  c_string constant text[] := '{minLength,maxLength,pattern}';
+  c_number constant text[] := '{minimum,maximum,exclusiveMinimum,exclusiveMaximum,multipleOf}';
+  c_more_array constant text[] := '{prefixItems,items,contains,uniqueItems}';
+  c_more_object constant text[] := '{patternProperties,propertyNames,minProperties,maxProperties,'
+    'dependentRequired,dependentSchemas}';
+  c_combined constant text[] := '{ref,allOf,anyOf,oneOf,not,if,unevaluatedProperties,unevaluatedItems}';
+  v_nodes jsonb[] := p_nodes;
+  v_node jsonb;
+  v_next text;
+  v_free text[];
+  v_frees text[] := '{}';
+begin
+  for n in 1 .. cardinality(v_nodes) loop
+    v_node := v_nodes[n];
+    if jsonb_typeof(v_node) <> 'object' then
+      v_frees := v_frees || null::text;
+      continue;
+    end if;
+    v_next := case (select string_agg(k.key, '') from unnest(c_combined) as k (key) where v_node ? k.key)
+      when 'ref' then 'ref'
+      when 'anyOf' then 'choice'
+      when 'oneOf' then 'choice'
+      else case when v_node ?| c_combined then 'combined' end
+    end;
+    -- the types whose own keywords leave them alone
+    v_free := case when not v_node ? 'enum' then array_remove(
+      array[
+        'null',
+        'boolean',
+        case when not v_node ?| c_object then 'object' end,
+        case when not v_node ?| c_array then 'array' end,
+        case when not v_node ?| c_string then 'string' end,
+        case when not v_node ?| c_number then 'number' end
+      ],
+      null
+    ) else '{}' end;
+    v_nodes[n] := v_node || jsonb_strip_nulls(
+      jsonb_build_object(
+        'accepts', (
+          select coalesce(jsonb_agg(t.type), '[]') from unnest(v_free) as t (type)
+          where v_next is null and (v_node -> 'type' ? t.type) is not false
+        ),
+        'required_keys', case
+          when v_node ? 'required' then array(select jsonb_array_elements_text(v_node -> 'required'))::text
+        end,
+        'more', case
+          when v_node ?| (c_more_object || c_more_array) then to_jsonb(
+            array_remove(
+              array[
+                case when v_node ?| c_more_object then 'object' end,
+                case when v_node ?| c_more_array then 'array' end
+              ],
+              null
+            )
+          )
+        end,
+        'next', v_next
+      )
+    );
+    v_frees := v_frees || v_free::text;
+  end loop;
+  return pgflow._link_choices(v_nodes, v_frees);
 end;
 $$;
 
@@ -3316,11 +3413,11 @@ as $$
 $$;
 
 -- _link_schema: a schema as a flat program, with nothing left to look up or to resolve.
--- Called by: _put_schema, validate, _recompile_schemas.
+-- Called by: _compile_schema, _recompile_schemas, validate.
 -- Locks:     none.
--- Raises:    PF211 for a reference that leads nowhere or in a circle, a pattern that is refused,
---            another draft, and a schema beyond the limits below (and see _put_schema). That keywords have values of the
---            right type is for _check_schema to say, before.
+-- Raises:    PF211 for a reference that leads nowhere or in a circle, a pattern that is refused, and a
+--            schema beyond the limits below. That keywords have values of the right type is for
+--            _check_schema to say, before.
 -- Returns:   the program, a JSON array of nodes; node 0 is the schema itself.
 --
 -- A node is `true`, `false`, or an object with the keywords of one schema in canonical form:
@@ -3336,11 +3433,9 @@ $$;
 --   * `pattern` and the keys of `patternProperties` are advanced regular expressions of Postgres;
 --   * `minLength` and its kin are whole numbers up to 2147483647; `minContains` and `maxContains` stand
 --     only beside `contains`, `then` and `else` only beside `if`, `uniqueItems` only as true, `required`
---     never empty;
---   * annotations and `format` are gone; a schema of which nothing is left is `true`.
+--     never empty; annotations and `format` are gone; a schema of which nothing is left is `true`.
 -- Names in snake_case are no keywords but what the walker would otherwise find out each time, see
--- _link_hints: `accepts`, `required_keys`, `more`, `next`, `choices`, `discriminator`; and
--- `pattern_text`, the pattern as it was written.
+-- _link_hints; and `pattern_text`, the pattern as it was written.
 create or replace function pgflow._link_schema(
   p_schema jsonb,
   p_at text default '',  -- JSON pointer to the schema, for messages
@@ -3348,6 +3443,7 @@ create or replace function pgflow._link_schema(
 ) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   c_levels constant integer := 64;
@@ -3586,7 +3682,7 @@ as $$
 $$;
 
 -- _not_one_of: what to say of a value that is not among those that are allowed.
--- Called by: _walk_own_errors, _walk_choice.
+-- Called by: _walk_choice_errors, _walk_own_errors, _walk_tag_errors.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the sentence, with as many of the allowed values as 200 characters hold.
@@ -3667,6 +3763,680 @@ exception
 end;
 $$;
 
+-- _places: every place in a value to which a node of a program applies.
+-- Called by: _compile_schema, _residual_checks.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the index of the node; a lax jsonpath that leads to at least these places; false where it
+--            matters too that a value does not fit the node.
+create or replace function pgflow._places(
+  p_program jsonb,
+  p_unrolled integer,  -- how often a node may be inside itself
+  p_most integer  -- where to stop: the number of places may grow with the power of the depth
+)
+returns table (index integer, path text, is_positive boolean)
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with recursive places as (
+    select 0 as index, '$' as path, true as is_positive, '{0}'::integer[] as stack
+    union all
+    select s.index::integer, p.path || s.step, p.is_positive and s.is_positive, p.stack || s.index::integer
+    from places as p
+    cross join lateral (select p_program -> p.index) as n (node)
+    cross join lateral jsonb_each(case jsonb_typeof(n.node) when 'object' then n.node else '{}' end) as k
+    cross join lateral (
+      select k.value, case k.key when 'additionalProperties' then '.*' when 'items' then '[*]' else '' end, true
+      where k.key in ('ref', 'then', 'else', 'items', 'additionalProperties')
+      union all
+      select k.value, '[*]', true
+      where k.key = 'contains'
+      union all
+      select k.value, '', false
+      where k.key in ('not', 'if', 'propertyNames')
+      union all
+      select
+        m.value,
+        case k.key
+          when 'properties' then '.' || to_json(m.key)
+          when 'patternProperties' then '.*'
+          else ''
+        end,
+        true
+      from jsonb_each(
+        case when k.key in ('properties', 'patternProperties', 'dependentSchemas') then k.value end
+      ) as m
+      union all
+      select
+        a.value,
+        case when k.key = 'prefixItems' then format('[%s]', a.ordinality - 1) else coalesce(t.step, '') end,
+        true
+      from jsonb_array_elements(
+        case when k.key in ('prefixItems', 'allOf', 'anyOf', 'oneOf') then k.value end
+      ) with ordinality as a
+      left join lateral (
+        -- the values with the tag of this alternative
+        select
+          ' ? (' || string_agg(format('@.%s == %s', n.node #> '{discriminator,property}', b.key), ' || ') || ')'
+        from jsonb_each(n.node #> '{discriminator,branches}') as b
+        where k.key in ('anyOf', 'oneOf') and b.value::integer = a.ordinality - 1
+      ) as t (step) on true
+    ) as s (index, step, is_positive)
+    where cardinality(array_positions(p.stack, s.index::integer)) <= p_unrolled
+  )
+  select p.index, p.path, p.is_positive from places as p limit p_most;
+$$;
+
+-- _predicate: a node of a program as a condition of a strict jsonpath about `@`.
+-- The condition holds only for values that fit. For other values it is false or unknown, which is why every
+-- negation goes through _predicate_not. Where it must be exact it also holds for all values that fit; elsewhere
+-- it may decline: below a recursion that is too deep, or for an object or array in `enum`.
+-- Lengths of strings, counts of properties and `uniqueItems` are left out where it need not be exact: see
+-- _residual_checks.
+-- Called by: _compile_schema; and itself through _predicate_array, _predicate_choice, _predicate_members,
+--            _predicate_properties.
+-- Locks:     none.
+-- Raises:    PFLIM when the time is up; _compile_schema catches it.
+-- Returns:   the text of the condition, empty when it always holds; null when there is none.
+create or replace function pgflow._predicate(
+  p_program jsonb,
+  p_index integer,
+  p_exact boolean,  -- what does not fit matters too: under `not`, `if`, in counting for `oneOf`
+  p_unrolled integer,  -- how often a node may be inside itself
+  p_stack integer [] default '{}'  -- what the node is inside of
+) returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_longest constant integer := 65536;
+  v_node constant jsonb := p_program -> p_index;
+  v_stack constant integer[] := p_stack || p_index;
+  v_conditions text[];
+  v_condition text;
+  v_sub record;
+begin
+  if v_node = 'true' then
+    return '';
+  elsif v_node = 'false' then
+    return pgflow._predicate_never();
+  elsif cardinality(array_positions(p_stack, p_index)) > p_unrolled then
+    return case when not p_exact then pgflow._predicate_never() end;
+  elsif v_node ?| '{unevaluatedProperties,unevaluatedItems}' then
+    return null;
+  elsif v_node ? 'enum' then
+    return pgflow._predicate_enum(p_program, v_node, p_exact);
+  end if;
+
+  v_conditions := array[pgflow._predicate_types(p_program, v_node, p_exact, p_unrolled, v_stack)];
+  for v_sub in
+    select k.key, s.index
+    from jsonb_each(v_node) as k
+    cross join lateral (
+      select k.value where k.key in ('ref', 'anyOf', 'oneOf', 'not', 'if')
+      union all
+      select a.value from jsonb_array_elements(case k.key when 'allOf' then k.value end) as a
+    ) as s (index)
+  loop
+    v_condition := case
+      when v_sub.key in ('anyOf', 'oneOf')
+        then pgflow._predicate_choice(p_program, v_node, v_sub.key, p_exact, p_unrolled, v_stack)
+      when v_sub.key in ('not', 'if')
+        then pgflow._predicate(p_program, v_sub.index::integer, true, p_unrolled, v_stack)
+      else pgflow._predicate(p_program, v_sub.index::integer, p_exact, p_unrolled, v_stack)
+    end;
+    v_conditions := v_conditions || case v_sub.key
+      when 'not' then pgflow._predicate_not(v_condition)
+      when 'if' then pgflow._predicate_joined(
+        '&&',
+        array[
+          pgflow._predicate_joined(
+            '||',
+            array[
+              pgflow._predicate_not(v_condition),
+              case
+                when v_node ? 'then'
+                  then pgflow._predicate(p_program, (v_node -> 'then')::integer, p_exact, p_unrolled, v_stack)
+                else ''
+              end
+            ]
+          ),
+          pgflow._predicate_joined(
+            '||',
+            array[
+              v_condition,
+              case
+                when v_node ? 'else'
+                  then pgflow._predicate(p_program, (v_node -> 'else')::integer, p_exact, p_unrolled, v_stack)
+                else ''
+              end
+            ]
+          )
+        ]
+      )
+      else v_condition
+    end;
+  end loop;
+  v_condition := pgflow._predicate_joined('&&', v_conditions);
+  return case when length(v_condition) <= c_longest then v_condition end;
+end;
+$$;
+
+-- _predicate_array: the condition for what a node says about arrays.
+-- Called by: _predicate_types.
+-- Locks:     none.
+-- Raises:    PFLIM when the time is up; _compile_schema catches it.
+-- Returns:   as _predicate; it holds for no value of another type.
+create or replace function pgflow._predicate_array(
+  p_program jsonb, p_node jsonb, p_exact boolean, p_unrolled integer, p_stack integer []
+) returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_first constant integer := coalesce(jsonb_array_length(p_node -> 'prefixItems'), 0);
+  v_conditions text[] := '{}';
+  v_condition text;
+  v_sub record;
+begin
+  if p_exact and p_node ? 'uniqueItems'
+    or p_node ? 'maxContains'
+    or p_node -> 'minContains' > '1'
+  then
+    return null;
+  end if;
+  if p_node -> 'minItems' > '0' then
+    v_conditions := v_conditions || format('@.size() >= %s', p_node -> 'minItems');
+  end if;
+  if p_node ? 'maxItems' then
+    v_conditions := v_conditions || format('@.size() <= %s', p_node -> 'maxItems');
+  end if;
+  for v_sub in
+    select (p.ordinality - 1)::integer as n, p.value as index
+    from jsonb_array_elements(p_node -> 'prefixItems') with ordinality as p
+  loop
+    v_condition := pgflow._predicate(p_program, v_sub.index::integer, p_exact, p_unrolled, p_stack);
+    v_conditions := v_conditions || case
+      when v_condition is null then null
+      when v_condition = '' then ''
+      when v_condition = pgflow._predicate_never() then '@.size() <= ' || v_sub.n
+      else format('(@.size() <= %1$s || exists(@[%1$s] ? (%2$s)))', v_sub.n, v_condition)
+    end;
+  end loop;
+  if p_node ? 'items' then
+    v_condition := pgflow._predicate_not(
+      pgflow._predicate(p_program, (p_node -> 'items')::integer, p_exact, p_unrolled, p_stack)
+    );
+    v_conditions := v_conditions || case
+      when v_condition is null then null
+      when v_condition = pgflow._predicate_never() then ''
+      when v_condition = '' then '@.size() <= ' || v_first
+      when v_first = 0 then format('!exists(@[*] ? (%s))', v_condition)
+      else format('(@.size() <= %1$s || !exists(@[%1$s to last] ? (%2$s)))', v_first, v_condition)
+    end;
+  end if;
+  if p_node ? 'contains' and p_node -> 'minContains' is distinct from '0' then
+    v_condition := pgflow._predicate(p_program, (p_node -> 'contains')::integer, p_exact, p_unrolled, p_stack);
+    v_conditions := v_conditions || case
+      when v_condition is null then null
+      when v_condition = '' then '@.size() >= 1'
+      when v_condition = pgflow._predicate_never() then v_condition
+      else format('exists(@[*] ? (%s))', v_condition)
+    end;
+  end if;
+  return pgflow._predicate_joined('&&', v_conditions);
+end;
+$$;
+
+-- _predicate_choice: the condition for one of several alternatives, or for exactly one.
+-- Called by: _predicate.
+-- Locks:     none.
+-- Raises:    PFLIM when the time is up; _compile_schema catches it.
+-- Returns:   as _predicate.
+create or replace function pgflow._predicate_choice(
+  p_program jsonb,
+  p_node jsonb,
+  p_keyword text,  -- anyOf or oneOf
+  p_exact boolean,
+  p_unrolled integer,
+  p_stack integer []
+) returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_most_rivals constant integer := 4;
+  v_alternative record;
+  v_rivals integer[];
+  v_condition text;
+  v_parts text[];
+  v_conditions text[] := '{}';
+begin
+  for v_alternative in
+    select a.value as index, a.ordinality as n
+    from jsonb_array_elements(p_node -> p_keyword) with ordinality as a
+  loop
+    -- with oneOf, those that a value might fit as well, as far as its type and its tag tell
+    v_rivals := array(
+      select a.value::integer
+      from jsonb_array_elements(p_node -> p_keyword) with ordinality as a
+      where p_keyword = 'oneOf'
+        and a.ordinality <> v_alternative.n
+        and (
+          not p_node ? 'choices'
+          or exists (
+            select 1
+            from jsonb_each(p_node -> 'choices') as c
+            where c.value @> jsonb_build_array(a.value, v_alternative.index)
+              and not (c.key = 'object' and p_node ? 'discriminator')
+          )
+        )
+    );
+    v_condition := case
+      when cardinality(v_rivals) <= c_most_rivals
+        then pgflow._predicate(p_program, v_alternative.index::integer, p_exact, p_unrolled, p_stack)
+    end;
+    v_parts := array[v_condition];
+    for v_n in 1 .. least(cardinality(v_rivals), c_most_rivals) loop
+      v_parts := v_parts
+        || pgflow._predicate_not(pgflow._predicate(p_program, v_rivals[v_n], true, p_unrolled, p_stack));
+    end loop;
+    v_condition := pgflow._predicate_joined('&&', v_parts);
+    v_conditions := v_conditions
+      || coalesce(v_condition, case when not p_exact then pgflow._predicate_never() end);
+  end loop;
+  return pgflow._predicate_joined('||', v_conditions);
+end;
+$$;
+
+-- _predicate_enum: the condition for one of some values.
+-- Called by: _predicate.
+-- Locks:     none.
+-- Raises:    PFLIM when the time is up; _compile_schema catches it.
+-- Returns:   as _predicate.
+create or replace function pgflow._predicate_enum(
+  p_program jsonb, p_node jsonb, p_exact boolean
+) returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_milliseconds constant integer := 1000;
+  v_deadline constant timestamptz := clock_timestamp() + c_milliseconds * interval '1 ms';
+  v_values jsonb[];
+begin
+  -- what else the node says, the walker knows
+  v_values := array(
+    select e.value
+    from jsonb_array_elements(p_node -> 'enum') with ordinality as e
+    where pgflow._walk(p_program, p_node, e.value, 0, v_deadline) is null
+    order by e.ordinality
+  );
+  if p_exact
+    and exists (select 1 from unnest(v_values) as v (value) where jsonb_typeof(v.value) in ('object', 'array'))
+  then
+    return null;  -- jsonpath compares scalars only
+  end if;
+  return pgflow._predicate_joined(
+    '||',
+    array(
+      select format('@ == %s', v.value)
+      from unnest(v_values) with ordinality as v (value, n)
+      where jsonb_typeof(v.value) not in ('object', 'array')
+      order by v.n
+    )
+  );
+end;
+$$;
+
+-- _predicate_joined: one condition of several.
+-- Called by: _predicate, _predicate_array, _predicate_choice, _predicate_enum, _predicate_members,
+--            _predicate_number, _predicate_object, _predicate_properties, _predicate_string,
+--            _predicate_types.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the text of the condition; null when one is null.
+create or replace function pgflow._predicate_joined(
+  p_operator text,  -- && or ||
+  p_conditions text []
+) returns text
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_most constant integer := 64;
+  v_always constant text := case p_operator when '&&' then '' else pgflow._predicate_never() end;
+  v_ends constant text := case p_operator when '&&' then pgflow._predicate_never() else '' end;
+  v_conditions text[] := array_remove(p_conditions, v_always);
+begin
+  if array_position(v_conditions, null) is not null then
+    return null;
+  elsif v_ends = any (v_conditions) then
+    return v_ends;
+  end if;
+  -- Postgres nests a && b && c to the left: of thousands in one row it would say that they are too complex
+  while cardinality(v_conditions) > c_most loop
+    v_conditions := array(
+      select '(' || string_agg(c.condition, format(' %s ', p_operator) order by c.n) || ')'
+      from unnest(v_conditions) with ordinality as c (condition, n)
+      group by (c.n - 1) / c_most
+      order by min(c.n)
+    );
+  end loop;
+  return case cardinality(v_conditions)
+    when 0 then v_always
+    when 1 then v_conditions[1]
+    else '(' || array_to_string(v_conditions, format(' %s ', p_operator)) || ')'
+  end;
+end;
+$$;
+
+-- _predicate_members: the condition for what a node says about all properties, or those with certain names.
+-- Called by: _predicate_object.
+-- Locks:     none.
+-- Raises:    PFLIM when the time is up; _compile_schema catches it.
+-- Returns:   as _predicate; it holds for no value but objects.
+create or replace function pgflow._predicate_members(
+  p_program jsonb, p_node jsonb, p_exact boolean, p_unrolled integer, p_stack integer []
+) returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_conditions text[] := '{}';
+  v_others text;
+  v_sub record;
+  v_condition text;
+  v_misfit text;
+begin
+  if p_exact and (p_node ? 'maxProperties' or p_node -> 'minProperties' > '1') then
+    return null;
+  elsif p_node -> 'minProperties' = '1' then
+    v_conditions := v_conditions || 'exists(@.*)'::text;
+  end if;
+  -- the names that neither `properties` nor `patternProperties` knows
+  v_others := pgflow._predicate_joined(
+    '&&',
+    array(select '@.key != ' || to_json(p.name) from jsonb_object_keys(p_node -> 'properties') as p (name))
+    || array(
+      select format('!(@.key like_regex %s flag "s")', to_json(p.pattern))
+      from jsonb_object_keys(p_node -> 'patternProperties') as p (pattern)
+    )
+  );
+  for v_sub in
+    select k.key as keyword, v_others as name, '@.value' as part, k.value as index
+    from jsonb_each(p_node) as k
+    where k.key = 'additionalProperties'
+    union all
+    select 'patternProperties', format('@.key like_regex %s flag "s"', to_json(p.key)), '@.value', p.value
+    from jsonb_each(p_node -> 'patternProperties') as p
+    union all
+    select k.key, '', '@.key', k.value
+    from jsonb_each(p_node) as k
+    where k.key = 'propertyNames'
+  loop
+    v_condition := pgflow._predicate(
+      p_program,
+      v_sub.index::integer,
+      p_exact or v_sub.keyword = 'propertyNames',  -- there are no residual checks of names
+      p_unrolled,
+      p_stack
+    );
+    v_misfit := pgflow._predicate_joined(
+      '&&', array[v_sub.name, pgflow._predicate_not(v_condition, v_sub.part)]
+    );
+    v_conditions := v_conditions || case
+      when v_misfit is null then null
+      when v_misfit = pgflow._predicate_never() then ''
+      when v_misfit = '' then '!exists(@.*)'
+      when v_sub.keyword = 'additionalProperties' and v_sub.name = ''
+        then format('!exists(@.* ? (%s))', pgflow._predicate_not(v_condition))
+      else format('!exists(@.keyvalue() ? (%s))', v_misfit)
+    end;
+  end loop;
+  return pgflow._predicate_joined('&&', v_conditions);
+end;
+$$;
+
+-- _predicate_never: the condition that holds for no value.
+-- Called by: every function that makes predicates.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the text of the condition.
+create or replace function pgflow._predicate_never() returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select '(1 == 0)';
+$$;
+
+-- _predicate_not: a condition that holds where another does not, be it false or unknown.
+-- Called by: _predicate, _predicate_array, _predicate_choice, _predicate_members.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the text of the condition; null for null.
+create or replace function pgflow._predicate_not(
+  p_condition text,
+  p_of text default '@'  -- what the condition is about
+) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when p_condition = '' then pgflow._predicate_never()
+    when p_condition = pgflow._predicate_never() then ''
+    else '!exists(' || p_of || ' ? (' || p_condition || '))'
+  end;
+$$;
+
+-- _predicate_number: the condition for what a node says about numbers.
+-- Called by: _predicate_types.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   as _predicate; it holds for no value of another type.
+create or replace function pgflow._predicate_number(p_node jsonb) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select pgflow._predicate_joined(
+    '&&',
+    array(
+      select '@ % 1 == 0'
+      where not p_node -> 'type' ? 'number'
+      union all
+      select format(l.condition, p_node -> l.keyword)
+      from (
+        values
+        ('minimum', '@ >= %s'),
+        ('maximum', '@ <= %s'),
+        ('exclusiveMinimum', '@ > %s'),
+        ('exclusiveMaximum', '@ < %s'),
+        ('multipleOf', '@ %% %s == 0')
+      ) as l (keyword, condition)
+      where p_node ? l.keyword
+    )
+  );
+$$;
+
+-- _predicate_object: the condition for what a node says about objects.
+-- Called by: _predicate_types.
+-- Locks:     none.
+-- Raises:    PFLIM when the time is up; _compile_schema catches it.
+-- Returns:   as _predicate; it holds for no value of another type.
+create or replace function pgflow._predicate_object(
+  p_program jsonb, p_node jsonb, p_exact boolean, p_unrolled integer, p_stack integer []
+) returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_named constant text := pgflow._predicate_properties(p_program, p_node, p_exact, p_unrolled, p_stack);
+  v_any constant text := pgflow._predicate_members(p_program, p_node, p_exact, p_unrolled, p_stack);
+begin
+  return pgflow._predicate_joined(
+    '&&',
+    array[
+      -- what looks for a property that must be there, or at all of them, holds for objects only
+      case when v_named = '' or v_any <> '' or p_node ? 'required' then '' else '@.type() == "object"' end,
+      v_named,
+      v_any
+    ]
+  );
+end;
+$$;
+
+-- _predicate_properties: the condition for what a node says about properties by their name.
+-- Called by: _predicate_object.
+-- Locks:     none.
+-- Raises:    PFLIM when the time is up; _compile_schema catches it.
+-- Returns:   as _predicate, for objects.
+create or replace function pgflow._predicate_properties(
+  p_program jsonb, p_node jsonb, p_exact boolean, p_unrolled integer, p_stack integer []
+) returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_sub record;
+  v_path text;
+  v_condition text;
+  v_conditions text[] := '{}';
+begin
+  for v_sub in
+    select
+      k.name,
+      p_node -> 'properties' -> k.name as index,
+      coalesce(p_node -> 'required' ? k.name, false) as is_required
+    from (
+      select r.name from jsonb_array_elements_text(p_node -> 'required') as r (name)
+      union
+      select p.name from jsonb_object_keys(p_node -> 'properties') as p (name)
+    ) as k
+    -- constants first: they tell the alternatives of a union apart
+    order by
+      p_program -> (p_node -> 'properties' -> k.name)::integer ? 'enum' desc nulls last, is_required desc, k.name
+  loop
+    v_path := '@.' || to_json(v_sub.name);
+    v_condition := case
+      when v_sub.index is null then ''
+      else pgflow._predicate(p_program, v_sub.index::integer, p_exact, p_unrolled, p_stack)
+    end;
+    v_conditions := v_conditions || case
+      when v_condition is null then null
+      when v_sub.is_required and v_condition = pgflow._predicate_never() then v_condition
+      when v_sub.is_required and v_condition = '' then format('exists(%s)', v_path)
+      when v_sub.is_required then format('exists(%s ? (%s))', v_path, v_condition)
+      when v_condition = '' then ''
+      -- to look for a property that is absent is an error, and what has an error is unknown
+      when v_condition = pgflow._predicate_never() then format('((exists(%s)) is unknown)', v_path)
+      else format('((exists(%1$s)) is unknown || exists(%1$s ? (%2$s)))', v_path, v_condition)
+    end;
+  end loop;
+  for v_sub in
+    select d.key as name, d.value as index from jsonb_each(p_node -> 'dependentSchemas') as d
+  loop
+    v_condition := pgflow._predicate(p_program, v_sub.index::integer, p_exact, p_unrolled, p_stack);
+    v_conditions := v_conditions || pgflow._predicate_joined(
+      '||', array[format('((exists(@.%s)) is unknown)', to_json(v_sub.name)), v_condition]
+    );
+  end loop;
+  return pgflow._predicate_joined(
+    '&&',
+    v_conditions || array(
+      select pgflow._predicate_joined(
+        '||',
+        array[
+          format('((exists(@.%s)) is unknown)', to_json(d.key)),
+          pgflow._predicate_joined(
+            '&&', array(select format('exists(@.%s)', r.value) from jsonb_array_elements(d.value) as r)
+          )
+        ]
+      )
+      from jsonb_each(p_node -> 'dependentRequired') as d
+    )
+  );
+end;
+$$;
+
+-- _predicate_string: the condition for what a node says about strings.
+-- Called by: _predicate_types.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   as _predicate; it holds for no value of another type.
+create or replace function pgflow._predicate_string(p_node jsonb, p_exact boolean) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when p_exact and (p_node ? 'maxLength' or p_node -> 'minLength' > '1') then null
+    else pgflow._predicate_joined(
+      '&&',
+      array[
+        case when p_node ? 'pattern' then format('@ like_regex %s flag "s"', p_node -> 'pattern') else '' end,
+        case
+          when not p_node -> 'minLength' > '0' then ''
+          when p_node ? 'pattern' then '@ != ""'
+          when p_node ? 'minLength' then '(@.type() == "string" && @ != "")'
+          else ''
+        end
+      ]
+    )
+  end;
+$$;
+
+-- _predicate_types: the condition for what a node says about each type of values.
+-- Called by: _predicate.
+-- Locks:     none.
+-- Raises:    PFLIM when the time is up; _compile_schema catches it.
+-- Returns:   as _predicate.
+create or replace function pgflow._predicate_types(
+  p_program jsonb, p_node jsonb, p_exact boolean, p_unrolled integer, p_stack integer []
+) returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_type text;
+  v_condition text;
+  v_free text[] := '{}';  -- types of which all values fit
+  v_bound text[] := '{}';
+  v_conditions text[] := '{}';
+begin
+  for v_type in
+    select t.type
+    from unnest('{string,number,object,array,boolean,"null"}'::text[]) with ordinality as t (type, n)
+    where (p_node -> 'type' ? t.type) is not false or t.type = 'number' and p_node -> 'type' ? 'integer'
+    order by t.n
+  loop
+    v_condition := case v_type
+      when 'string' then pgflow._predicate_string(p_node, p_exact)
+      when 'number' then pgflow._predicate_number(p_node)
+      when 'object' then pgflow._predicate_object(p_program, p_node, p_exact, p_unrolled, p_stack)
+      when 'array' then pgflow._predicate_array(p_program, p_node, p_exact, p_unrolled, p_stack)
+      else ''
+    end;
+    if v_condition = '' then
+      v_free := v_free || v_type;
+    else
+      v_bound := v_bound || v_type;
+      v_conditions := v_conditions
+        || coalesce(v_condition, case when not p_exact then pgflow._predicate_never() end);
+    end if;
+  end loop;
+  return pgflow._predicate_joined(
+    '||',
+    v_conditions || case
+      when p_node ? 'type' then array(select format('@.type() == "%s"', f.type) from unnest(v_free) as f (type))
+      else array[
+        pgflow._predicate_joined(
+          '&&', array(select format('@.type() != "%s"', b.type) from unnest(v_bound) as b (type))
+        )
+      ]
+    end
+  );
+end;
+$$;
+
 -- _put_schema: store a schema once, in the form in which values are checked.
 -- Called by: whatever deploys a schema.
 -- Locks:     the row of a schema that is new, until the transaction ends.
@@ -3693,17 +4463,27 @@ begin
     return v_id;
   end if;
   perform pgflow._check_schema(p_schema, p_at, p_what);
-  insert into pgflow.schemas as s (schema_id, schema, program, compiler_version)
-  values (v_id, p_schema, pgflow._link_schema(p_schema, p_at, p_what), pgflow._compiler_version())
+  insert into pgflow.schemas as s (
+    schema_id, schema, program, predicate, residual_paths, residual_kinds, residual_mins, residual_maxs,
+    compiler_version
+  )
+  select v_id, p_schema, c.*, pgflow._compiler_version()
+  from pgflow._compile_schema(p_schema, p_at, p_what) as c
   on conflict (schema_id) do update
-    set program = excluded.program, compiler_version = excluded.compiler_version
+    set program = excluded.program,
+      predicate = excluded.predicate,
+      residual_paths = excluded.residual_paths,
+      residual_kinds = excluded.residual_kinds,
+      residual_mins = excluded.residual_mins,
+      residual_maxs = excluded.residual_maxs,
+      compiler_version = excluded.compiler_version
     where s.compiler_version < excluded.compiler_version;
   return v_id;
 end;
 $$;
 
 -- _raise_schema_invalid: refuse a schema, with all that is wrong with it.
--- Called by: _link_schema, _link_keywords, _link_hints, _check_schema.
+-- Called by: every function that refuses schemas.
 -- Locks:     none.
 -- Raises:    PF211 always.
 -- Returns:   never.
@@ -3735,7 +4515,7 @@ $$;
 -- _raise_walk_limit: the time for validating a value is up.
 -- Called by: _walk.
 -- Locks:     none.
--- Raises:    PF212 always.
+-- Raises:    PFLIM always; _explain catches it.
 -- Returns:   never.
 create or replace function pgflow._raise_walk_limit() returns void
 language plpgsql stable
@@ -3743,7 +4523,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using
-    errcode = 'PF212',
+    errcode = 'PFLIM',
     message = format('validating took longer than %s ms', pgflow._validation_deadline_ms()),
     detail = jsonb_build_object('deadline_ms', pgflow._validation_deadline_ms())::text,
     hint = 'send less at once, or raise pgflow.validation_deadline_ms';
@@ -3766,9 +4546,17 @@ begin
   where d.uri = 'https://json-schema.org/draft/2020-12/schema';
 
   update pgflow.schemas as s
-  set program = pgflow._link_schema(s.schema, '', 'the schema ' || encode(s.schema_id, 'hex')),
+  set program = c.program,
+    predicate = c.predicate,
+    residual_paths = c.residual_paths,
+    residual_kinds = c.residual_kinds,
+    residual_mins = c.residual_mins,
+    residual_maxs = c.residual_maxs,
     compiler_version = pgflow._compiler_version()
-  where s.compiler_version < pgflow._compiler_version();
+  from pgflow.schemas as old
+  cross join lateral pgflow._compile_schema(old.schema, '', 'the schema ' || encode(old.schema_id, 'hex')) as c
+  where old.schema_id = s.schema_id
+    and old.compiler_version < pgflow._compiler_version();
 end;
 $$;
 
@@ -3991,8 +4779,71 @@ begin
 end;
 $$;
 
+-- _residual_checks: what a predicate cannot say about a value, because jsonpath does not count.
+-- A check is for all values at its path, also for those of an alternative that the value does not fit: it may
+-- decline more than the schema, and never less.
+-- Called by: _compile_schema.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   per path and kind the strictest bounds. The kinds are `length` (of strings), `properties` (how
+--            many an object has) and `unique` (items of an array).
+create or replace function pgflow._residual_checks(
+  p_program jsonb, p_unrolled integer, p_places integer
+)
+returns table (path jsonpath, kind text, at_least integer, at_most integer)
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select ('lax ' || p.path)::jsonpath, c.kind, max(c.at_least::integer), min(c.at_most::integer)
+  from pgflow._places(p_program, p_unrolled, p_places) as p
+  cross join lateral (select p_program -> p.index) as n (node)
+  cross join lateral (
+    values
+    ('length', n.node -> 'minLength', n.node -> 'maxLength'),
+    ('properties', n.node -> 'minProperties', n.node -> 'maxProperties'),
+    ('unique', case when n.node ? 'uniqueItems' then '1'::jsonb end, null)
+  ) as c (kind, at_least, at_most)
+  where p.is_positive
+    and not n.node ? 'enum'  -- whose values are known to fit
+    and case c.kind when 'unique' then c.at_least is not null else c.at_least > '1' or c.at_most is not null end
+  group by p.path, c.kind
+  order by p.path, c.kind;
+$$;
+
+-- _residuals_fit: do the residual checks of a schema hold for a value.
+-- Called by: _check_value.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the answer; see _residual_checks.
+create or replace function pgflow._residuals_fit(
+  p_value jsonb, p_paths jsonpath [], p_kinds text [], p_mins integer [], p_maxs integer []
+) returns boolean
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+  select not exists (
+    select 1
+    from unnest(p_paths, p_kinds, p_mins, p_maxs) as r (path, kind, at_least, at_most)
+    cross join lateral jsonb_path_query(p_value, r.path) as v (value)
+    where case r.kind
+      when 'length'
+        then jsonb_typeof(v.value) = 'string'
+          and (length(v.value #>> '{}') < r.at_least or length(v.value #>> '{}') > r.at_most)
+      when 'properties'
+        then jsonb_typeof(v.value) = 'object'
+          and (
+            select count(*) < r.at_least or count(*) > r.at_most from jsonb_object_keys(v.value)
+          )
+      else
+        jsonb_typeof(v.value) = 'array'
+        and (select count(*) > count(distinct e.value) from jsonb_array_elements(v.value) as e)
+    end
+  );
+$$;
+
 -- _resolve_uri: the absolute form of a reference, as RFC 3986 section 5.2 says.
--- Called by: _link_schema, _schema_resources, _find_schema.
+-- Called by: _find_schema, _link_target, _schema_resources.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the URI with its fragment; with an empty base, the reference as it is.
@@ -4038,7 +4889,7 @@ end;
 $$;
 
 -- _schema_resources: the document and every schema in it that has an `$id`, with their anchors.
--- Called by: _link_schema.
+-- Called by: _link_schema, _link_target.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   by URI: `uri`; `schema`; `at`, where it is, for messages; `anchors`, name to
@@ -4128,7 +4979,7 @@ $$;
 
 -- _show: a value as error messages show it: 60 characters of a scalar, of all else only the type.
 -- The text of a number can be long (1e131000 is 131 kB), that of an object as long as memory lasts.
--- Called by: everything that reports what does not fit.
+-- Called by: every function that reports what does not fit.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the text.
@@ -4185,25 +5036,27 @@ as $$
 $$;
 
 -- _under: the errors of a part as errors of the whole.
--- Called by: the _walk functions.
+-- Called by: _walk, _walk_array, _walk_combined, _walk_more, _walk_tag_errors.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the errors with the key or index of the part before each `at`.
 create or replace function pgflow._under(p_key text, p_errors jsonb) returns jsonb
-language sql immutable strict parallel safe
+language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(
-    jsonb_agg(
-      e.value || jsonb_build_object(
-        'at',
-        pgflow._pointer('', case when length(p_key) > 200 then left(p_key, 200) || '…' else p_key end)
-        || (e.value ->> 'at')
-      )
-      order by e.ordinality
-    ),
-    '[]'
-  )
+  select case
+    when p_errors is not null then coalesce(
+      jsonb_agg(
+        e.value || jsonb_build_object(
+          'at',
+          pgflow._pointer('', case when length(p_key) > 200 then left(p_key, 200) || '…' else p_key end)
+          || (e.value ->> 'at')
+        )
+        order by e.ordinality
+      ),
+      '[]'
+    )
+  end
   from jsonb_array_elements(p_errors) with ordinality as e;
 $$;
 
@@ -4213,25 +5066,27 @@ $$;
 -- Raises:    nothing.
 -- Returns:   the errors.
 create or replace function pgflow._under_name(p_name text, p_errors jsonb) returns jsonb
-language sql immutable strict parallel safe
+language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(
-    jsonb_agg(
-      jsonb_build_object(
-        'at', '',
-        'keyword', 'propertyNames',
-        'message', format('property name %s: %s', pgflow._show(to_jsonb(p_name)), e.value ->> 'message')
-      )
-      order by e.ordinality
-    ),
-    '[]'
-  )
+  select case
+    when p_errors is not null then coalesce(
+      jsonb_agg(
+        jsonb_build_object(
+          'at', '',
+          'keyword', 'propertyNames',
+          'message', format('property name %s: %s', pgflow._show(to_jsonb(p_name)), e.value ->> 'message')
+        )
+        order by e.ordinality
+      ),
+      '[]'
+    )
+  end
   from jsonb_array_elements(p_errors) with ordinality as e;
 $$;
 
 -- _unexpected: the error of a property or item that must not be there.
--- Called by: _walk, _walk_more, _walk_combined.
+-- Called by: _walk, _walk_array, _walk_combined, _walk_more.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   one error at the property or item itself; an empty array when none is wanted.
@@ -4277,10 +5132,11 @@ as $$
 $$;
 
 -- _walk: does a value fit a node of a linked schema, and if not, what does not fit.
--- Called by: _explain, and by itself through all _walk functions.
+-- Called by: _explain, _predicate_enum; and itself through _walk_array, _walk_choice, _walk_combined, _walk_more,
+--            _evaluated.
 -- Locks:     none.
--- Raises:    PF212 when the time is up. A limit is raised and not returned: as a misfit, `not` would
---            take it for a fit.
+-- Raises:    PFLIM when the time is up; _explain catches it. A limit is raised and not returned: as a
+--            misfit, `not` would take it for a fit.
 -- Returns:   null when the value fits; else at most p_wanted errors, `at` relative to the value.
 -- No `set search_path`: it is private, everything that leads here pins the path already, and
 -- pinning it again would cost 1 us of the 4 us that a visit takes.
@@ -4386,32 +5242,12 @@ begin
           end if;
         end if;
       end loop;
-    elsif v_kind = 'array' and v_node ?| '{prefixItems,items}' then
-      for v_key, v_child, v_sub in
-        select e.ordinality - 1, e.value, n.node
-        from jsonb_array_elements(p_value) with ordinality as e
-        cross join lateral (
-          select p_program -> coalesce(
-            v_node -> 'prefixItems' -> (e.ordinality - 1)::integer, v_node -> 'items'
-          )::integer
-        ) as n (node)
-        where not coalesce(n.node -> 'accepts' ? jsonb_typeof(e.value), n.node <> 'false', true)
-      loop
-        v_found := case
-          when v_sub <> 'false' then pgflow._walk(p_program, v_sub, v_child, v_left, p_deadline)
-          else pgflow._unexpected(v_left, v_node, v_key)
-        end;
-        if v_found is not null then
-          v_errors := coalesce(v_errors, '[]') || pgflow._under(v_key, v_found);
-          v_left := p_wanted - jsonb_array_length(v_errors);
-          if v_left <= 0 then
-            return v_errors;
-          end if;
-        end if;
-      end loop;
     end if;
     if v_node -> 'more' ? v_kind then
-      v_found := pgflow._walk_more(p_program, v_node, p_value, v_left, p_deadline);
+      v_found := case v_kind
+        when 'array' then pgflow._walk_array(p_program, v_node, p_value, v_left, p_deadline)
+        else pgflow._walk_more(p_program, v_node, p_value, v_left, p_deadline)
+      end;
       if v_found is not null then
         v_errors := coalesce(v_errors, '[]') || v_found;
         v_left := p_wanted - jsonb_array_length(v_errors);
@@ -4445,10 +5281,77 @@ begin
 end;
 $$;
 
+-- _walk_array: do the items of an array fit, and are they as many and as different as they must be.
+-- Called by: _walk, when the node says more about arrays than how long they are.
+-- Locks:     none.
+-- Raises:    PFLIM when the time is up; _explain catches it.
+-- Returns:   as _walk.
+-- No `set search_path`, for the reason that _walk gives.
+create or replace function pgflow._walk_array(
+  p_program jsonb, p_node jsonb, p_value jsonb, p_wanted integer, p_deadline timestamptz
+) returns jsonb
+language plpgsql stable
+as $$
+declare
+  v_left integer := p_wanted;
+  v_errors jsonb;
+  v_found jsonb;
+  v_key text;
+  v_child jsonb;
+  v_sub jsonb;
+  v_fitting integer := 0;
+begin
+  if p_node ?| '{prefixItems,items}' then
+    for v_key, v_child, v_sub in
+      select e.ordinality - 1, e.value, n.node
+      from jsonb_array_elements(p_value) with ordinality as e
+      cross join lateral (
+        select p_program -> coalesce(
+          p_node -> 'prefixItems' -> (e.ordinality - 1)::integer, p_node -> 'items'
+        )::integer
+      ) as n (node)
+      where not coalesce(n.node -> 'accepts' ? jsonb_typeof(e.value), n.node <> 'false', true)
+    loop
+      v_found := case
+        when v_sub <> 'false' then pgflow._walk(p_program, v_sub, v_child, v_left, p_deadline)
+        else pgflow._unexpected(v_left, p_node, v_key)
+      end;
+      if v_found is not null then
+        v_errors := coalesce(v_errors, '[]') || pgflow._under(v_key, v_found);
+        v_left := p_wanted - jsonb_array_length(v_errors);
+        if v_left <= 0 then
+          return v_errors;
+        end if;
+      end if;
+    end loop;
+  end if;
+  if p_node ? 'uniqueItems' then
+    v_found := pgflow._equal_items(p_value);
+    if v_found is not null then
+      v_errors := coalesce(v_errors, '[]') || case when v_left > 0 then v_found else '[]' end;
+      v_left := p_wanted - jsonb_array_length(v_errors);
+    end if;
+  end if;
+  if p_node ? 'contains' and (v_errors is null or v_left > 0) then
+    v_sub := p_program -> (p_node -> 'contains')::integer;
+    for v_child in select e.value from jsonb_array_elements(p_value) as e loop
+      if pgflow._walk(p_program, v_sub, v_child, 0, p_deadline) is null then
+        v_fitting := v_fitting + 1;
+      end if;
+    end loop;
+    if v_fitting < coalesce((p_node -> 'minContains')::integer, 1) or v_fitting > (p_node -> 'maxContains')::integer
+    then
+      v_errors := coalesce(v_errors, '[]') || pgflow._walk_count_errors(p_node, 'Contains', v_fitting, v_left);
+    end if;
+  end if;
+  return v_errors;
+end;
+$$;
+
 -- _walk_choice: does a value fit one of several alternatives, or exactly one of them.
 -- Called by: _walk, _walk_combined.
 -- Locks:     none.
--- Raises:    PF212 when the time is up.
+-- Raises:    PFLIM when the time is up; _explain catches it.
 -- Returns:   as _walk. Of many alternatives, only the errors of the closest are told.
 -- No `set search_path`, for the reason that _walk gives.
 create or replace function pgflow._walk_choice(
@@ -4575,7 +5478,7 @@ $$;
 -- _walk_combined: every keyword that applies another schema to the same value.
 -- Called by: _walk, when a node has several of them or a rare one.
 -- Locks:     none.
--- Raises:    PF212 when the time is up.
+-- Raises:    PFLIM when the time is up; _explain catches it.
 -- Returns:   as _walk.
 -- No `set search_path`, for the reason that _walk gives.
 create or replace function pgflow._walk_combined(
@@ -4656,7 +5559,7 @@ end;
 $$;
 
 -- _walk_count_errors: the error of having too few or too many of something.
--- Called by: _walk_own_errors, _walk_more.
+-- Called by: _walk_array, _walk_more, _walk_own_errors.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   one error or none; an empty array when none is wanted.
@@ -4704,10 +5607,10 @@ as $$
   from (select lower(p_of)) as w (word);
 $$;
 
--- _walk_more: the rarer keywords for what is in an object or array.
--- Called by: _walk, when the node has such keywords for the type of the value.
+-- _walk_more: the rarer keywords for what is in an object.
+-- Called by: _walk, when the node has such keywords.
 -- Locks:     none.
--- Raises:    PF212 when the time is up.
+-- Raises:    PFLIM when the time is up; _explain catches it.
 -- Returns:   as _walk.
 -- No `set search_path`, for the reason that _walk gives.
 create or replace function pgflow._walk_more(
@@ -4720,30 +5623,7 @@ declare
   v_found jsonb;
   v_sub record;
   v_count integer;
-  v_fitting integer := 0;
 begin
-  if jsonb_typeof(p_value) = 'array' then
-    if p_node ? 'uniqueItems' then
-      v_found := pgflow._equal_items(p_value);
-      if v_found is not null then
-        v_errors := case when p_wanted > 0 then v_found else '[]' end;
-      end if;
-    end if;
-    if p_node ? 'contains' and (v_errors is null or p_wanted > 1) then
-      for v_sub in select e.value from jsonb_array_elements(p_value) as e loop
-        if pgflow._walk(p_program, p_program -> (p_node -> 'contains')::integer, v_sub.value, 0, p_deadline) is null
-        then
-          v_fitting := v_fitting + 1;
-        end if;
-      end loop;
-      if v_fitting < coalesce((p_node -> 'minContains')::integer, 1) or v_fitting > (p_node -> 'maxContains')::integer
-      then
-        v_errors := coalesce(v_errors, '[]') || pgflow._walk_count_errors(p_node, 'Contains', v_fitting, p_wanted);
-      end if;
-    end if;
-    return v_errors;
-  end if;
-
   if p_node ?| '{minProperties,maxProperties}' then
     v_count := (select count(*) from jsonb_object_keys(p_value));
     if v_count < (p_node -> 'minProperties')::integer or v_count > (p_node -> 'maxProperties')::integer then

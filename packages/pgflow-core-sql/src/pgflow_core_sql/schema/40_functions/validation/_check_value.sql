@@ -9,11 +9,25 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_value constant jsonb := coalesce(p_value, 'null');
+  v_fits boolean;
   v_program jsonb;
 begin
+  select
+    v_value @? s.predicate
+    and (
+      s.residual_paths is null
+      or pgflow._residuals_fit(v_value, s.residual_paths, s.residual_kinds, s.residual_mins, s.residual_maxs)
+    )
+  into v_fits
+  from pgflow.schemas as s
+  where s.schema_id = p_schema_id;
+  if v_fits then
+    return null;
+  end if;
   select s.program into strict v_program
   from pgflow.schemas as s
   where s.schema_id = p_schema_id;
-  return pgflow._explain(v_program, coalesce(p_value, 'null'));
+  return pgflow._explain(v_program, v_value);
 end;
 $$;

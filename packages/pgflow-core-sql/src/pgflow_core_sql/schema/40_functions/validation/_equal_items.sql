@@ -1,5 +1,5 @@
 -- _equal_items: the error of an array with two equal items.
--- Called by: _walk_more.
+-- Called by: _walk_array.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   one error; null when the items differ.

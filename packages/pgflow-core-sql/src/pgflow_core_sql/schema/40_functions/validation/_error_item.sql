@@ -1,5 +1,5 @@
 -- _error_item: an error report of one error.
--- Called by: everything that reports what does not fit.
+-- Called by: every function that reports what does not fit.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   array of {at, keyword, message}.

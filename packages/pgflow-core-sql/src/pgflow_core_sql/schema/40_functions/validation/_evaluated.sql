@@ -3,7 +3,7 @@
 -- a value that fits the node, so that all other schemas pay nothing for it.
 -- Called by: _walk_combined, and itself.
 -- Locks:     none.
--- Raises:    PF212 when the time is up.
+-- Raises:    PFLIM when the time is up; _explain catches it.
 -- Returns:   the keys, or the indexes as text; some may come twice.
 -- No `set search_path`, for the reason that _walk gives.
 create or replace function pgflow._evaluated(

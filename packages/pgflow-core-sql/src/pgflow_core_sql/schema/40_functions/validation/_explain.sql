@@ -7,6 +7,7 @@
 create or replace function pgflow._explain(p_program jsonb, p_value jsonb) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   c_most constant integer := 20;
@@ -24,7 +25,7 @@ begin
   end if;
   return v_errors;
 exception
-  when sqlstate 'PF212' then
+  when sqlstate 'PFLIM' then
     return pgflow._error_item('', 'limit', sqlerrm);
   when statement_too_complex then
     return pgflow._error_item('', 'limit', 'nests too deeply to be validated');

@@ -1,5 +1,5 @@
 -- _find_schema: the schema that a URI names, among resources that are loaded already.
--- Called by: _link_schema.
+-- Called by: _link_target.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the schema, null when there is none; the URI of the resource that it is part of, which

@@ -1,5 +1,5 @@
 -- _ignored_keywords: what a schema does not mean by its keywords, as its `$schema` says.
--- Called by: _link_schema.
+-- Called by: _check_schema, _link_schema.
 -- Locks:     none.
 -- Raises:    PF211 for another draft, and for a vocabulary that is required and not known.
 -- Returns:   the keywords that stand for nothing; null when all have their usual meaning.

@@ -1,5 +1,5 @@
 -- _in_enum: whether an object or array is one of the values of an `enum`.
--- Called by: _walk.
+-- Called by: _walk, _walk_own_errors.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the answer; numbers are equal when their values are, keys have no order.

@@ -1,9 +1,9 @@
 -- _link_schema: a schema as a flat program, with nothing left to look up or to resolve.
--- Called by: _put_schema, validate, _recompile_schemas.
+-- Called by: _compile_schema, _recompile_schemas, validate.
 -- Locks:     none.
--- Raises:    PF211 for a reference that leads nowhere or in a circle, a pattern that is refused,
---            another draft, and a schema beyond the limits below (and see _put_schema). That keywords have values of the
---            right type is for _check_schema to say, before.
+-- Raises:    PF211 for a reference that leads nowhere or in a circle, a pattern that is refused, and a
+--            schema beyond the limits below. That keywords have values of the right type is for
+--            _check_schema to say, before.
 -- Returns:   the program, a JSON array of nodes; node 0 is the schema itself.
 --
 -- A node is `true`, `false`, or an object with the keywords of one schema in canonical form:
@@ -19,11 +19,9 @@
 --   * `pattern` and the keys of `patternProperties` are advanced regular expressions of Postgres;
 --   * `minLength` and its kin are whole numbers up to 2147483647; `minContains` and `maxContains` stand
 --     only beside `contains`, `then` and `else` only beside `if`, `uniqueItems` only as true, `required`
---     never empty;
---   * annotations and `format` are gone; a schema of which nothing is left is `true`.
+--     never empty; annotations and `format` are gone; a schema of which nothing is left is `true`.
 -- Names in snake_case are no keywords but what the walker would otherwise find out each time, see
--- _link_hints: `accepts`, `required_keys`, `more`, `next`, `choices`, `discriminator`; and
--- `pattern_text`, the pattern as it was written.
+-- _link_hints; and `pattern_text`, the pattern as it was written.
 create or replace function pgflow._link_schema(
   p_schema jsonb,
   p_at text default '',  -- JSON pointer to the schema, for messages
@@ -31,6 +29,7 @@ create or replace function pgflow._link_schema(
 ) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   c_levels constant integer := 64;

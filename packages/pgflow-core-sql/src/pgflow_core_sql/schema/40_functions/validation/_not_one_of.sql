@@ -1,5 +1,5 @@
 -- _not_one_of: what to say of a value that is not among those that are allowed.
--- Called by: _walk_own_errors, _walk_choice.
+-- Called by: _walk_choice_errors, _walk_own_errors, _walk_tag_errors.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the sentence, with as many of the allowed values as 200 characters hold.

@@ -24,10 +24,20 @@ begin
     return v_id;
   end if;
   perform pgflow._check_schema(p_schema, p_at, p_what);
-  insert into pgflow.schemas as s (schema_id, schema, program, compiler_version)
-  values (v_id, p_schema, pgflow._link_schema(p_schema, p_at, p_what), pgflow._compiler_version())
+  insert into pgflow.schemas as s (
+    schema_id, schema, program, predicate, residual_paths, residual_kinds, residual_mins, residual_maxs,
+    compiler_version
+  )
+  select v_id, p_schema, c.*, pgflow._compiler_version()
+  from pgflow._compile_schema(p_schema, p_at, p_what) as c
   on conflict (schema_id) do update
-    set program = excluded.program, compiler_version = excluded.compiler_version
+    set program = excluded.program,
+      predicate = excluded.predicate,
+      residual_paths = excluded.residual_paths,
+      residual_kinds = excluded.residual_kinds,
+      residual_mins = excluded.residual_mins,
+      residual_maxs = excluded.residual_maxs,
+      compiler_version = excluded.compiler_version
     where s.compiler_version < excluded.compiler_version;
   return v_id;
 end;

@@ -1,5 +1,5 @@
 -- _raise_schema_invalid: refuse a schema, with all that is wrong with it.
--- Called by: _link_schema, _link_keywords, _link_hints, _check_schema.
+-- Called by: every function that refuses schemas.
 -- Locks:     none.
 -- Raises:    PF211 always.
 -- Returns:   never.

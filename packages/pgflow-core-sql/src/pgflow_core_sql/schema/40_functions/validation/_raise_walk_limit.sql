@@ -1,7 +1,7 @@
 -- _raise_walk_limit: the time for validating a value is up.
 -- Called by: _walk.
 -- Locks:     none.
--- Raises:    PF212 always.
+-- Raises:    PFLIM always; _explain catches it.
 -- Returns:   never.
 create or replace function pgflow._raise_walk_limit() returns void
 language plpgsql stable
@@ -9,7 +9,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using
-    errcode = 'PF212',
+    errcode = 'PFLIM',
     message = format('validating took longer than %s ms', pgflow._validation_deadline_ms()),
     detail = jsonb_build_object('deadline_ms', pgflow._validation_deadline_ms())::text,
     hint = 'send less at once, or raise pgflow.validation_deadline_ms';

@@ -14,8 +14,16 @@ begin
   where d.uri = 'https://json-schema.org/draft/2020-12/schema';
 
   update pgflow.schemas as s
-  set program = pgflow._link_schema(s.schema, '', 'the schema ' || encode(s.schema_id, 'hex')),
+  set program = c.program,
+    predicate = c.predicate,
+    residual_paths = c.residual_paths,
+    residual_kinds = c.residual_kinds,
+    residual_mins = c.residual_mins,
+    residual_maxs = c.residual_maxs,
     compiler_version = pgflow._compiler_version()
-  where s.compiler_version < pgflow._compiler_version();
+  from pgflow.schemas as old
+  cross join lateral pgflow._compile_schema(old.schema, '', 'the schema ' || encode(old.schema_id, 'hex')) as c
+  where old.schema_id = s.schema_id
+    and old.compiler_version < pgflow._compiler_version();
 end;
 $$;

@@ -1,5 +1,5 @@
 -- _resolve_uri: the absolute form of a reference, as RFC 3986 section 5.2 says.
--- Called by: _link_schema, _schema_resources, _find_schema.
+-- Called by: _find_schema, _link_target, _schema_resources.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the URI with its fragment; with an empty base, the reference as it is.

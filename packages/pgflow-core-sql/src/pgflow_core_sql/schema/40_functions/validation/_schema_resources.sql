@@ -1,5 +1,5 @@
 -- _schema_resources: the document and every schema in it that has an `$id`, with their anchors.
--- Called by: _link_schema.
+-- Called by: _link_schema, _link_target.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   by URI: `uri`; `schema`; `at`, where it is, for messages; `anchors`, name to

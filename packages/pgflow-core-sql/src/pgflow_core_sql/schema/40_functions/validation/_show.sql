@@ -1,6 +1,6 @@
 -- _show: a value as error messages show it: 60 characters of a scalar, of all else only the type.
 -- The text of a number can be long (1e131000 is 131 kB), that of an object as long as memory lasts.
--- Called by: everything that reports what does not fit.
+-- Called by: every function that reports what does not fit.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the text.

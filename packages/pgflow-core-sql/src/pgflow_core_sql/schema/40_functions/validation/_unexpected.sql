@@ -1,5 +1,5 @@
 -- _unexpected: the error of a property or item that must not be there.
--- Called by: _walk, _walk_more, _walk_combined.
+-- Called by: _walk, _walk_array, _walk_combined, _walk_more.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   one error at the property or item itself; an empty array when none is wanted.

@@ -1,8 +1,9 @@
 -- _walk: does a value fit a node of a linked schema, and if not, what does not fit.
--- Called by: _explain, and by itself through all _walk functions.
+-- Called by: _explain, _predicate_enum; and itself through _walk_array, _walk_choice, _walk_combined, _walk_more,
+--            _evaluated.
 -- Locks:     none.
--- Raises:    PF212 when the time is up. A limit is raised and not returned: as a misfit, `not` would
---            take it for a fit.
+-- Raises:    PFLIM when the time is up; _explain catches it. A limit is raised and not returned: as a
+--            misfit, `not` would take it for a fit.
 -- Returns:   null when the value fits; else at most p_wanted errors, `at` relative to the value.
 -- No `set search_path`: it is private, everything that leads here pins the path already, and
 -- pinning it again would cost 1 us of the 4 us that a visit takes.
@@ -108,32 +109,12 @@ begin
           end if;
         end if;
       end loop;
-    elsif v_kind = 'array' and v_node ?| '{prefixItems,items}' then
-      for v_key, v_child, v_sub in
-        select e.ordinality - 1, e.value, n.node
-        from jsonb_array_elements(p_value) with ordinality as e
-        cross join lateral (
-          select p_program -> coalesce(
-            v_node -> 'prefixItems' -> (e.ordinality - 1)::integer, v_node -> 'items'
-          )::integer
-        ) as n (node)
-        where not coalesce(n.node -> 'accepts' ? jsonb_typeof(e.value), n.node <> 'false', true)
-      loop
-        v_found := case
-          when v_sub <> 'false' then pgflow._walk(p_program, v_sub, v_child, v_left, p_deadline)
-          else pgflow._unexpected(v_left, v_node, v_key)
-        end;
-        if v_found is not null then
-          v_errors := coalesce(v_errors, '[]') || pgflow._under(v_key, v_found);
-          v_left := p_wanted - jsonb_array_length(v_errors);
-          if v_left <= 0 then
-            return v_errors;
-          end if;
-        end if;
-      end loop;
     end if;
     if v_node -> 'more' ? v_kind then
-      v_found := pgflow._walk_more(p_program, v_node, p_value, v_left, p_deadline);
+      v_found := case v_kind
+        when 'array' then pgflow._walk_array(p_program, v_node, p_value, v_left, p_deadline)
+        else pgflow._walk_more(p_program, v_node, p_value, v_left, p_deadline)
+      end;
       if v_found is not null then
         v_errors := coalesce(v_errors, '[]') || v_found;
         v_left := p_wanted - jsonb_array_length(v_errors);

@@ -1,7 +1,7 @@
 -- _walk_choice: does a value fit one of several alternatives, or exactly one of them.
 -- Called by: _walk, _walk_combined.
 -- Locks:     none.
--- Raises:    PF212 when the time is up.
+-- Raises:    PFLIM when the time is up; _explain catches it.
 -- Returns:   as _walk. Of many alternatives, only the errors of the closest are told.
 -- No `set search_path`, for the reason that _walk gives.
 create or replace function pgflow._walk_choice(

@@ -1,7 +1,7 @@
 -- _walk_combined: every keyword that applies another schema to the same value.
 -- Called by: _walk, when a node has several of them or a rare one.
 -- Locks:     none.
--- Raises:    PF212 when the time is up.
+-- Raises:    PFLIM when the time is up; _explain catches it.
 -- Returns:   as _walk.
 -- No `set search_path`, for the reason that _walk gives.
 create or replace function pgflow._walk_combined(

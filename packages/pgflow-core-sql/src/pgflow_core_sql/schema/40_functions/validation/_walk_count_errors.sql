@@ -1,5 +1,5 @@
 -- _walk_count_errors: the error of having too few or too many of something.
--- Called by: _walk_own_errors, _walk_more.
+-- Called by: _walk_array, _walk_more, _walk_own_errors.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   one error or none; an empty array when none is wanted.

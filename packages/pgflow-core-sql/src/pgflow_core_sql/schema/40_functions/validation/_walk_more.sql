@@ -1,7 +1,7 @@
--- _walk_more: the rarer keywords for what is in an object or array.
--- Called by: _walk, when the node has such keywords for the type of the value.
+-- _walk_more: the rarer keywords for what is in an object.
+-- Called by: _walk, when the node has such keywords.
 -- Locks:     none.
--- Raises:    PF212 when the time is up.
+-- Raises:    PFLIM when the time is up; _explain catches it.
 -- Returns:   as _walk.
 -- No `set search_path`, for the reason that _walk gives.
 create or replace function pgflow._walk_more(
@@ -14,30 +14,7 @@ declare
   v_found jsonb;
   v_sub record;
   v_count integer;
-  v_fitting integer := 0;
 begin
-  if jsonb_typeof(p_value) = 'array' then
-    if p_node ? 'uniqueItems' then
-      v_found := pgflow._equal_items(p_value);
-      if v_found is not null then
-        v_errors := case when p_wanted > 0 then v_found else '[]' end;
-      end if;
-    end if;
-    if p_node ? 'contains' and (v_errors is null or p_wanted > 1) then
-      for v_sub in select e.value from jsonb_array_elements(p_value) as e loop
-        if pgflow._walk(p_program, p_program -> (p_node -> 'contains')::integer, v_sub.value, 0, p_deadline) is null
-        then
-          v_fitting := v_fitting + 1;
-        end if;
-      end loop;
-      if v_fitting < coalesce((p_node -> 'minContains')::integer, 1) or v_fitting > (p_node -> 'maxContains')::integer
-      then
-        v_errors := coalesce(v_errors, '[]') || pgflow._walk_count_errors(p_node, 'Contains', v_fitting, p_wanted);
-      end if;
-    end if;
-    return v_errors;
-  end if;
-
   if p_node ?| '{minProperties,maxProperties}' then
     v_count := (select count(*) from jsonb_object_keys(p_value));
     if v_count < (p_node -> 'minProperties')::integer or v_count > (p_node -> 'maxProperties')::integer then

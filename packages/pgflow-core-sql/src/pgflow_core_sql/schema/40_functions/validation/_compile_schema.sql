@@ -1,0 +1,59 @@
+-- _compile_schema: everything that a row of pgflow.schemas holds besides the schema.
+-- The predicate is a fast way to say yes: a value that it accepts, and for which the residual checks
+-- hold, fits. It may decline a value that fits; then the walker is asked, who is always right.
+-- Called by: _put_schema, _recompile_schemas.
+-- Locks:     none.
+-- Raises:    PF211 as _link_schema.
+-- Returns:   the columns; without a predicate when the schema is beyond what a jsonpath can say, or of a
+--            size that costs more with each value than it saves.
+create or replace function pgflow._compile_schema(
+  p_schema jsonb,
+  p_at text,
+  p_what text,
+  out program jsonb,
+  out predicate jsonpath,
+  out residual_paths jsonpath [],
+  out residual_kinds text [],
+  out residual_mins integer [],
+  out residual_maxs integer []
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  c_places constant integer := 3000;
+  c_residuals constant integer := 32;
+  v_unrolled integer;
+  v_places integer;
+  v_text text;
+begin
+  program := pgflow._link_schema(p_schema, p_at, p_what);
+  -- how often a recursive schema may be inside itself before the predicate declines
+  foreach v_unrolled in array '{8,4,2,1,0}'::integer[] loop
+    v_places := (select count(*) from pgflow._places(program, v_unrolled, c_places) as p);
+    continue when v_places = c_places;
+    select array_agg(r.path), array_agg(r.kind), array_agg(r.at_least), array_agg(r.at_most)
+    into residual_paths, residual_kinds, residual_mins, residual_maxs
+    from pgflow._residual_checks(program, v_unrolled, c_places) as r;
+    continue when cardinality(residual_paths) > c_residuals;
+    begin
+      v_text := pgflow._predicate(program, 0, false, v_unrolled);
+      predicate := case
+        when v_text = '' then 'strict $'
+        when v_text <> pgflow._predicate_never() then 'strict $ ? (' || v_text || ')'
+      end;
+    exception
+      when sqlstate 'PFLIM' or statement_too_complex then
+        null;
+    end;
+    exit when predicate is not null;
+  end loop;
+  if predicate is null then
+    residual_paths := null;
+    residual_kinds := null;
+    residual_mins := null;
+    residual_maxs := null;
+  end if;
+end;
+$$;
