@@ -28,3 +28,13 @@ def test_dependent_schemas_evaluate_no_items_of_an_array(tx: Conn) -> None:
     schema = {"dependentSchemas": {"a": {"items": True}}, "unevaluatedItems": False}
     assert errors(tx, schema, ["a"])[0]["at"] == "/0"
     assert errors(tx, schema, []) is None
+
+
+def test_a_pattern_under_not_matches_the_empty_string(tx: Conn) -> None:
+    """Its predicate once asked for a text that is not empty, which nobody had asked for."""
+    schema_id = scalar(
+        tx, "select pgflow._put_schema(%s, '', '')", [Jsonb({"not": {"pattern": "^a*$"}})]
+    )
+    check = "select pgflow._check_value(%s, %s)"
+    assert scalar(tx, check, [schema_id, Jsonb("")])[0]["keyword"] == "not"
+    assert scalar(tx, check, [schema_id, Jsonb("b")]) is None
