@@ -124,7 +124,7 @@ def test_backslashes_in_a_function_mean_the_same_in_every_session(tx: Conn) -> N
         tx,
         "select proname from pg_proc where pronamespace = 'pgflow'::regnamespace"
         "   and strpos(prosrc, chr(92)) > 0"
-        "   and 'standard_conforming_strings=on' <> all (proconfig)",
+        "   and 'standard_conforming_strings=on' <> all (coalesce(proconfig, '{}'))",
     )
     assert unpinned == []
 

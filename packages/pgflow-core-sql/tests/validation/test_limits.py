@@ -141,6 +141,37 @@ def test_a_limit_is_a_limit_where_a_misfit_would_be_a_fit(tx: Conn, schema: Any)
     assert [e["keyword"] for e in errors] == ["limit"]
 
 
+def test_alternatives_inside_alternatives_are_compiled_once_each(tx: Conn) -> None:
+    """Each may be a rival of the others, at every level: 3^5 alternatives once took four minutes."""
+
+    def choice(depth: int) -> Any:
+        if depth == 0:
+            return {"minimum": 1}
+        return {
+            "oneOf": [
+                {"properties": {f"x{n}": {"maximum": n}}, "allOf": [choice(depth - 1)]}
+                for n in range(3)
+            ]
+        }
+
+    with within(30):
+        put(tx, choice(5))
+
+
+def test_many_names_and_many_patterns_hit_the_deadline(tx: Conn) -> None:
+    tx.execute("set local pgflow.validation_deadline_ms = 200")
+    patterns = {f"^a{n}b": False for n in range(1500)}
+    value = json.dumps({f"k{n}": n for n in range(3000)})
+    for schema in (
+        {"patternProperties": patterns},
+        {"patternProperties": patterns, "additionalProperties": {"minimum": 0}},
+        {"allOf": [{"patternProperties": patterns}], "unevaluatedProperties": True},
+    ):
+        with within(5):
+            errors = check(tx, schema, value)
+        assert [e["keyword"] for e in errors] == ["limit"]
+
+
 @pytest.mark.parametrize("item", [{"$ref": "#"}, {"not": {"not": {"$ref": "#"}}}], ids=str)
 def test_values_nested_beyond_the_stack_are_a_limit_and_no_crash(tx: Conn, item: Any) -> None:
     schema = {"type": ["array", "integer"], "items": item}

@@ -2857,7 +2857,9 @@ begin
         p_node ?| '{additionalProperties,unevaluatedProperties}'
         or p_node -> 'properties' ? m.key
         or exists (
-          select 1 from jsonb_object_keys(p_node -> 'patternProperties') as p (key) where m.key ~ p.key
+          select 1
+          from jsonb_object_keys(p_node -> 'patternProperties') as p (key)
+          where pgflow._name_matches(m.key, p.key, p_deadline)
         )
       else
         p_node ?| '{items,unevaluatedItems}'
@@ -3681,6 +3683,24 @@ as $$
     with ordinality as e;
 $$;
 
+-- _name_matches: whether the name of a property matches a pattern of `patternProperties`.
+-- Thousands of names and patterns meet in one query, in which nothing else looks at the clock.
+-- Called by: _walk_more, _evaluated.
+-- Locks:     none.
+-- Raises:    PFLIM when the time is up; _explain catches it.
+-- Returns:   the answer.
+-- No `set search_path`, for the reason that _walk gives: without it, it is inlined.
+create or replace function pgflow._name_matches(
+  p_name text, p_pattern text, p_deadline timestamptz
+) returns boolean
+language sql volatile parallel safe
+as $$
+  select case
+    when clock_timestamp() <= p_deadline then p_name ~ p_pattern
+    else pgflow._raise_walk_limit()
+  end;
+$$;
+
 -- _not_one_of: what to say of a value that is not among those that are allowed.
 -- Called by: _walk_choice_errors, _walk_own_errors, _walk_tag_errors.
 -- Locks:     none.
@@ -4006,42 +4026,55 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   c_most_rivals constant integer := 4;
-  v_alternative record;
+  v_indexes constant integer[] := array(
+    select a.value::integer from jsonb_array_elements(p_node -> p_keyword) with ordinality as a order by a.ordinality
+  );
+  -- the exact condition of an alternative, made once however many it rivals: with one for each, the work
+  -- would grow to the power of the depth
+  v_exact text[] := array_fill(null::text, array[cardinality(v_indexes)]);
+  v_is_made boolean[] := array_fill(false, array[cardinality(v_indexes)]);
   v_rivals integer[];
+  v_needed integer;
   v_condition text;
   v_parts text[];
   v_conditions text[] := '{}';
 begin
-  for v_alternative in
-    select a.value as index, a.ordinality as n
-    from jsonb_array_elements(p_node -> p_keyword) with ordinality as a
-  loop
+  for v_n in 1 .. cardinality(v_indexes) loop
     -- with oneOf, those that a value might fit as well, as far as its type and its tag tell
     v_rivals := array(
-      select a.value::integer
-      from jsonb_array_elements(p_node -> p_keyword) with ordinality as a
+      select a.n::integer
+      from unnest(v_indexes) with ordinality as a (index, n)
       where p_keyword = 'oneOf'
-        and a.ordinality <> v_alternative.n
+        and a.n <> v_n
         and (
           not p_node ? 'choices'
           or exists (
             select 1
             from jsonb_each(p_node -> 'choices') as c
-            where c.value @> jsonb_build_array(a.value, v_alternative.index)
+            where c.value @> jsonb_build_array(a.index, v_indexes[v_n])
               and not (c.key = 'object' and p_node ? 'discriminator')
           )
         )
     );
-    v_condition := case
-      when cardinality(v_rivals) <= c_most_rivals
-        then pgflow._predicate(p_program, v_alternative.index::integer, p_exact, p_unrolled, p_stack)
-    end;
-    v_parts := array[v_condition];
-    for v_n in 1 .. least(cardinality(v_rivals), c_most_rivals) loop
-      v_parts := v_parts
-        || pgflow._predicate_not(pgflow._predicate(p_program, v_rivals[v_n], true, p_unrolled, p_stack));
-    end loop;
-    v_condition := pgflow._predicate_joined('&&', v_parts);
+    v_condition := null;
+    if cardinality(v_rivals) <= c_most_rivals then
+      foreach v_needed in array case when p_exact then v_rivals || v_n else v_rivals end loop
+        if not v_is_made[v_needed] then
+          v_exact[v_needed] := pgflow._predicate(p_program, v_indexes[v_needed], true, p_unrolled, p_stack);
+          v_is_made[v_needed] := true;
+        end if;
+      end loop;
+      v_parts := array[
+        case
+          when p_exact then v_exact[v_n]
+          else pgflow._predicate(p_program, v_indexes[v_n], false, p_unrolled, p_stack)
+        end
+      ];
+      foreach v_needed in array v_rivals loop
+        v_parts := v_parts || pgflow._predicate_not(v_exact[v_needed]);
+      end loop;
+      v_condition := pgflow._predicate_joined('&&', v_parts);
+    end if;
     v_conditions := v_conditions
       || coalesce(v_condition, case when not p_exact then pgflow._predicate_never() end);
   end loop;
@@ -4374,10 +4407,9 @@ as $$
       array[
         case when p_node ? 'pattern' then format('@ like_regex %s flag "s"', p_node -> 'pattern') else '' end,
         case
-          when not p_node -> 'minLength' > '0' then ''
+          when (p_node -> 'minLength' > '0') is not true then ''
           when p_node ? 'pattern' then '@ != ""'
-          when p_node ? 'minLength' then '(@.type() == "string" && @ != "")'
-          else ''
+          else '(@.type() == "string" && @ != "")'
         end
       ]
     )
@@ -4513,11 +4545,11 @@ end;
 $$;
 
 -- _raise_walk_limit: the time for validating a value is up.
--- Called by: _walk.
+-- Called by: _walk, _name_matches.
 -- Locks:     none.
 -- Raises:    PFLIM always; _explain catches it.
 -- Returns:   never.
-create or replace function pgflow._raise_walk_limit() returns void
+create or replace function pgflow._raise_walk_limit() returns boolean
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -5640,12 +5672,16 @@ begin
       union all
       select 'patternProperties', p.value
       from jsonb_each(coalesce(p_node -> 'patternProperties', '{}')) as p
-      where e.key ~ p.key
+      where pgflow._name_matches(e.key, p.key, p_deadline)
       union all
       select 'additionalProperties', p_node -> 'additionalProperties'
       where p_node ?& '{patternProperties,additionalProperties}'
         and not coalesce(p_node -> 'properties' ? e.key, false)
-        and not exists (select 1 from jsonb_object_keys(p_node -> 'patternProperties') as p (key) where e.key ~ p.key)
+        and not exists (
+          select 1
+          from jsonb_object_keys(p_node -> 'patternProperties') as p (key)
+          where pgflow._name_matches(e.key, p.key, p_deadline)
+        )
       union all
       select 'dependentSchemas', p_node -> 'dependentSchemas' -> e.key
       where p_node -> 'dependentSchemas' ? e.key

@@ -26,7 +26,9 @@ begin
         p_node ?| '{additionalProperties,unevaluatedProperties}'
         or p_node -> 'properties' ? m.key
         or exists (
-          select 1 from jsonb_object_keys(p_node -> 'patternProperties') as p (key) where m.key ~ p.key
+          select 1
+          from jsonb_object_keys(p_node -> 'patternProperties') as p (key)
+          where pgflow._name_matches(m.key, p.key, p_deadline)
         )
       else
         p_node ?| '{items,unevaluatedItems}'
