@@ -2741,6 +2741,7 @@ declare
   c_residuals constant integer := 32;
   v_unrolled integer;
   v_places integer;
+  v_places_before integer;
   v_text text;
 begin
   program := pgflow._link_schema(p_schema, p_at, p_what);
@@ -2748,6 +2749,8 @@ begin
   foreach v_unrolled in array '{8,4,2,1,0}'::integer[] loop
     v_places := (select count(*) from pgflow._places(program, v_unrolled, c_places) as p);
     continue when v_places = c_places;
+    exit when v_places = v_places_before;  -- it is not recursive
+    v_places_before := v_places;
     select array_agg(r.path), array_agg(r.kind), array_agg(r.at_least), array_agg(r.at_most)
     into residual_paths, residual_kinds, residual_mins, residual_maxs
     from pgflow._residual_checks(program, v_unrolled, c_places) as r;
@@ -3330,7 +3333,7 @@ begin
     );
   end if;
   if v_node ? 'type' and v_node -> 'type' @> '["integer", "number"]' then
-    v_node := v_node || jsonb_build_object('type', (v_node -> 'type') - 'integer'::text);
+    v_node := v_node || jsonb_build_object('type', (v_node -> 'type') - 'integer');
   end if;
   if not v_node ? 'contains' then
     v_node := v_node - '{minContains,maxContains}'::text[];
@@ -4051,10 +4054,11 @@ begin
           or exists (
             select 1
             from jsonb_each(p_node -> 'choices') as c
-            where c.value @> jsonb_build_array(a.index, v_indexes[v_n])
-              and not (c.key = 'object' and p_node ? 'discriminator')
+            where not (c.key = 'object' and p_node ? 'discriminator')
+              and c.value @> jsonb_build_array(a.index, v_indexes[v_n])
           )
         )
+      limit c_most_rivals + 1
     );
     v_condition := null;
     if cardinality(v_rivals) <= c_most_rivals then

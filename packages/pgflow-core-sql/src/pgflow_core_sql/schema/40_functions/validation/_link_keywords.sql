@@ -81,7 +81,7 @@ begin
     );
   end if;
   if v_node ? 'type' and v_node -> 'type' @> '["integer", "number"]' then
-    v_node := v_node || jsonb_build_object('type', (v_node -> 'type') - 'integer'::text);
+    v_node := v_node || jsonb_build_object('type', (v_node -> 'type') - 'integer');
   end if;
   if not v_node ? 'contains' then
     v_node := v_node - '{minContains,maxContains}'::text[];

@@ -41,10 +41,11 @@ begin
           or exists (
             select 1
             from jsonb_each(p_node -> 'choices') as c
-            where c.value @> jsonb_build_array(a.index, v_indexes[v_n])
-              and not (c.key = 'object' and p_node ? 'discriminator')
+            where not (c.key = 'object' and p_node ? 'discriminator')
+              and c.value @> jsonb_build_array(a.index, v_indexes[v_n])
           )
         )
+      limit c_most_rivals + 1
     );
     v_condition := null;
     if cardinality(v_rivals) <= c_most_rivals then
