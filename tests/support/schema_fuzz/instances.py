@@ -212,7 +212,7 @@ class InstanceMaker:
         return made
 
     def spoil(self, value: Json) -> Json:
-        """Return *value* with one part of it taken away, changed or added; it may be changed itself."""
+        """Return *value*, itself or not, with one part taken away, changed or added."""
         places = list(_places(value))
         holder, key = self._random.choice(places)
         if holder is None:

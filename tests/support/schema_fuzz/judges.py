@@ -71,6 +71,8 @@ class Judges:
 
     def __init__(self, conn: Connection[Any]) -> None:
         self._conn = conn
+        # as for all who call the walker; with another path, all its plans would be made anew
+        conn.execute("set search_path = pg_catalog, pg_temp")
 
     def judge(self, schema: Schema, instances: Sequence[Json]) -> list[Verdict]:
         """Ask about all *instances*, in one call of the database.

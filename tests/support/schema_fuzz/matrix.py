@@ -127,6 +127,8 @@ PLACES: Final[dict[str, Place]] = {
     "other property": (lambda a: {"additionalProperties": a}, _member),
     "property by pattern": (lambda a: {"patternProperties": {"^p": a}}, _member),
     "not of a property": (lambda a: {"not": {"properties": {"p": a}}}, _member),
+    "not of other properties": (lambda a: {"not": {"additionalProperties": a}}, _member),
+    "not contains": (lambda a: {"not": {"contains": a}}, lambda v: [v]),
     "property name": (
         lambda a: {"propertyNames": a},
         lambda v: {v if isinstance(v, str) else json.dumps(v): 1},

@@ -132,7 +132,7 @@ def pointer(text: str) -> str:
 @pytest.mark.parametrize("position", POSITIONS)
 @pytest.mark.parametrize("strings", ["on", "off"])
 def test_hostile_text_is_text(tx: Conn, position: str, strings: str) -> None:
-    tx.execute("create table canary ()")
+    tx.execute("create temp table canary ()")
     tx.execute(f"set local standard_conforming_strings = {strings}".encode())
     judges = Judges(tx)
     for text in HOSTILE:
@@ -155,7 +155,7 @@ def outcome(tx: Conn, schema: Schema, value: Json) -> str | None:
 
 
 def test_hostile_patterns_and_references_are_refused_or_taken_but_never_run(tx: Conn) -> None:
-    tx.execute("create table canary ()")
+    tx.execute("create temp table canary ()")
     for text in HOSTILE:
         assert outcome(tx, {"pattern": text}, text) in (None, "PF211"), text
         assert outcome(tx, {"patternProperties": {text: False}}, {text: 1}) in (None, "PF211"), text

@@ -142,7 +142,7 @@ def test_a_limit_is_a_limit_where_a_misfit_would_be_a_fit(tx: Conn, schema: Any)
 
 
 def test_alternatives_inside_alternatives_are_compiled_once_each(tx: Conn) -> None:
-    """Each may be a rival of the others, at every level: 3^5 alternatives once took four minutes."""
+    """Each may rival the others, at every level; 3^5 alternatives once took four minutes."""
 
     def choice(depth: int) -> Any:
         if depth == 0:
