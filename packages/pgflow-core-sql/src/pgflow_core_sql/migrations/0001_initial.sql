@@ -4029,60 +4029,62 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   c_most_rivals constant integer := 4;
-  v_indexes constant integer[] := array(
-    select a.value::integer from jsonb_array_elements(p_node -> p_keyword) with ordinality as a order by a.ordinality
-  );
-  -- the exact condition of an alternative, made once however many it rivals: with one for each, the work
-  -- would grow to the power of the depth
-  v_exact text[] := array_fill(null::text, array[cardinality(v_indexes)]);
-  v_is_made boolean[] := array_fill(false, array[cardinality(v_indexes)]);
-  v_rivals integer[];
-  v_needed integer;
-  v_condition text;
-  v_parts text[];
-  v_conditions text[] := '{}';
+  v_alternative record;
+  v_conditions text[] := '{}';  -- per alternative
+  v_rivals text[] := '{}';  -- per alternative, the positions of its rivals as the text of an integer[]
 begin
-  for v_n in 1 .. cardinality(v_indexes) loop
-    -- with oneOf, those that a value might fit as well, as far as its type and its tag tell
-    v_rivals := array(
-      select a.n::integer
-      from unnest(v_indexes) with ordinality as a (index, n)
-      where p_keyword = 'oneOf'
-        and a.n <> v_n
-        and (
-          not p_node ? 'choices'
-          or exists (
-            select 1
-            from jsonb_each(p_node -> 'choices') as c
-            where not (c.key = 'object' and p_node ? 'discriminator')
-              and c.value @> jsonb_build_array(a.index, v_indexes[v_n])
+  for v_alternative in
+    select
+      a.value as index,
+      array(
+        -- with oneOf, those that a value might fit as well, as far as its type and its tag tell
+        select b.ordinality
+        from jsonb_array_elements(p_node -> p_keyword) with ordinality as b
+        where p_keyword = 'oneOf'
+          and b.ordinality <> a.ordinality
+          and (
+            not p_node ? 'choices'
+            or exists (
+              select 1
+              from jsonb_each(p_node -> 'choices') as c
+              where not (c.key = 'object' and p_node ? 'discriminator')
+                and c.value @> jsonb_build_array(a.value, b.value)
+            )
           )
-        )
-      limit c_most_rivals + 1
-    );
-    v_condition := null;
-    if cardinality(v_rivals) <= c_most_rivals then
-      foreach v_needed in array case when p_exact then v_rivals || v_n else v_rivals end loop
-        if not v_is_made[v_needed] then
-          v_exact[v_needed] := pgflow._predicate(p_program, v_indexes[v_needed], true, p_unrolled, p_stack);
-          v_is_made[v_needed] := true;
-        end if;
-      end loop;
-      v_parts := array[
-        case
-          when p_exact then v_exact[v_n]
-          else pgflow._predicate(p_program, v_indexes[v_n], false, p_unrolled, p_stack)
-        end
-      ];
-      foreach v_needed in array v_rivals loop
-        v_parts := v_parts || pgflow._predicate_not(v_exact[v_needed]);
-      end loop;
-      v_condition := pgflow._predicate_joined('&&', v_parts);
-    end if;
-    v_conditions := v_conditions
-      || coalesce(v_condition, case when not p_exact then pgflow._predicate_never() end);
+        limit c_most_rivals + 1
+      ) as rivals
+    from jsonb_array_elements(p_node -> p_keyword) with ordinality as a
+    order by a.ordinality
+  loop
+    v_rivals := v_rivals || v_alternative.rivals::text;
+    -- one that stands under the negation of another too must be exact; to compile it a second time
+    -- for that would take twice as long for each oneOf around it
+    v_conditions := v_conditions || case
+      when cardinality(v_alternative.rivals) <= c_most_rivals then pgflow._predicate(
+        p_program,
+        v_alternative.index::integer,
+        p_exact or cardinality(v_alternative.rivals) > 0,
+        p_unrolled,
+        p_stack
+      )
+    end;
   end loop;
-  return pgflow._predicate_joined('||', v_conditions);
+  return pgflow._predicate_joined(
+    '||',
+    array(
+      select coalesce(
+        pgflow._predicate_joined(
+          '&&',
+          c.condition || array(
+            select pgflow._predicate_not(v_conditions[r.n]) from unnest(c.rivals::integer[]) as r (n)
+          )
+        ),
+        case when not p_exact then pgflow._predicate_never() end
+      )
+      from unnest(v_conditions, v_rivals) with ordinality as c (condition, rivals, n)
+      order by c.n
+    )
+  );
 end;
 $$;
 
@@ -5870,10 +5872,12 @@ create or replace function pgflow.validate(p_schema jsonb, p_value jsonb) return
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_schema constant jsonb := coalesce(p_schema, 'null');
 begin
-  perform pgflow._check_schema_size(p_schema, '', 'the schema');
-  perform pgflow._check_schema(p_schema, '', 'the schema');
-  return pgflow._explain(pgflow._link_schema(p_schema), coalesce(p_value, 'null'));
+  perform pgflow._check_schema_size(v_schema, '', 'the schema');
+  perform pgflow._check_schema(v_schema, '', 'the schema');
+  return pgflow._explain(pgflow._link_schema(v_schema), coalesce(p_value, 'null'));
 end;
 $$;
 

@@ -9,9 +9,11 @@ create or replace function pgflow.validate(p_schema jsonb, p_value jsonb) return
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_schema constant jsonb := coalesce(p_schema, 'null');
 begin
-  perform pgflow._check_schema_size(p_schema, '', 'the schema');
-  perform pgflow._check_schema(p_schema, '', 'the schema');
-  return pgflow._explain(pgflow._link_schema(p_schema), coalesce(p_value, 'null'));
+  perform pgflow._check_schema_size(v_schema, '', 'the schema');
+  perform pgflow._check_schema(v_schema, '', 'the schema');
+  return pgflow._explain(pgflow._link_schema(v_schema), coalesce(p_value, 'null'));
 end;
 $$;
