@@ -3790,32 +3790,37 @@ $$;
 -- Called by: _compile_schema, _residual_checks.
 -- Locks:     none.
 -- Raises:    nothing.
--- Returns:   the index of the node; a lax jsonpath that leads to at least these places; false where it
---            matters too that a value does not fit the node.
+-- Returns:   the index of the node; a lax jsonpath that leads to at least these places; the same that leads
+--            there for values of any tag; false where it matters too that a value does not fit the node.
 create or replace function pgflow._places(
   p_program jsonb,
   p_unrolled integer,  -- how often a node may be inside itself
   p_most integer  -- where to stop: the number of places may grow with the power of the depth
 )
-returns table (index integer, path text, is_positive boolean)
+returns table (index integer, path text, path_of_any_tag text, is_positive boolean)
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   with recursive places as (
-    select 0 as index, '$' as path, true as is_positive, '{0}'::integer[] as stack
+    select 0 as index, '$' as path, '$' as path_of_any_tag, true as is_positive, '{0}'::integer[] as stack
     union all
-    select s.index::integer, p.path || s.step, p.is_positive and s.is_positive, p.stack || s.index::integer
+    select
+      s.index::integer,
+      concat(p.path, s.step, s.tags),
+      p.path_of_any_tag || s.step,
+      p.is_positive and s.is_positive,
+      p.stack || s.index::integer
     from places as p
     cross join lateral (select p_program -> p.index) as n (node)
     cross join lateral jsonb_each(case jsonb_typeof(n.node) when 'object' then n.node else '{}' end) as k
     cross join lateral (
-      select k.value, case k.key when 'additionalProperties' then '.*' when 'items' then '[*]' else '' end, true
+      select k.value, case k.key when 'additionalProperties' then '.*' when 'items' then '[*]' else '' end, null, true
       where k.key in ('ref', 'then', 'else', 'items', 'additionalProperties')
       union all
-      select k.value, '[*]', true
+      select k.value, '[*]', null, true
       where k.key = 'contains'
       union all
-      select k.value, '', false
+      select k.value, '', null, false
       where k.key in ('not', 'if', 'propertyNames')
       union all
       select
@@ -3825,6 +3830,7 @@ as $$
           when 'patternProperties' then '.*'
           else ''
         end,
+        null,
         true
       from jsonb_each(
         case when k.key in ('properties', 'patternProperties', 'dependentSchemas') then k.value end
@@ -3832,7 +3838,8 @@ as $$
       union all
       select
         a.value,
-        case when k.key = 'prefixItems' then format('[%s]', a.ordinality - 1) else coalesce(t.step, '') end,
+        case when k.key = 'prefixItems' then format('[%s]', a.ordinality - 1) else '' end,
+        t.tags,
         true
       from jsonb_array_elements(
         case when k.key in ('prefixItems', 'allOf', 'anyOf', 'oneOf') then k.value end
@@ -3843,11 +3850,11 @@ as $$
           ' ? (' || string_agg(format('@.%s == %s', n.node #> '{discriminator,property}', b.key), ' || ') || ')'
         from jsonb_each(n.node #> '{discriminator,branches}') as b
         where k.key in ('anyOf', 'oneOf') and b.value::integer = a.ordinality - 1
-      ) as t (step) on true
-    ) as s (index, step, is_positive)
+      ) as t (tags) on true
+    ) as s (index, step, tags, is_positive)
     where cardinality(array_positions(p.stack, s.index::integer)) <= p_unrolled
   )
-  select p.index, p.path, p.is_positive from places as p limit p_most;
+  select p.index, p.path, p.path_of_any_tag, p.is_positive from places as p limit p_most;
 $$;
 
 -- _predicate: a node of a program as a condition of a strict jsonpath about `@`.
@@ -4832,20 +4839,42 @@ returns table (path jsonpath, kind text, at_least integer, at_most integer)
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select ('lax ' || p.path)::jsonpath, c.kind, max(c.at_least::integer), min(c.at_most::integer)
-  from pgflow._places(p_program, p_unrolled, p_places) as p
-  cross join lateral (select p_program -> p.index) as n (node)
-  cross join lateral (
-    values
-    ('length', n.node -> 'minLength', n.node -> 'maxLength'),
-    ('properties', n.node -> 'minProperties', n.node -> 'maxProperties'),
-    ('unique', case when n.node ? 'uniqueItems' then '1'::jsonb end, null)
-  ) as c (kind, at_least, at_most)
-  where p.is_positive
-    and not n.node ? 'enum'  -- whose values are known to fit
-    and case c.kind when 'unique' then c.at_least is not null else c.at_least > '1' or c.at_most is not null end
-  group by p.path, c.kind
-  order by p.path, c.kind;
+  with places as materialized (
+    select p.path, p.path_of_any_tag, p_program -> p.index as node
+    from pgflow._places(p_program, p_unrolled, p_places) as p
+    where p.is_positive
+  ),
+  checks as (
+    select
+      p.path, p.path_of_any_tag, c.kind, max(c.at_least::integer) as at_least, min(c.at_most::integer) as at_most
+    from places as p
+    cross join lateral (
+      values
+      ('length', p.node -> 'minLength', p.node -> 'maxLength'),
+      ('properties', p.node -> 'minProperties', p.node -> 'maxProperties'),
+      ('unique', case when p.node ? 'uniqueItems' then '1'::jsonb end, null)
+    ) as c (kind, at_least, at_most)
+    where not p.node ? 'enum'  -- whose values are known to fit
+      and case c.kind when 'unique' then c.at_least is not null else c.at_least > '1' or c.at_most is not null end
+    group by p.path, p.path_of_any_tag, c.kind
+  ),
+  -- a check that all alternatives of a union have needs no look at the tag, and is made once
+  shared as (
+    select c.path_of_any_tag, c.kind
+    from checks as c
+    group by c.path_of_any_tag, c.kind
+    having count(distinct (c.at_least, c.at_most)) = 1
+      and count(*) = (
+        select count(distinct p.path) from places as p where p.path_of_any_tag = c.path_of_any_tag
+      )
+  )
+  select ('lax ' || r.path)::jsonpath, r.kind, r.at_least, r.at_most
+  from (
+    select distinct coalesce(s.path_of_any_tag, c.path) as path, c.kind, c.at_least, c.at_most
+    from checks as c
+    left join shared as s on s.path_of_any_tag = c.path_of_any_tag and s.kind = c.kind
+  ) as r
+  order by r.path, r.kind;
 $$;
 
 -- _residuals_fit: do the residual checks of a schema hold for a value.
@@ -4853,14 +4882,16 @@ $$;
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the answer; see _residual_checks.
+-- In PL/pgSQL, because PostgreSQL before 18 plans a query in SQL anew with each call.
 create or replace function pgflow._residuals_fit(
   p_value jsonb, p_paths jsonpath [], p_kinds text [], p_mins integer [], p_maxs integer []
 ) returns boolean
-language sql stable parallel safe
+language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
-  select not exists (
+begin
+  return not exists (
     select 1
     from unnest(p_paths, p_kinds, p_mins, p_maxs) as r (path, kind, at_least, at_most)
     cross join lateral jsonb_path_query(p_value, r.path) as v (value)
@@ -4878,6 +4909,7 @@ as $$
         and (select count(*) > count(distinct e.value) from jsonb_array_elements(v.value) as e)
     end
   );
+end;
 $$;
 
 -- _resolve_uri: the absolute form of a reference, as RFC 3986 section 5.2 says.
