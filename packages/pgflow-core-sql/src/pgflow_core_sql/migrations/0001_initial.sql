@@ -2622,6 +2622,8 @@ create or replace function pgflow._check_schema(
 ) returns void
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+-- how much time values get is no matter of schemas, whose size has its own limit
+set pgflow.validation_deadline_ms = 10000
 as $$
 declare
   v_errors jsonb;
@@ -2734,7 +2736,7 @@ create or replace function pgflow._compile_schema(
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set jit = off
+set jit = off  -- as _explain says
 as $$
 declare
   c_places constant integer := 3000;
@@ -2907,6 +2909,7 @@ $$;
 create or replace function pgflow._explain(p_program jsonb, p_value jsonb) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+-- what loops over parts of JSON looks as if it were worth compiling, which takes a second per statement
 set jit = off
 as $$
 declare
@@ -3448,7 +3451,7 @@ create or replace function pgflow._link_schema(
 ) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set jit = off
+set jit = off  -- as _explain says
 as $$
 declare
   c_levels constant integer := 64;
@@ -3498,8 +3501,9 @@ begin
       select
         s.keyword, s.name, s.schema,
         coalesce(v_uris[v_n], '') as uri,
-        concat(v_pointers[v_n], case when v_n > 0 then pgflow._pointer('', s.keyword) end, pgflow._pointer('', s.name))
-          as pointer,
+        concat(
+          v_pointers[v_n], case when s.keyword <> 'ref' then pgflow._pointer('', s.keyword) end, pgflow._pointer('', s.name)
+        ) as pointer,
         coalesce(v_scopes[v_n], v_resources #> '{"",dynamic}', '{}') as scope
       from (
         select null as keyword, null as name, p_schema as schema
@@ -3518,7 +3522,7 @@ begin
       v_key := null;
       v_is_target := false;
       if v_n = 0 or v_sub.schema ?| '{$id,$ref,$dynamicRef}' then
-        v_place := pgflow._link_target(v_resources, v_sub.schema, v_sub.uri, v_sub.pointer, v_sub.scope, v_at, p_what);
+        v_place := pgflow._link_target(v_resources, v_sub.schema, v_sub.uri, v_sub.pointer, v_sub.scope, p_what);
         v_resources := coalesce(v_place.resources, v_resources);
         v_sub.schema := v_place.schema;
         v_sub.uri := v_place.uri;
@@ -3581,7 +3585,7 @@ $$;
 --            by name the first dynamic anchor on the way to it; whether a reference led there; all
 --            resources, if a document had to be loaded.
 create or replace function pgflow._link_target(
-  p_resources jsonb, p_schema jsonb, p_uri text, p_pointer text, p_scope jsonb, p_at text, p_what text,
+  p_resources jsonb, p_schema jsonb, p_uri text, p_pointer text, p_scope jsonb, p_what text,
   out schema jsonb, out uri text, out pointer text, out scope jsonb, out is_target boolean,
   out resources jsonb
 )
@@ -3660,7 +3664,7 @@ begin
   perform pgflow._raise_schema_invalid(
     p_what,
     pgflow._error_item(
-      p_at,
+      concat(p_resources #>> array[p_uri, 'at'], p_pointer, case when p_schema ? '$ref' then '/$ref' else '/$dynamicRef' end),
       '$ref',
       pgflow._show(to_jsonb(v_reference)) || ' ' || coalesce(v_problem, 'leads in a circle')
     )
@@ -4888,7 +4892,7 @@ create or replace function pgflow._residuals_fit(
 ) returns boolean
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
-set jit = off
+set jit = off  -- as _explain says
 as $$
 begin
   return not exists (

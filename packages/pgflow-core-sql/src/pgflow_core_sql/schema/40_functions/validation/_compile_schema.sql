@@ -19,7 +19,7 @@ create or replace function pgflow._compile_schema(
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set jit = off
+set jit = off  -- as _explain says
 as $$
 declare
   c_places constant integer := 3000;

@@ -29,7 +29,7 @@ create or replace function pgflow._link_schema(
 ) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set jit = off
+set jit = off  -- as _explain says
 as $$
 declare
   c_levels constant integer := 64;
@@ -79,8 +79,9 @@ begin
       select
         s.keyword, s.name, s.schema,
         coalesce(v_uris[v_n], '') as uri,
-        concat(v_pointers[v_n], case when v_n > 0 then pgflow._pointer('', s.keyword) end, pgflow._pointer('', s.name))
-          as pointer,
+        concat(
+          v_pointers[v_n], case when s.keyword <> 'ref' then pgflow._pointer('', s.keyword) end, pgflow._pointer('', s.name)
+        ) as pointer,
         coalesce(v_scopes[v_n], v_resources #> '{"",dynamic}', '{}') as scope
       from (
         select null as keyword, null as name, p_schema as schema
@@ -99,7 +100,7 @@ begin
       v_key := null;
       v_is_target := false;
       if v_n = 0 or v_sub.schema ?| '{$id,$ref,$dynamicRef}' then
-        v_place := pgflow._link_target(v_resources, v_sub.schema, v_sub.uri, v_sub.pointer, v_sub.scope, v_at, p_what);
+        v_place := pgflow._link_target(v_resources, v_sub.schema, v_sub.uri, v_sub.pointer, v_sub.scope, p_what);
         v_resources := coalesce(v_place.resources, v_resources);
         v_sub.schema := v_place.schema;
         v_sub.uri := v_place.uri;

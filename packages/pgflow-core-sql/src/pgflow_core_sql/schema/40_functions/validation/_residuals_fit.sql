@@ -9,7 +9,7 @@ create or replace function pgflow._residuals_fit(
 ) returns boolean
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
-set jit = off
+set jit = off  -- as _explain says
 as $$
 begin
   return not exists (
