@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 
 import psycopg
-from benchmarks import one_worker, sql_alone, transition
+from benchmarks import one_worker, sql_alone, transition, validation
 from benchmarks.machine import describe_machine, describe_server
 from benchmarks.measure import FLOWS_DIR, TEMPLATE, Bench, Benchmark, Figure
 from benchmarks.report import Report
@@ -23,7 +23,12 @@ from pgflow_core_sql.embedded import EmbeddedPostgres
 from pgflow_dsl import compile_flows, discover_flows
 from pgflow_manifest import Manifest, dump_manifest
 
-BENCHMARKS = (sql_alone.BENCHMARK, one_worker.BENCHMARK, transition.BENCHMARK)
+BENCHMARKS = (
+    sql_alone.BENCHMARK,
+    one_worker.BENCHMARK,
+    transition.BENCHMARK,
+    validation.BENCHMARK,
+)
 
 SETTINGS = {
     "fsync": "on",
@@ -38,7 +43,7 @@ SETTINGS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmarks that were asked for, print the table and write the results."""
     options = _parser().parse_args(argv)
-    chosen = [one for one in BENCHMARKS if not options.only or one.slug in options.only]
+    chosen = [one for one in BENCHMARKS if not options.slugs or one.slug in options.slugs]
     began = monotonic()
     with tempfile.TemporaryDirectory(prefix="pgflow-bench-") as directory:
         Path(directory).chmod(0o755)
@@ -61,10 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="small sizes, under two minutes")
     parser.add_argument("--rounds", type=int, default=5, help="how often each (default: 5)")
     parser.add_argument(
-        "--only",
-        action="append",
+        "slugs",
+        nargs="*",
         choices=[one.slug for one in BENCHMARKS],
-        help="only this one; may be given several times",
+        help="only these; all when none is named",
     )
     return parser
 

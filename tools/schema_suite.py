@@ -106,7 +106,10 @@ def run_group(conn: psycopg.Connection[Any], group: Group) -> Outcome:
     try:
         row = conn.execute(put, [Jsonb(group.schema)]).fetchone()
     except psycopg.Error as error:
-        return Outcome(possible=len(cases), wrong=[f"{case.name}: {error.diag.message_primary}" for case in cases])
+        return Outcome(
+            possible=len(cases),
+            wrong=[f"{case.name}: {error.diag.message_primary}" for case in cases],
+        )
     assert row is not None
     wrong: list[str] = []
     at_once = 0

@@ -4,6 +4,7 @@
 (tests/support/fix_pg.py) is a database of the test's own, for what needs commits or two sessions.
 """
 
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,14 @@ from pgflow_core_sql.embedded import EmbeddedPostgres
 Conn = psycopg.Connection[Any]
 Begin = Callable[[Conn, Callable[[Conn], Any]], Future[Any]]
 ActingAs = Callable[[str], AbstractContextManager[str]]
+
+# Chosen before pytest-xdist starts its processes, so that all of them have the same.
+os.environ.setdefault("PGFLOW_FUZZ_SEED", str(secrets.randbelow(10**9)))
+
+
+def pytest_report_header() -> str:
+    """Tell the seed of test_fuzz.py, with which a failure can be repeated."""
+    return f"PGFLOW_FUZZ_SEED={os.environ['PGFLOW_FUZZ_SEED']}"
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,9 @@ _QUERIES = {
                concat_ws(' ', permissive, roles::text, cmd, qual, with_check)
         from pg_policies where schemaname = 'pgflow'""",
     "seed": """
-        select 'gateways', array(select role_name::text from pgflow.gateways order by 1)::text""",
+        select 'gateways', array(select role_name::text from pgflow.gateways order by 1)::text
+        union all
+        select d.uri, md5(concat(d.document, d.program)) from pgflow.schema_documents as d""",
 }
 
 

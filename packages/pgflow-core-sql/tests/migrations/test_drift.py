@@ -90,6 +90,11 @@ CHANGES = {
         for each row execute function suppress_redundant_updates_trigger()""",
         ["left over: trigger pgflow.runs.surprise"],
     ),
+    "other program of a document": (
+        """update pgflow.schema_documents set program = '[true]'
+        where uri = 'https://json-schema.org/draft/2020-12/schema'""",
+        ["differs: seed https://json-schema.org/draft/2020-12/schema"],
+    ),
     "other gateway": (
         "delete from pgflow.gateways where role_name = 'authenticator'",
         ["differs: seed gateways"],

@@ -118,6 +118,17 @@ def test_every_function_has_pg_catalog_first_and_temporary_types_last(tx: Conn) 
     assert other == walking
 
 
+def test_backslashes_in_a_function_mean_the_same_in_every_session(tx: Conn) -> None:
+    """A session with `standard_conforming_strings = off` would read them as escapes."""
+    unpinned = column(
+        tx,
+        "select proname from pg_proc where pronamespace = 'pgflow'::regnamespace"
+        "   and strpos(prosrc, chr(92)) > 0"
+        "   and 'standard_conforming_strings=on' <> all (coalesce(proconfig, '{}'))",
+    )
+    assert unpinned == []
+
+
 def test_file_name_is_the_function_name_and_there_is_one_of_each(tx: Conn) -> None:
     functions = column(
         tx, "select proname from pg_proc where pronamespace = 'pgflow'::regnamespace"

@@ -2925,6 +2925,8 @@ create or replace function pgflow._check_schema(
 ) returns void
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+-- how much time values get is no matter of schemas, whose size has its own limit
+set pgflow.validation_deadline_ms = 10000
 as $$
 declare
   v_errors jsonb;
@@ -3037,13 +3039,14 @@ create or replace function pgflow._compile_schema(
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set jit = off
+set jit = off  -- as _explain says
 as $$
 declare
   c_places constant integer := 3000;
   c_residuals constant integer := 32;
   v_unrolled integer;
   v_places integer;
+  v_places_before integer;
   v_text text;
 begin
   program := pgflow._link_schema(p_schema, p_at, p_what);
@@ -3051,6 +3054,8 @@ begin
   foreach v_unrolled in array '{8,4,2,1,0}'::integer[] loop
     v_places := (select count(*) from pgflow._places(program, v_unrolled, c_places) as p);
     continue when v_places = c_places;
+    exit when v_places = v_places_before;  -- it is not recursive
+    v_places_before := v_places;
     select array_agg(r.path), array_agg(r.kind), array_agg(r.at_least), array_agg(r.at_most)
     into residual_paths, residual_kinds, residual_mins, residual_maxs
     from pgflow._residual_checks(program, v_unrolled, c_places) as r;
@@ -3160,7 +3165,9 @@ begin
         p_node ?| '{additionalProperties,unevaluatedProperties}'
         or p_node -> 'properties' ? m.key
         or exists (
-          select 1 from jsonb_object_keys(p_node -> 'patternProperties') as p (key) where m.key ~ p.key
+          select 1
+          from jsonb_object_keys(p_node -> 'patternProperties') as p (key)
+          where pgflow._name_matches(m.key, p.key, p_deadline)
         )
       else
         p_node ?| '{items,unevaluatedItems}'
@@ -3185,7 +3192,7 @@ begin
       union all
       select d.value
       from jsonb_each(case when k.key = 'dependentSchemas' then k.value end) as d
-      where p_value ? d.key
+      where jsonb_typeof(p_value) = 'object' and p_value ? d.key  -- ? asks an array for its items
     ) as s (index)
     where k.key not in ('anyOf', 'oneOf', 'if')
       or pgflow._walk(p_program, p_program -> s.index::integer, p_value, 0, p_deadline) is null
@@ -3205,6 +3212,7 @@ $$;
 create or replace function pgflow._explain(p_program jsonb, p_value jsonb) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+-- what loops over parts of JSON looks as if it were worth compiling, which takes a second per statement
 set jit = off
 as $$
 declare
@@ -3746,7 +3754,7 @@ create or replace function pgflow._link_schema(
 ) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set jit = off
+set jit = off  -- as _explain says
 as $$
 declare
   c_levels constant integer := 64;
@@ -3771,6 +3779,7 @@ declare
   v_indexes integer[];
   v_sub record;
   v_place record;
+  v_is_target boolean;  -- a reference led to the subschema
   v_loaded jsonb;
   v_key text;
   v_index integer;
@@ -3795,8 +3804,9 @@ begin
       select
         s.keyword, s.name, s.schema,
         coalesce(v_uris[v_n], '') as uri,
-        concat(v_pointers[v_n], case when v_n > 0 then pgflow._pointer('', s.keyword) end, pgflow._pointer('', s.name))
-          as pointer,
+        concat(
+          v_pointers[v_n], case when s.keyword <> 'ref' then pgflow._pointer('', s.keyword) end, pgflow._pointer('', s.name)
+        ) as pointer,
         coalesce(v_scopes[v_n], v_resources #> '{"",dynamic}', '{}') as scope
       from (
         select null as keyword, null as name, p_schema as schema
@@ -3813,14 +3823,16 @@ begin
       ) as s
     loop
       v_key := null;
+      v_is_target := false;
       if v_n = 0 or v_sub.schema ?| '{$id,$ref,$dynamicRef}' then
-        v_place := pgflow._link_target(v_resources, v_sub.schema, v_sub.uri, v_sub.pointer, v_sub.scope, v_at, p_what);
+        v_place := pgflow._link_target(v_resources, v_sub.schema, v_sub.uri, v_sub.pointer, v_sub.scope, p_what);
         v_resources := coalesce(v_place.resources, v_resources);
         v_sub.schema := v_place.schema;
         v_sub.uri := v_place.uri;
         v_sub.pointer := v_place.pointer;
         v_sub.scope := v_place.scope;
-        if v_n = 0 or v_place.is_target then
+        v_is_target := v_place.is_target;
+        if v_n = 0 or v_is_target then
           v_key := concat(v_sub.uri, '#', v_sub.pointer, nullif(v_sub.scope, '{}'));
         end if;
       end if;
@@ -3831,7 +3843,7 @@ begin
         v_uris := v_uris || v_sub.uri;
         v_pointers := v_pointers || v_sub.pointer;
         v_scopes := v_scopes || v_sub.scope;
-        v_depths := v_depths || case when v_place.is_target then 0 else coalesce(v_depths[v_n] + 1, 0) end;
+        v_depths := v_depths || case when v_is_target then 0 else coalesce(v_depths[v_n] + 1, 0) end;
         if v_key is not null then
           v_known := v_known || jsonb_build_object(v_key, v_index);
         end if;
@@ -3876,7 +3888,7 @@ $$;
 --            by name the first dynamic anchor on the way to it; whether a reference led there; all
 --            resources, if a document had to be loaded.
 create or replace function pgflow._link_target(
-  p_resources jsonb, p_schema jsonb, p_uri text, p_pointer text, p_scope jsonb, p_at text, p_what text,
+  p_resources jsonb, p_schema jsonb, p_uri text, p_pointer text, p_scope jsonb, p_what text,
   out schema jsonb, out uri text, out pointer text, out scope jsonb, out is_target boolean,
   out resources jsonb
 )
@@ -3955,7 +3967,7 @@ begin
   perform pgflow._raise_schema_invalid(
     p_what,
     pgflow._error_item(
-      p_at,
+      concat(p_resources #>> array[p_uri, 'at'], p_pointer, case when p_schema ? '$ref' then '/$ref' else '/$dynamicRef' end),
       '$ref',
       pgflow._show(to_jsonb(v_reference)) || ' ' || coalesce(v_problem, 'leads in a circle')
     )
@@ -3979,6 +3991,24 @@ as $$
   select (e.ordinality - 1)::text, e.value
   from jsonb_array_elements(case jsonb_typeof(p_value) when 'array' then p_value else '[]' end)
     with ordinality as e;
+$$;
+
+-- _name_matches: whether the name of a property matches a pattern of `patternProperties`.
+-- Thousands of names and patterns meet in one query, in which nothing else looks at the clock.
+-- Called by: _walk_more, _evaluated.
+-- Locks:     none.
+-- Raises:    PFLIM when the time is up; _explain catches it.
+-- Returns:   the answer.
+-- No `set search_path`, for the reason that _walk gives: without it, it is inlined.
+create or replace function pgflow._name_matches(
+  p_name text, p_pattern text, p_deadline timestamptz
+) returns boolean
+language sql volatile parallel safe
+as $$
+  select case
+    when clock_timestamp() <= p_deadline then p_name ~ p_pattern
+    else pgflow._raise_walk_limit()
+  end;
 $$;
 
 -- _not_one_of: what to say of a value that is not among those that are allowed.
@@ -4067,32 +4097,37 @@ $$;
 -- Called by: _compile_schema, _residual_checks.
 -- Locks:     none.
 -- Raises:    nothing.
--- Returns:   the index of the node; a lax jsonpath that leads to at least these places; false where it
---            matters too that a value does not fit the node.
+-- Returns:   the index of the node; a lax jsonpath that leads to at least these places; the same that leads
+--            there for values of any tag; false where it matters too that a value does not fit the node.
 create or replace function pgflow._places(
   p_program jsonb,
   p_unrolled integer,  -- how often a node may be inside itself
   p_most integer  -- where to stop: the number of places may grow with the power of the depth
 )
-returns table (index integer, path text, is_positive boolean)
+returns table (index integer, path text, path_of_any_tag text, is_positive boolean)
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   with recursive places as (
-    select 0 as index, '$' as path, true as is_positive, '{0}'::integer[] as stack
+    select 0 as index, '$' as path, '$' as path_of_any_tag, true as is_positive, '{0}'::integer[] as stack
     union all
-    select s.index::integer, p.path || s.step, p.is_positive and s.is_positive, p.stack || s.index::integer
+    select
+      s.index::integer,
+      concat(p.path, s.step, s.tags),
+      p.path_of_any_tag || s.step,
+      p.is_positive and s.is_positive,
+      p.stack || s.index::integer
     from places as p
     cross join lateral (select p_program -> p.index) as n (node)
     cross join lateral jsonb_each(case jsonb_typeof(n.node) when 'object' then n.node else '{}' end) as k
     cross join lateral (
-      select k.value, case k.key when 'additionalProperties' then '.*' when 'items' then '[*]' else '' end, true
+      select k.value, case k.key when 'additionalProperties' then '.*' when 'items' then '[*]' else '' end, null, true
       where k.key in ('ref', 'then', 'else', 'items', 'additionalProperties')
       union all
-      select k.value, '[*]', true
+      select k.value, '[*]', null, true
       where k.key = 'contains'
       union all
-      select k.value, '', false
+      select k.value, '', null, false
       where k.key in ('not', 'if', 'propertyNames')
       union all
       select
@@ -4102,6 +4137,7 @@ as $$
           when 'patternProperties' then '.*'
           else ''
         end,
+        null,
         true
       from jsonb_each(
         case when k.key in ('properties', 'patternProperties', 'dependentSchemas') then k.value end
@@ -4109,7 +4145,8 @@ as $$
       union all
       select
         a.value,
-        case when k.key = 'prefixItems' then format('[%s]', a.ordinality - 1) else coalesce(t.step, '') end,
+        case when k.key = 'prefixItems' then format('[%s]', a.ordinality - 1) else '' end,
+        t.tags,
         true
       from jsonb_array_elements(
         case when k.key in ('prefixItems', 'allOf', 'anyOf', 'oneOf') then k.value end
@@ -4120,11 +4157,11 @@ as $$
           ' ? (' || string_agg(format('@.%s == %s', n.node #> '{discriminator,property}', b.key), ' || ') || ')'
         from jsonb_each(n.node #> '{discriminator,branches}') as b
         where k.key in ('anyOf', 'oneOf') and b.value::integer = a.ordinality - 1
-      ) as t (step) on true
-    ) as s (index, step, is_positive)
+      ) as t (tags) on true
+    ) as s (index, step, tags, is_positive)
     where cardinality(array_positions(p.stack, s.index::integer)) <= p_unrolled
   )
-  select p.index, p.path, p.is_positive from places as p limit p_most;
+  select p.index, p.path, p.path_of_any_tag, p.is_positive from places as p limit p_most;
 $$;
 
 -- _predicate: a node of a program as a condition of a strict jsonpath about `@`.
@@ -4324,11 +4361,11 @@ begin
             or exists (
               select 1
               from jsonb_each(p_node -> 'choices') as c
-              where c.value @> jsonb_build_array(a.value, b.value)
-                and not (c.key = 'object' and p_node ? 'discriminator')
+              where not (c.key = 'object' and p_node ? 'discriminator')
+                and c.value @> jsonb_build_array(a.value, b.value)
             )
           )
-        order by b.ordinality
+        limit c_most_rivals + 1
       ) as rivals
     from jsonb_array_elements(p_node -> p_keyword) with ordinality as a
     order by a.ordinality
@@ -4690,10 +4727,9 @@ as $$
       array[
         case when p_node ? 'pattern' then format('@ like_regex %s flag "s"', p_node -> 'pattern') else '' end,
         case
-          when not p_node -> 'minLength' > '0' then ''
+          when (p_node -> 'minLength' > '0') is not true then ''
           when p_node ? 'pattern' then '@ != ""'
-          when p_node ? 'minLength' then '(@.type() == "string" && @ != "")'
-          else ''
+          else '(@.type() == "string" && @ != "")'
         end
       ]
     )
@@ -4829,11 +4865,11 @@ end;
 $$;
 
 -- _raise_walk_limit: the time for validating a value is up.
--- Called by: _walk.
+-- Called by: _walk, _name_matches.
 -- Locks:     none.
 -- Raises:    PFLIM always; _explain catches it.
 -- Returns:   never.
-create or replace function pgflow._raise_walk_limit() returns void
+create or replace function pgflow._raise_walk_limit() returns boolean
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -4887,6 +4923,7 @@ $$;
 create or replace function pgflow._regex_class(p_escape text, p_in_brackets boolean) returns text
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
   select case
     when p_escape = '\d' then '0-9'
@@ -4927,6 +4964,7 @@ $$;
 create or replace function pgflow._regex_refusal(p_part text) returns text
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
   select format('%s in a pattern: ', to_jsonb(p_part)) || case
     when p_part = '\A' then 'write ^'
@@ -4953,6 +4991,7 @@ create or replace function pgflow._regex_to_are(
 )
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
 declare
   -- Postgres writes bounded repetitions out: ^(a{0,140}){0,140}b$ took 1.6 s to compile
@@ -5107,20 +5146,42 @@ returns table (path jsonpath, kind text, at_least integer, at_most integer)
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select ('lax ' || p.path)::jsonpath, c.kind, max(c.at_least::integer), min(c.at_most::integer)
-  from pgflow._places(p_program, p_unrolled, p_places) as p
-  cross join lateral (select p_program -> p.index) as n (node)
-  cross join lateral (
-    values
-    ('length', n.node -> 'minLength', n.node -> 'maxLength'),
-    ('properties', n.node -> 'minProperties', n.node -> 'maxProperties'),
-    ('unique', case when n.node ? 'uniqueItems' then '1'::jsonb end, null)
-  ) as c (kind, at_least, at_most)
-  where p.is_positive
-    and not n.node ? 'enum'  -- whose values are known to fit
-    and case c.kind when 'unique' then c.at_least is not null else c.at_least > '1' or c.at_most is not null end
-  group by p.path, c.kind
-  order by p.path, c.kind;
+  with places as materialized (
+    select p.path, p.path_of_any_tag, p_program -> p.index as node
+    from pgflow._places(p_program, p_unrolled, p_places) as p
+    where p.is_positive
+  ),
+  checks as (
+    select
+      p.path, p.path_of_any_tag, c.kind, max(c.at_least::integer) as at_least, min(c.at_most::integer) as at_most
+    from places as p
+    cross join lateral (
+      values
+      ('length', p.node -> 'minLength', p.node -> 'maxLength'),
+      ('properties', p.node -> 'minProperties', p.node -> 'maxProperties'),
+      ('unique', case when p.node ? 'uniqueItems' then '1'::jsonb end, null)
+    ) as c (kind, at_least, at_most)
+    where not p.node ? 'enum'  -- whose values are known to fit
+      and case c.kind when 'unique' then c.at_least is not null else c.at_least > '1' or c.at_most is not null end
+    group by p.path, p.path_of_any_tag, c.kind
+  ),
+  -- a check that all alternatives of a union have needs no look at the tag, and is made once
+  shared as (
+    select c.path_of_any_tag, c.kind
+    from checks as c
+    group by c.path_of_any_tag, c.kind
+    having count(distinct (c.at_least, c.at_most)) = 1
+      and count(*) = (
+        select count(distinct p.path) from places as p where p.path_of_any_tag = c.path_of_any_tag
+      )
+  )
+  select ('lax ' || r.path)::jsonpath, r.kind, r.at_least, r.at_most
+  from (
+    select distinct coalesce(s.path_of_any_tag, c.path) as path, c.kind, c.at_least, c.at_most
+    from checks as c
+    left join shared as s on s.path_of_any_tag = c.path_of_any_tag and s.kind = c.kind
+  ) as r
+  order by r.path, r.kind;
 $$;
 
 -- _residuals_fit: do the residual checks of a schema hold for a value.
@@ -5128,14 +5189,16 @@ $$;
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the answer; see _residual_checks.
+-- In PL/pgSQL, because PostgreSQL before 18 plans a query in SQL anew with each call.
 create or replace function pgflow._residuals_fit(
   p_value jsonb, p_paths jsonpath [], p_kinds text [], p_mins integer [], p_maxs integer []
 ) returns boolean
-language sql stable parallel safe
+language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
-set jit = off
+set jit = off  -- as _explain says
 as $$
-  select not exists (
+begin
+  return not exists (
     select 1
     from unnest(p_paths, p_kinds, p_mins, p_maxs) as r (path, kind, at_least, at_most)
     cross join lateral jsonb_path_query(p_value, r.path) as v (value)
@@ -5153,6 +5216,7 @@ as $$
         and (select count(*) > count(distinct e.value) from jsonb_array_elements(v.value) as e)
     end
   );
+end;
 $$;
 
 -- _resolve_uri: the absolute form of a reference, as RFC 3986 section 5.2 says.
@@ -5226,6 +5290,7 @@ create or replace function pgflow._schema_resources(
 ) returns jsonb
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
 declare
   v_uri text := p_uri;
@@ -5314,7 +5379,7 @@ as $$
   select case
     when jsonb_typeof(p_value) = 'object' then 'an object'
     when jsonb_typeof(p_value) = 'array' then 'an array'
-    when length(p_value #>> '{}') <= 60 then p_value::text
+    when coalesce(length(p_value #>> '{}'), 0) <= 60 then p_value::text  -- null has no text
     when jsonb_typeof(p_value) = 'string' then to_jsonb(left(p_value #>> '{}', 60) || '…')::text
     else left(p_value #>> '{}', 60) || '…'
   end;
@@ -5980,12 +6045,16 @@ begin
       union all
       select 'patternProperties', p.value
       from jsonb_each(coalesce(p_node -> 'patternProperties', '{}')) as p
-      where e.key ~ p.key
+      where pgflow._name_matches(e.key, p.key, p_deadline)
       union all
       select 'additionalProperties', p_node -> 'additionalProperties'
       where p_node ?& '{patternProperties,additionalProperties}'
         and not coalesce(p_node -> 'properties' ? e.key, false)
-        and not exists (select 1 from jsonb_object_keys(p_node -> 'patternProperties') as p (key) where e.key ~ p.key)
+        and not exists (
+          select 1
+          from jsonb_object_keys(p_node -> 'patternProperties') as p (key)
+          where pgflow._name_matches(e.key, p.key, p_deadline)
+        )
       union all
       select 'dependentSchemas', p_node -> 'dependentSchemas' -> e.key
       where p_node -> 'dependentSchemas' ? e.key

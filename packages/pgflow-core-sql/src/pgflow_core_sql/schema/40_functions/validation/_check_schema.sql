@@ -8,6 +8,8 @@ create or replace function pgflow._check_schema(
 ) returns void
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+-- how much time values get is no matter of schemas, whose size has its own limit
+set pgflow.validation_deadline_ms = 10000
 as $$
 declare
   v_errors jsonb;

@@ -19,13 +19,14 @@ create or replace function pgflow._compile_schema(
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set jit = off
+set jit = off  -- as _explain says
 as $$
 declare
   c_places constant integer := 3000;
   c_residuals constant integer := 32;
   v_unrolled integer;
   v_places integer;
+  v_places_before integer;
   v_text text;
 begin
   program := pgflow._link_schema(p_schema, p_at, p_what);
@@ -33,6 +34,8 @@ begin
   foreach v_unrolled in array '{8,4,2,1,0}'::integer[] loop
     v_places := (select count(*) from pgflow._places(program, v_unrolled, c_places) as p);
     continue when v_places = c_places;
+    exit when v_places = v_places_before;  -- it is not recursive
+    v_places_before := v_places;
     select array_agg(r.path), array_agg(r.kind), array_agg(r.at_least), array_agg(r.at_most)
     into residual_paths, residual_kinds, residual_mins, residual_maxs
     from pgflow._residual_checks(program, v_unrolled, c_places) as r;

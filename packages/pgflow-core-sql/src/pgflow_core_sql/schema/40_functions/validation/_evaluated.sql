@@ -26,7 +26,9 @@ begin
         p_node ?| '{additionalProperties,unevaluatedProperties}'
         or p_node -> 'properties' ? m.key
         or exists (
-          select 1 from jsonb_object_keys(p_node -> 'patternProperties') as p (key) where m.key ~ p.key
+          select 1
+          from jsonb_object_keys(p_node -> 'patternProperties') as p (key)
+          where pgflow._name_matches(m.key, p.key, p_deadline)
         )
       else
         p_node ?| '{items,unevaluatedItems}'
@@ -51,7 +53,7 @@ begin
       union all
       select d.value
       from jsonb_each(case when k.key = 'dependentSchemas' then k.value end) as d
-      where p_value ? d.key
+      where jsonb_typeof(p_value) = 'object' and p_value ? d.key  -- ? asks an array for its items
     ) as s (index)
     where k.key not in ('anyOf', 'oneOf', 'if')
       or pgflow._walk(p_program, p_program -> s.index::integer, p_value, 0, p_deadline) is null

@@ -7,6 +7,7 @@
 create or replace function pgflow._explain(p_program jsonb, p_value jsonb) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+-- what loops over parts of JSON looks as if it were worth compiling, which takes a second per statement
 set jit = off
 as $$
 declare

@@ -29,7 +29,7 @@ create or replace function pgflow._link_schema(
 ) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set jit = off
+set jit = off  -- as _explain says
 as $$
 declare
   c_levels constant integer := 64;
@@ -54,6 +54,7 @@ declare
   v_indexes integer[];
   v_sub record;
   v_place record;
+  v_is_target boolean;  -- a reference led to the subschema
   v_loaded jsonb;
   v_key text;
   v_index integer;
@@ -78,8 +79,9 @@ begin
       select
         s.keyword, s.name, s.schema,
         coalesce(v_uris[v_n], '') as uri,
-        concat(v_pointers[v_n], case when v_n > 0 then pgflow._pointer('', s.keyword) end, pgflow._pointer('', s.name))
-          as pointer,
+        concat(
+          v_pointers[v_n], case when s.keyword <> 'ref' then pgflow._pointer('', s.keyword) end, pgflow._pointer('', s.name)
+        ) as pointer,
         coalesce(v_scopes[v_n], v_resources #> '{"",dynamic}', '{}') as scope
       from (
         select null as keyword, null as name, p_schema as schema
@@ -96,14 +98,16 @@ begin
       ) as s
     loop
       v_key := null;
+      v_is_target := false;
       if v_n = 0 or v_sub.schema ?| '{$id,$ref,$dynamicRef}' then
-        v_place := pgflow._link_target(v_resources, v_sub.schema, v_sub.uri, v_sub.pointer, v_sub.scope, v_at, p_what);
+        v_place := pgflow._link_target(v_resources, v_sub.schema, v_sub.uri, v_sub.pointer, v_sub.scope, p_what);
         v_resources := coalesce(v_place.resources, v_resources);
         v_sub.schema := v_place.schema;
         v_sub.uri := v_place.uri;
         v_sub.pointer := v_place.pointer;
         v_sub.scope := v_place.scope;
-        if v_n = 0 or v_place.is_target then
+        v_is_target := v_place.is_target;
+        if v_n = 0 or v_is_target then
           v_key := concat(v_sub.uri, '#', v_sub.pointer, nullif(v_sub.scope, '{}'));
         end if;
       end if;
@@ -114,7 +118,7 @@ begin
         v_uris := v_uris || v_sub.uri;
         v_pointers := v_pointers || v_sub.pointer;
         v_scopes := v_scopes || v_sub.scope;
-        v_depths := v_depths || case when v_place.is_target then 0 else coalesce(v_depths[v_n] + 1, 0) end;
+        v_depths := v_depths || case when v_is_target then 0 else coalesce(v_depths[v_n] + 1, 0) end;
         if v_key is not null then
           v_known := v_known || jsonb_build_object(v_key, v_index);
         end if;

@@ -7,7 +7,7 @@
 --            by name the first dynamic anchor on the way to it; whether a reference led there; all
 --            resources, if a document had to be loaded.
 create or replace function pgflow._link_target(
-  p_resources jsonb, p_schema jsonb, p_uri text, p_pointer text, p_scope jsonb, p_at text, p_what text,
+  p_resources jsonb, p_schema jsonb, p_uri text, p_pointer text, p_scope jsonb, p_what text,
   out schema jsonb, out uri text, out pointer text, out scope jsonb, out is_target boolean,
   out resources jsonb
 )
@@ -86,7 +86,7 @@ begin
   perform pgflow._raise_schema_invalid(
     p_what,
     pgflow._error_item(
-      p_at,
+      concat(p_resources #>> array[p_uri, 'at'], p_pointer, case when p_schema ? '$ref' then '/$ref' else '/$dynamicRef' end),
       '$ref',
       pgflow._show(to_jsonb(v_reference)) || ' ' || coalesce(v_problem, 'leads in a circle')
     )

@@ -34,11 +34,11 @@ begin
             or exists (
               select 1
               from jsonb_each(p_node -> 'choices') as c
-              where c.value @> jsonb_build_array(a.value, b.value)
-                and not (c.key = 'object' and p_node ? 'discriminator')
+              where not (c.key = 'object' and p_node ? 'discriminator')
+                and c.value @> jsonb_build_array(a.value, b.value)
             )
           )
-        order by b.ordinality
+        limit c_most_rivals + 1
       ) as rivals
     from jsonb_array_elements(p_node -> p_keyword) with ordinality as a
     order by a.ordinality

@@ -14,10 +14,9 @@ as $$
       array[
         case when p_node ? 'pattern' then format('@ like_regex %s flag "s"', p_node -> 'pattern') else '' end,
         case
-          when not p_node -> 'minLength' > '0' then ''
+          when (p_node -> 'minLength' > '0') is not true then ''
           when p_node ? 'pattern' then '@ != ""'
-          when p_node ? 'minLength' then '(@.type() == "string" && @ != "")'
-          else ''
+          else '(@.type() == "string" && @ != "")'
         end
       ]
     )

@@ -1,9 +1,9 @@
 -- _raise_walk_limit: the time for validating a value is up.
--- Called by: _walk.
+-- Called by: _walk, _name_matches.
 -- Locks:     none.
 -- Raises:    PFLIM always; _explain catches it.
 -- Returns:   never.
-create or replace function pgflow._raise_walk_limit() returns void
+create or replace function pgflow._raise_walk_limit() returns boolean
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$

@@ -9,6 +9,7 @@
 create or replace function pgflow._regex_class(p_escape text, p_in_brackets boolean) returns text
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
   select case
     when p_escape = '\d' then '0-9'

@@ -6,6 +6,7 @@
 create or replace function pgflow._regex_refusal(p_part text) returns text
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
   select format('%s in a pattern: ', to_jsonb(p_part)) || case
     when p_part = '\A' then 'write ^'

@@ -9,6 +9,7 @@ create or replace function pgflow._regex_to_are(
 )
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
 declare
   -- Postgres writes bounded repetitions out: ^(a{0,140}){0,140}b$ took 1.6 s to compile

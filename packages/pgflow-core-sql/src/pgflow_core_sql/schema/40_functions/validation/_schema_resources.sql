@@ -11,6 +11,7 @@ create or replace function pgflow._schema_resources(
 ) returns jsonb
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
 declare
   v_uri text := p_uri;

@@ -11,7 +11,7 @@ as $$
   select case
     when jsonb_typeof(p_value) = 'object' then 'an object'
     when jsonb_typeof(p_value) = 'array' then 'an array'
-    when length(p_value #>> '{}') <= 60 then p_value::text
+    when coalesce(length(p_value #>> '{}'), 0) <= 60 then p_value::text  -- null has no text
     when jsonb_typeof(p_value) = 'string' then to_jsonb(left(p_value #>> '{}', 60) || '…')::text
     else left(p_value #>> '{}', 60) || '…'
   end;

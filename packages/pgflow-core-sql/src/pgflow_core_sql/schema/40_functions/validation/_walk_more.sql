@@ -31,12 +31,16 @@ begin
       union all
       select 'patternProperties', p.value
       from jsonb_each(coalesce(p_node -> 'patternProperties', '{}')) as p
-      where e.key ~ p.key
+      where pgflow._name_matches(e.key, p.key, p_deadline)
       union all
       select 'additionalProperties', p_node -> 'additionalProperties'
       where p_node ?& '{patternProperties,additionalProperties}'
         and not coalesce(p_node -> 'properties' ? e.key, false)
-        and not exists (select 1 from jsonb_object_keys(p_node -> 'patternProperties') as p (key) where e.key ~ p.key)
+        and not exists (
+          select 1
+          from jsonb_object_keys(p_node -> 'patternProperties') as p (key)
+          where pgflow._name_matches(e.key, p.key, p_deadline)
+        )
       union all
       select 'dependentSchemas', p_node -> 'dependentSchemas' -> e.key
       where p_node -> 'dependentSchemas' ? e.key
