@@ -131,7 +131,7 @@ def _holds_null_character(*values: Any) -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    """Print every case that is judged wrongly, and the count; return 1 when there is such a case."""
+    """Print every case that is judged wrongly, and the count; return 1 when there is one."""
     suite, remotes = map(Path, arguments)
     version = int(os.environ.get("PGFLOW_TEST_POSTGRES") or 18)
     with (
