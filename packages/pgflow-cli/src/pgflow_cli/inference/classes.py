@@ -251,8 +251,8 @@ def _find(module: str, name: str) -> object | None:
 def _parameters(found: Any) -> tuple[Any, ...]:
     """Return the type parameters that a class still has."""
     of_model: dict[str, Any] = getattr(found, "__pydantic_generic_metadata__", None) or {}
-    parameters = of_model.get("parameters") or getattr(found, "__parameters__", ())
-    return cast("tuple[Any, ...]", parameters) if isinstance(parameters, tuple) else ()
+    parameters: Any = of_model.get("parameters") or getattr(found, "__parameters__", ())
+    return parameters if isinstance(parameters, tuple) else ()
 
 
 def _without_expansion(shape: Shape) -> Shape:

@@ -170,7 +170,7 @@ class Followed:
         if isinstance(plan, Entries):
             parts = list(plan.parts)
             for change in changes:
-                parts.extend(self._changed_entries(parts, change, binding, use))
+                parts.extend(self._changed_entries(tuple(parts), change, binding, use))
             return Entries(tuple(parts), plan.source, plan.node)
         if isinstance(plan, Items):
             return self._with_items(use, plan, changes)
