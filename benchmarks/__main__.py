@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 
 import psycopg
-from benchmarks import one_worker, sql_alone, transition
+from benchmarks import compilation, one_worker, sql_alone, transition
 from benchmarks.machine import describe_machine, describe_server
 from benchmarks.measure import FLOWS_DIR, TEMPLATE, Bench, Benchmark, Figure
 from benchmarks.report import Report
@@ -23,7 +23,12 @@ from pgflow_core_sql.embedded import EmbeddedPostgres
 from pgflow_dsl import compile_flows, discover_flows
 from pgflow_manifest import Manifest, dump_manifest
 
-BENCHMARKS = (sql_alone.BENCHMARK, one_worker.BENCHMARK, transition.BENCHMARK)
+BENCHMARKS = (
+    sql_alone.BENCHMARK,
+    one_worker.BENCHMARK,
+    transition.BENCHMARK,
+    compilation.BENCHMARK,
+)
 
 SETTINGS = {
     "fsync": "on",

@@ -220,7 +220,7 @@ def test_without_the_checker_the_error_says_what_to_install_or_to_write(
     text = str(caught.value)
     assert "voice_memo.py:23: step 'transcribe' of flow 'voice_memo': the handler does not" in text
     assert "`async def transcribe(memo=flow.payload) -> T`" in text
-    assert "pip install pgflow-cli[infer]" in text
+    assert 'pip install "pgflow-cli[infer]"' in text
 
 
 def test_annotated_flows_need_no_checker(monkeypatch: pytest.MonkeyPatch) -> None:
