@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 
 import psycopg
-from benchmarks import one_worker, sql_alone, transition, validation
+from benchmarks import compilation, one_worker, sql_alone, transition, validation
 from benchmarks.machine import describe_machine, describe_server
 from benchmarks.measure import FLOWS_DIR, TEMPLATE, Bench, Benchmark, Figure
 from benchmarks.report import Report
@@ -28,6 +28,7 @@ BENCHMARKS = (
     one_worker.BENCHMARK,
     transition.BENCHMARK,
     validation.BENCHMARK,
+    compilation.BENCHMARK,
 )
 
 SETTINGS = {

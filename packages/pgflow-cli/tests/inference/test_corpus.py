@@ -50,7 +50,9 @@ def _refusals() -> Mapping[str, str]:
     (found,) = discover_flows(REFUSED)
     with pytest.raises(ResultTypeError) as caught:
         infer_flows([found.flow])
-    lines = re.findall(r"^(.*: step '(\w+)' of flow .*)\n  mend: (.*)$", str(caught.value), re.M)
+    lines = re.findall(
+        r"^(.*: step '(\w+)' of flow .*)\n  mend: (.*)$", str(caught.value), re.MULTILINE
+    )
     return {step: f"{text}\n{mend}" for text, step, mend in lines}
 
 

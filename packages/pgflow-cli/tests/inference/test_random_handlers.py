@@ -17,7 +17,7 @@ from pgflow_cli.inference import infer_flows
 from pgflow_dsl import discover_flows
 from pgflow_manifest import ResultTypeError
 
-HEAD = '''
+HEAD = """
 from pydantic import BaseModel
 
 from pgflow_dsl import Flow
@@ -43,7 +43,7 @@ def wrap(d):
 
 def keep(d):
     return len(d)
-'''
+"""
 VALUES = ["o.n", "'text'", "None", "1.5", "True", "[1]", "['a']", "{'deep': o.n}", "{}", "a", "b"]
 CONDITIONS = ["o.p", "o.q", "o.n > 1", "'k' in a", "len(b) > 1", "not a"]
 

@@ -100,7 +100,7 @@ def unknown_result(handler: Handler) -> ResultTypeError:
         "the handler does not say what it returns, and its type was not inferred",
         hint=f"annotate it, `{annotated_head(handler)} -> T`, where T is a pydantic model, a "
         "dataclass, a TypedDict or a JSON type, `None` when it returns nothing; or let `pgflow "
-        "compile` infer it, with `pip install pgflow-cli[infer]`, and give workers the manifest",
+        'compile` infer it, with `pip install "pgflow-cli[infer]"`, and give workers the manifest',
     )
 
 

@@ -314,7 +314,7 @@ class ChangesOf:
             if use.id in targets:
                 self._check_part(name, use)
 
-    def _check_context(self, name: str, node: ast.expr) -> None:
+    def _check_context(self, name: str, node: ast.expr) -> None:  # noqa: PLR0912 - one case for each
         """Refuse a place for *node* where something else comes to hold what it is."""
         is_wrapped = False
         while True:

@@ -25,7 +25,7 @@ from pgflow_cli.inference.engine import (
     TupleOf,
     Unknown,
 )
-from pgflow_cli.inference.shapes import NEVER, scalar, unite
+from pgflow_cli.inference.shapes import NEVER, members_of, scalar, unite
 from pgflow_cli.inference.sources import Sources
 from pgflow_manifest import (
     ClassShape,
@@ -251,13 +251,13 @@ def _find(module: str, name: str) -> object | None:
 def _parameters(found: Any) -> tuple[Any, ...]:
     """Return the type parameters that a class still has."""
     of_model: dict[str, Any] = getattr(found, "__pydantic_generic_metadata__", None) or {}
-    parameters = of_model.get("parameters") or getattr(found, "__parameters__", ())
-    return tuple(parameters) if isinstance(parameters, tuple) else ()
+    parameters: Any = of_model.get("parameters") or getattr(found, "__parameters__", ())
+    return parameters if isinstance(parameters, tuple) else ()
 
 
 def _without_expansion(shape: Shape) -> Shape:
     """Return an alias for what the checker made of it: it shows one level of a recursive one."""
-    members = list(getattr(shape, "members", ()))
+    members = members_of(shape)
     if len(members) == _ANY_JSON and any(
         isinstance(member, CollectionShape) and member.items == _JSON_VALUE for member in members
     ):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import FunctionType
 from typing import Final, TypeAlias
 
 from pgflow_cli.inference.classes import Classes, NoShapeError
@@ -71,7 +70,7 @@ from pgflow_manifest import (
 
 _NUMBERS: Final = frozenset({"int", "float"})
 _KEEPING: Final = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod)
-Plans: TypeAlias = Callable[[FunctionType], FunctionPlan | None]
+Plans: TypeAlias = Callable[[Callable[..., object]], FunctionPlan | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +139,7 @@ class Folder:
         if frame.plan.may_fall_through and _may_return_none(self._answers[frame.plan.node]):
             yield NoneShape()
 
-    def fold(self, plan: Plan, frame: Frame) -> Shape:
+    def fold(self, plan: Plan, frame: Frame) -> Shape:  # noqa: PLR0912 - one case for each
         """Return the shape of what *plan* says; errors as `result`."""
         match plan:
             case Fixed(shape=shape):
@@ -320,7 +319,7 @@ class Folder:
             if isinstance(plan.operator, _KEEPING) and len(names - {"float"}) <= 1:
                 if names <= _NUMBERS:
                     return scalar("float" if "float" in names else "int")
-                if names == {"str"} or names == {"decimal"}:
+                if names in ({"str"}, {"decimal"}):
                     return before
         raise NotInferredError(
             "what it becomes in place cannot be told", plan.source.file, plan.node

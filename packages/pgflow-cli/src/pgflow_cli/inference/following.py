@@ -170,7 +170,7 @@ class Followed:
         if isinstance(plan, Entries):
             parts = list(plan.parts)
             for change in changes:
-                parts.extend(self._changed_entries(parts, change, binding, use))
+                parts.extend(self._changed_entries(tuple(parts), change, binding, use))
             return Entries(tuple(parts), plan.source, plan.node)
         if isinstance(plan, Items):
             return self._with_items(use, plan, changes)
@@ -194,46 +194,55 @@ class Followed:
                 yield Key(name, self._plan(value), sets=certain)
             case SetsKey(key=key, value=value):
                 yield Dynamic(self._plan(key), self._plan(value))
-            case Augments(key=ast.Constant(value=str(name)), operator=op, value=value):
-                values = [p.value for p in parts if isinstance(p, Key) and p.name == name]
-                whole = OneOf(tuple(each for each in values if not isinstance(each, Changed)))
-                put = Changed(whole, op, self._plan(value), self._source, change.statement)
-                yield Key(name, put, sets=False)
-            case Augments(operator=op, value=value):
-                # Whichever it is, it was there before.
-                for part in parts:
-                    if isinstance(part, Key) and not isinstance(part.value, Changed):
-                        put = Changed(
-                            part.value, op, self._plan(value), self._source, change.statement
-                        )
-                        yield Key(part.name, put, sets=False)
-                    elif isinstance(part, Dynamic) and not isinstance(part.values, Changed):
-                        put = Changed(
-                            part.values, op, self._plan(value), self._source, change.statement
-                        )
-                        yield Dynamic(part.keys, put)
-                    elif isinstance(part, Spread):
-                        yield Spread(self._refused("it is changed in place", change.statement))
-            case Merges(other=ast.Dict() as display):
-                for entry in self._entries(display):
-                    yield (
-                        Key(entry.name, entry.value, sets=certain)
-                        if isinstance(entry, Key)
-                        else entry
-                    )
+            case Augments():
+                yield from self._augmented_entries(parts, change)
+            case Merges():
+                yield from self._merged_entries(change, certain=certain)
             case Removes(key=ast.Constant(value=str(name))):
                 yield Key(name, OneOf(()), sets=False, removes=True)
             case Removes() | Shrinks():
-                for name in {part.name for part in parts if isinstance(part, Key)}:
+                for name in dict.fromkeys(part.name for part in parts if isinstance(part, Key)):
                     yield Key(name, OneOf(()), sets=False, removes=True)
                 if any(isinstance(part, Spread) for part in parts):
                     yield Spread(self._refused("keys are taken away", change.statement))
-            case Merges(other=other) if certain:
-                yield Spread(self._plan(other))
-            case Merges(other=other):
-                yield Spread(self._refused("which keys may be put in is not visible", other))
             case Adds() | Extends():
                 yield Spread(self._refused("it is changed in place", change.statement))
+
+    def _augmented_entries(
+        self, parts: Sequence[Key | Spread | Dynamic], change: Augments
+    ) -> Iterator[Key | Spread | Dynamic]:
+        """Yield what may have become of an entry; it was there before, or an error is raised."""
+
+        def changed(before: Plan) -> Changed:
+            value = self._plan(change.value)
+            return Changed(before, change.operator, value, self._source, change.statement)
+
+        key = change.key
+        name = key.value if isinstance(key, ast.Constant) else None
+        for part in parts:
+            match part:
+                case Key() if name not in (None, part.name) or isinstance(part.value, Changed):
+                    continue
+                case Key():
+                    yield Key(part.name, changed(part.value), sets=False)
+                case Dynamic(values=Changed()):
+                    continue
+                case Dynamic():
+                    yield Dynamic(part.keys, changed(part.values))
+                case Spread():
+                    yield Spread(self._refused("it is changed in place", change.statement))
+
+    def _merged_entries(self, change: Merges, *, certain: bool) -> Iterator[Key | Spread | Dynamic]:
+        display = change.other
+        whole = [Spread(self._plan(display))]
+        for part in self._entries(display) if isinstance(display, ast.Dict) else whole:
+            match part:
+                case Key():
+                    yield Key(part.name, part.value, sets=certain)
+                case Spread() if not certain:
+                    yield Spread(self._refused("which keys may be put in is not visible", display))
+                case _:
+                    yield part
 
     def _with_items(self, use: ast.Name | None, plan: Items, changes: Sequence[Change]) -> Plan:
         items, spread = list(plan.items), list(plan.spread)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FunctionType
@@ -62,7 +62,7 @@ class _Inference:
         self._engine = engine
         self._steps = steps
         self._sources = Sources()
-        self._plans: dict[FunctionType, FunctionPlan | None] = {}
+        self._plans: dict[Callable[..., object], FunctionPlan | None] = {}
         self._overlays: dict[str, Overlay] = {}
         self._found: dict[tuple[str, str], InferredResult] = {}
         self._failed: dict[tuple[str, str], ResultTypeError] = {}
@@ -145,13 +145,7 @@ class _Inference:
         digest = handler_digest(step.fn)
         try:
             shape = widen(self._folded(step, folder, answers, classes))
-            if holds_never(shape):
-                plan = self._plan_of(step)
-                reason = (
-                    "it never returns, or only an empty list or dict, of which nobody knows what "
-                    "it would hold"
-                )
-                raise NotInferredError(reason, plan.source.file, plan.node)
+            self._refuse_never(step, shape)
             shape = _checked(step, shape)
         except NotInferredError as error:
             self._failed[_key(step)] = _told(step, error)
@@ -159,6 +153,16 @@ class _Inference:
             self._failed[_key(step)] = error
         else:
             self._found[_key(step)] = InferredResult(shape=shape, handler_digest=digest)
+
+    def _refuse_never(self, step: Step[Any], shape: Shape) -> None:
+        if holds_never(shape):
+            plan = self._plan_of(step)
+            raise NotInferredError(
+                "it never returns, or only an empty list or dict, of which nobody knows what it "
+                "would hold",
+                plan.source.file,
+                plan.node,
+            )
 
     def _plan_of(self, step: Step[Any]) -> FunctionPlan:
         plan = self._plans[inspect.unwrap(step.fn)]
@@ -175,8 +179,9 @@ class _Inference:
         fn: Any = step.fn
         plan = self._plans[fn]
         if plan is not None:
-            sources = {} if fn is not inspect.unwrap(fn) else step.sources
-            frame = Frame(plan=plan, sources=sources)
+            # A wrapper takes whatever its handler does.
+            is_wrapper = fn is not inspect.unwrap(fn)
+            frame = Frame(plan=plan) if is_wrapper else Frame(plan=plan, sources=step.sources)
             return folder.result(frame, awaits=step.is_async and not plan.is_async)
         # A decorator of a library, into which nobody looks: what does the checker make of it?
         inner = self._plan_of(step)

@@ -7,9 +7,8 @@ types only the type checker knows. `folding.py` turns plan and answers into a sh
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import FunctionType
 from typing import Literal, TypeAlias
 
 from pgflow_cli.inference.sources import FunctionNode, Source
@@ -160,7 +159,7 @@ class Changed:
 class Call:
     """What an un-annotated function of the project returns."""
 
-    function: FunctionType
+    function: Callable[..., object]
     arguments: Mapping[str, Plan]
     source: Source
     node: ast.expr
@@ -211,7 +210,7 @@ def all_within(plans: Iterable[Plan]) -> Iterator[Plan]:
             pending.extend(inner_plans(plan))
 
 
-def inner_plans(plan: Plan) -> Iterator[Plan]:
+def inner_plans(plan: Plan) -> Iterator[Plan]:  # noqa: PLR0912 - one case for each
     """Yield what *plan* is made of."""
     match plan:
         case Items():

@@ -65,7 +65,7 @@ class _Planner:
         self._followed = Followed(self.bindings, self._names, self.plan, self._entries, self._leaf)
         self._watch = Watch(self.bindings, self._names, self._followed.contents)
 
-    def plan(self, node: ast.expr) -> Plan:
+    def plan(self, node: ast.expr) -> Plan:  # noqa: PLR0912 - one case for each
         """Return how the value of *node* is put together."""
         match node:
             case ast.Constant():

@@ -193,8 +193,10 @@ class Pyrefly:
             message: dict[str, Any] = json.loads(self._process.stdout.read(length))
             if "id" not in message or "method" not in message:
                 return message
-            asked = (message.get("params") or {}).get("items")
-            result = [None] * len(asked) if asked else None
+            # Such as for its settings: it has them from the file.
+            params: dict[str, Any] = message.get("params") or {}
+            asked: list[Any] | None = params.get("items")
+            result = None if asked is None else [None] * len(asked)
             self._send({"id": message["id"], "result": result})
 
 
@@ -279,8 +281,9 @@ def _named(found: dict[str, Any], declaration: dict[str, Any]) -> Answer:
     value = found.get("literalValue")
     if isinstance(value, str | bool):
         return Constant(value)
-    node = declaration["node"]
-    file = unquote(urlsplit(node["uri"]).path)
+    node: dict[str, Any] = declaration["node"]
+    uri: str = node["uri"]
+    file = unquote(urlsplit(uri).path)
     instance = Instance(
         file="" if _BUNDLED in file else file,
         module=_module_of_stub(file),

@@ -66,10 +66,26 @@ class Watch:
             return
         if isinstance(node, ast.Call) and self._has_one_type(node.func):
             return
-        if isinstance(node, ast.Name) and self._bindings.is_own(node):
-            yield node.id
+        if isinstance(node, ast.Name):
+            if self._bindings.is_own(node):
+                yield node.id
+            else:
+                yield from self._looped_over(node)
         for child in ast.iter_child_nodes(node):
             yield from self._mentioned(child)
+
+    def _looped_over(self, name: ast.Name) -> Iterator[str]:
+        """Yield what a variable of a comprehension takes its values from."""
+        above: ast.AST = name
+        while above is not self._bindings.function:
+            below, above = above, self._bindings.source.parents[above]
+            for generator in getattr(above, "generators", ()):
+                targets = ast.walk(generator.target)
+                if generator is not below and any(
+                    isinstance(each, ast.Name) and each.id == name.id for each in targets
+                ):
+                    yield from self._mentioned(generator.iter)
+                    return
 
     def _has_one_type(self, function: ast.expr) -> bool:
         """Whether a call of *function* has the same type whatever it is given."""

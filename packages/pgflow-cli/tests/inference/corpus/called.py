@@ -227,9 +227,7 @@ def in_one_line(o=flow.payload): "{n: int}"; return {"n": o.n}  # fmt: skip
 
 @flow.step
 def several_lines(
-    o=(
-        flow.payload
-    ),  # with a comment
+    o=(flow.payload),  # with a comment
     text=flow.payload.name,
 ):
     """{n: int, text: str}"""

@@ -135,7 +135,7 @@ def large_number(o=flow.payload):
 
 @flow.step
 def literals(o=flow.payload):
-    """"small" | "large\""""
+    """ "small" | "large\""""
     return "small" if o.n < 5 else "large"
 
 
@@ -153,7 +153,7 @@ def number_literals(o=flow.payload):
 
 @flow.step
 def declared_literals(o=flow.payload):
-    """"a" | "b\""""
+    """ "a" | "b\""""
     return choose(o.n)
 
 
