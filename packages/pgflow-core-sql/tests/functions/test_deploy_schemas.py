@@ -36,7 +36,7 @@ def test_equal_schemas_are_stored_once(tx: Conn) -> None:
     [
         ({"type": "strin"}, "/type", "strin"),
         ({"properties": {"a": {"minLength": -1}}}, "/properties/a/minLength", "-1"),
-        ({"$ref": "#/$defs/gone"}, "", "gone"),
+        ({"$ref": "#/$defs/gone"}, "/$ref", "gone"),
         ({"type": "string", "pattern": "(?i)a"}, "/pattern", "(?i)"),
         ({"dependencies": {}}, "/dependencies", "dependentRequired"),
     ],
