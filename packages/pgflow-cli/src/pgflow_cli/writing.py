@@ -35,7 +35,7 @@ def create_files(files: Mapping[Path, str]) -> None:
     except BaseException as error:
         _remove(made_files, made_folders)
         if isinstance(error, OSError):
-            raise _cannot_write(error) from None
+            raise _cannot_write(error.filename, error) from None
         raise
 
 
@@ -50,7 +50,7 @@ def replace_file(path: Path, content: bytes) -> bool:
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _cannot_write(error) from None
+        raise _cannot_write(path, error) from None
     replace_files({path: content})
     return True
 
@@ -80,7 +80,8 @@ def replace_files(files: Mapping[Path, bytes]) -> None:
                 path.unlink() if old is None else path.write_bytes(old)
         _remove(list(temporary.values()), [])
         if isinstance(error, OSError):
-            raise _cannot_write(error) from None
+            meant = {str(beside): path for path, beside in temporary.items()}
+            raise _cannot_write(meant.get(error.filename, error.filename), error) from None
         raise
 
 
@@ -88,9 +89,9 @@ def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
-def _cannot_write(error: OSError) -> CommandError:
+def _cannot_write(path: Path | str, error: OSError) -> CommandError:
     return CommandError(
-        f"cannot write {error.filename}: {error.strerror}",
+        f"cannot write {path}: {error.strerror}",
         hint="nothing was changed; check the permissions and run the command again",
     )
 
