@@ -50,9 +50,7 @@ def break_result(
     say(f"the run is {client.get(run_id).status}; nothing wrong entered it, and nobody retries")
 
 
-def _claim(
-    conn: psycopg.Connection[tuple[Any, ...]], flow: FlowSpec, worker_id: UUID
-) -> object:
+def _claim(conn: psycopg.Connection[tuple[Any, ...]], flow: FlowSpec, worker_id: UUID) -> object:
     step = flow.step(_STEP)
     call(
         conn,

@@ -73,7 +73,9 @@ def test_repeat_with_another_result_is_refused(tx: Conn) -> None:
     _, task = a_claimed_task(tx)
     scalar(tx, COMPLETE, [task.run_id, task.step_slug, task.lease_id, RESULT])
     with refused(tx, "PF301"):
-        scalar(tx, COMPLETE, [task.run_id, task.step_slug, task.lease_id, '{"transcription": "other"}'])
+        scalar(
+            tx, COMPLETE, [task.run_id, task.step_slug, task.lease_id, '{"transcription": "other"}']
+        )
 
 
 def test_unknown_run_is_a_lost_lease(tx: Conn) -> None:

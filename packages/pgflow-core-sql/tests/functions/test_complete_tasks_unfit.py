@@ -1,4 +1,4 @@
-"""complete_tasks and complete_step: a result that does not fit fails its step, and only its step."""
+"""complete_tasks and complete_step: a result that does not fit fails its step, and only that."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -76,7 +76,9 @@ def test_payload_beyond_the_budget_is_refused(tx: Conn, many: bool) -> None:
     payload = Jsonb({"number": 1, "items": ["x" * 1000]})
     with refused(tx, "PF210") as refusal:
         if many:
-            tx.execute("select pgflow.start_flows('f', %s::jsonb[])", [[Jsonb({"number": 1}), payload]])
+            tx.execute(
+                "select pgflow.start_flows('f', %s::jsonb[])", [[Jsonb({"number": 1}), payload]]
+            )
         else:
             tx.execute("select pgflow.start_flow('f', %s)", [payload])
     assert refusal.details["max_payload_bytes"] == 1000
@@ -88,9 +90,7 @@ def test_payload_beyond_the_budget_is_refused(tx: Conn, many: bool) -> None:
 def test_budget_cannot_be_cheated_by_compression(tx: Conn) -> None:
     deploy_orders(tx, max_payload_bytes=10_000)
     tx.execute("create temporary table stored (payload jsonb)")
-    tx.execute(
-        "insert into stored values (%s)", [Jsonb({"number": 1, "items": ["x" * 100_000]})]
-    )
+    tx.execute("insert into stored values (%s)", [Jsonb({"number": 1, "items": ["x" * 100_000]})])
     with refused(tx, "PF210"):
         tx.execute("select pgflow.start_flow('f', payload) from stored")
 
