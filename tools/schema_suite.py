@@ -63,7 +63,7 @@ class Outcome:
     """How many cases jsonb can hold."""
     at_once: int = 0
     """How many were accepted without the walker."""
-    wrong: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list[str])
 
 
 def groups(folder: Path) -> Iterator[Group]:
