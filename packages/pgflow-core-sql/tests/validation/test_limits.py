@@ -210,6 +210,10 @@ def test_patterns_that_are_evil_elsewhere_are_quick(tx: Conn) -> None:
         "[a",
         "(a",
         r"\pL",
+        r"(?=.*\d).+",
+        r"^a((?=.*x).)*$",
+        r"^(?=.*a)b|(?!c+)d",
+        r"(?<!a{2,})$",
     ],
 )
 def test_patterns_that_cost_much_or_mean_something_else_are_refused(tx: Conn, pattern: str) -> None:
@@ -218,6 +222,26 @@ def test_patterns_that_cost_much_or_mean_something_else_are_refused(tx: Conn, pa
         refused_schema(tx, {"patternProperties": {pattern: True}}, "patternProperties")
     assert "pattern" in refusal.message
     assert refusal.details["errors"][0]["at"] == "/at/pattern"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits", "misfit"),
+    [
+        (r"^(?=.*\d)(?=.*[a-z])(?!.*\s$).{2,}$", "1a", "a1 "),
+        (r"^(?!^[-+.]*$)[+-]?0*\d*\.?\d*$", "1.5", "."),
+        (r"^(?=a+b)a|^(?![x-z]*!)c", "ab", "b"),
+        (r"^(?:(?!foo).)*$", "fo", "a foo"),
+        (r"(?<!_)$", "a", "a_"),
+        (r"^[(?=*]+\(?=*$", "(?=", "a"),
+    ],
+)
+def test_looking_ahead_from_the_beginning_or_not_far_is_taken(
+    tx: Conn, pattern: str, fits: str, misfit: str
+) -> None:
+    assert check(tx, {"pattern": pattern}, json.dumps(fits)) is None
+    assert check(tx, {"pattern": pattern}, json.dumps(misfit))[0]["keyword"] == "pattern"
+    with within(3):
+        check(tx, {"pattern": pattern}, json.dumps("a" * 200_000 + misfit))
 
 
 def test_numbers_that_are_short_only_in_json_stay_cheap(tx: Conn) -> None:
