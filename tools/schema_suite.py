@@ -63,7 +63,7 @@ class Outcome:
     """How many cases jsonb can hold."""
     at_once: int = 0
     """How many were accepted without the walker."""
-    wrong: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list[str])
 
 
 def groups(folder: Path) -> Iterator[Group]:
@@ -131,7 +131,7 @@ def _holds_null_character(*values: Any) -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    """Print every case that is judged wrongly, and the count; return 1 when there is such a case."""
+    """Print every case that is judged wrongly, and the count; return 1 when there is one."""
     suite, remotes = map(Path, arguments)
     version = int(os.environ.get("PGFLOW_TEST_POSTGRES") or 18)
     with (

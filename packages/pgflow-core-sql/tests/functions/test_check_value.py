@@ -1,4 +1,4 @@
-"""_check_value: a stored schema says what fits, at once where its predicate can, else by the walker."""
+"""_check_value: a stored schema says what fits, at once where it can, else by the walker."""
 
 from typing import Any
 

@@ -19,7 +19,7 @@ def put(tx: Conn, schema: Any) -> bytes:
 
 
 def stored(tx: Conn, schema: Any) -> tuple[Any, ...]:
-    row = tx.execute(
+    row: tuple[Any, ...] | None = tx.execute(
         "select program, predicate::text, residual_paths::text[], residual_kinds, residual_mins,"
         " residual_maxs, compiler_version from pgflow.schemas where schema_id = %s",
         [put(tx, schema)],

@@ -2622,16 +2622,16 @@ create or replace function pgflow._check_schema(
 ) returns void
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
--- how much time values get is no matter of schemas, whose size has its own limit
-set pgflow.validation_deadline_ms = 10000
 as $$
 declare
+  -- how much time values get is no matter of schemas, whose size has its own limit
+  c_milliseconds constant integer := 10000;
   v_errors jsonb;
 begin
   if jsonb_typeof(p_schema -> '$schema') = 'string' then
     perform pgflow._ignored_keywords(p_schema, p_at, p_what);
   end if;
-  select pgflow._explain(d.program, p_schema) into strict v_errors
+  select pgflow._explain(d.program, p_schema, c_milliseconds) into strict v_errors
   from pgflow.schema_documents as d
   where d.uri = 'https://json-schema.org/draft/2020-12/schema';
   if v_errors is not null then
@@ -2906,7 +2906,11 @@ $$;
 -- Raises:    nothing.
 -- Returns:   null when the value fits; else at most 20 errors {at, keyword, message}. A limit of time
 --            or depth is one error with the keyword `limit`.
-create or replace function pgflow._explain(p_program jsonb, p_value jsonb) returns jsonb
+create or replace function pgflow._explain(
+  p_program jsonb,
+  p_value jsonb,
+  p_milliseconds integer default null  -- when to give up; null for what the setting says
+) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 -- what loops over parts of JSON looks as if it were worth compiling, which takes a second per statement
@@ -2917,11 +2921,12 @@ declare
   -- taken out of compressed or external storage once, and not with every look at it
   v_program constant jsonb := p_program || '[]';
   v_value constant jsonb := p_value #> '{}';
+  v_milliseconds constant integer := coalesce(p_milliseconds, pgflow._validation_deadline_ms());
   v_errors jsonb;
 begin
   v_errors := pgflow._walk(
     v_program, v_program -> 0, v_value, c_most,
-    clock_timestamp() + pgflow._validation_deadline_ms() * interval '1 ms'
+    clock_timestamp() + v_milliseconds * interval '1 ms'
   );
   if jsonb_array_length(v_errors) > c_most then
     v_errors := jsonb_path_query_array(v_errors, '$[0 to 19]');
@@ -2929,7 +2934,7 @@ begin
   return v_errors;
 exception
   when sqlstate 'PFLIM' then
-    return pgflow._error_item('', 'limit', sqlerrm);
+    return pgflow._error_item('', 'limit', format('validating took longer than %s ms', v_milliseconds));
   when statement_too_complex then
     return pgflow._error_item('', 'limit', 'nests too deeply to be validated');
 end;
@@ -3501,9 +3506,7 @@ begin
       select
         s.keyword, s.name, s.schema,
         coalesce(v_uris[v_n], '') as uri,
-        concat(
-          v_pointers[v_n], case when s.keyword <> 'ref' then pgflow._pointer('', s.keyword) end, pgflow._pointer('', s.name)
-        ) as pointer,
+        concat(v_pointers[v_n], pgflow._pointer('', nullif(s.keyword, 'ref')), pgflow._pointer('', s.name)) as pointer,
         coalesce(v_scopes[v_n], v_resources #> '{"",dynamic}', '{}') as scope
       from (
         select null as keyword, null as name, p_schema as schema
@@ -3664,7 +3667,11 @@ begin
   perform pgflow._raise_schema_invalid(
     p_what,
     pgflow._error_item(
-      concat(p_resources #>> array[p_uri, 'at'], p_pointer, case when p_schema ? '$ref' then '/$ref' else '/$dynamicRef' end),
+      concat(
+        p_resources #>> array[p_uri, 'at'],
+        p_pointer,
+        case when p_schema ? '$ref' then '/$ref' else '/$dynamicRef' end
+      ),
       '$ref',
       pgflow._show(to_jsonb(v_reference)) || ' ' || coalesce(v_problem, 'leads in a circle')
     )
@@ -4573,8 +4580,8 @@ as $$
 begin
   raise exception using
     errcode = 'PFLIM',
-    message = format('validating took longer than %s ms', pgflow._validation_deadline_ms()),
-    detail = jsonb_build_object('deadline_ms', pgflow._validation_deadline_ms())::text,
+    message = 'validating took too long',
+    detail = '{}',
     hint = 'send less at once, or raise pgflow.validation_deadline_ms';
 end;
 $$;
@@ -5245,7 +5252,7 @@ as $$
 $$;
 
 -- _validation_deadline_ms: for how long one value may be validated.
--- Called by: _explain, _raise_walk_limit.
+-- Called by: _explain.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the setting pgflow.validation_deadline_ms of the session, role or database; else 2000.

@@ -8,16 +8,16 @@ create or replace function pgflow._check_schema(
 ) returns void
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
--- how much time values get is no matter of schemas, whose size has its own limit
-set pgflow.validation_deadline_ms = 10000
 as $$
 declare
+  -- how much time values get is no matter of schemas, whose size has its own limit
+  c_milliseconds constant integer := 10000;
   v_errors jsonb;
 begin
   if jsonb_typeof(p_schema -> '$schema') = 'string' then
     perform pgflow._ignored_keywords(p_schema, p_at, p_what);
   end if;
-  select pgflow._explain(d.program, p_schema) into strict v_errors
+  select pgflow._explain(d.program, p_schema, c_milliseconds) into strict v_errors
   from pgflow.schema_documents as d
   where d.uri = 'https://json-schema.org/draft/2020-12/schema';
   if v_errors is not null then

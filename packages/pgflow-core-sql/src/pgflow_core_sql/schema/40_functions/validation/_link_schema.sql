@@ -79,9 +79,7 @@ begin
       select
         s.keyword, s.name, s.schema,
         coalesce(v_uris[v_n], '') as uri,
-        concat(
-          v_pointers[v_n], case when s.keyword <> 'ref' then pgflow._pointer('', s.keyword) end, pgflow._pointer('', s.name)
-        ) as pointer,
+        concat(v_pointers[v_n], pgflow._pointer('', nullif(s.keyword, 'ref')), pgflow._pointer('', s.name)) as pointer,
         coalesce(v_scopes[v_n], v_resources #> '{"",dynamic}', '{}') as scope
       from (
         select null as keyword, null as name, p_schema as schema

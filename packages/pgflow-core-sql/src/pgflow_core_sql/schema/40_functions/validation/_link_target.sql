@@ -86,7 +86,11 @@ begin
   perform pgflow._raise_schema_invalid(
     p_what,
     pgflow._error_item(
-      concat(p_resources #>> array[p_uri, 'at'], p_pointer, case when p_schema ? '$ref' then '/$ref' else '/$dynamicRef' end),
+      concat(
+        p_resources #>> array[p_uri, 'at'],
+        p_pointer,
+        case when p_schema ? '$ref' then '/$ref' else '/$dynamicRef' end
+      ),
       '$ref',
       pgflow._show(to_jsonb(v_reference)) || ' ' || coalesce(v_problem, 'leads in a circle')
     )

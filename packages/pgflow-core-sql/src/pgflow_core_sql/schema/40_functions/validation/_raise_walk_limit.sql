@@ -10,8 +10,8 @@ as $$
 begin
   raise exception using
     errcode = 'PFLIM',
-    message = format('validating took longer than %s ms', pgflow._validation_deadline_ms()),
-    detail = jsonb_build_object('deadline_ms', pgflow._validation_deadline_ms())::text,
+    message = 'validating took too long',
+    detail = '{}',
     hint = 'send less at once, or raise pgflow.validation_deadline_ms';
 end;
 $$;

@@ -1,5 +1,5 @@
 -- _validation_deadline_ms: for how long one value may be validated.
--- Called by: _explain, _raise_walk_limit.
+-- Called by: _explain.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the setting pgflow.validation_deadline_ms of the session, role or database; else 2000.
