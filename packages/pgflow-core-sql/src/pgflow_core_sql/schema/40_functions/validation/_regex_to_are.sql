@@ -26,7 +26,7 @@ declare
 begin
   refusal := case
     when p_pattern ~ '^\*' then 'a pattern that begins with *, which repeats nothing'
-    when length(p_pattern) > c_longest then format('a pattern of more than %s characters', c_longest)
+    when length(p_pattern) > c_longest then format('a pattern has at most %s characters', c_longest)
     when pgflow._regex_looks_far(p_pattern) then 'a look around that repeats without bound, not right after ^'
   end;
   if refusal is not null then
