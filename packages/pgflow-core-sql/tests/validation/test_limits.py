@@ -174,6 +174,33 @@ def test_many_names_and_many_patterns_hit_the_deadline(tx: Conn) -> None:
         assert [e["keyword"] for e in errors] == ["limit"]
 
 
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        (
+            {
+                "properties": {f"p{n}": True for n in range(1500)},
+                "additionalProperties": {"type": "integer"},
+            },
+            {f"k{n}": n for n in range(30_000)},
+        ),
+        ({"items": {"enum": [f"k{n}" for n in range(3000)]}}, ["k2999"] * 30_000),
+        (
+            {"patternProperties": {f"^a{n}": {"type": "integer"} for n in range(300)}},
+            {f"k{n}": n for n in range(10_000)},
+        ),
+    ],
+    ids=["names", "enum", "patterns"],
+)
+def test_a_predicate_that_would_compare_millions_of_times_is_left_to_the_walker(
+    tx: Conn, schema: Any, value: Any
+) -> None:
+    """A predicate has no deadline."""
+    with within(6):
+        errors = check(tx, schema, json.dumps(value))
+    assert errors is None or [e["keyword"] for e in errors] == ["limit"]
+
+
 @pytest.mark.parametrize("item", [{"$ref": "#"}, {"not": {"not": {"$ref": "#"}}}], ids=str)
 def test_values_nested_beyond_the_stack_are_a_limit_and_no_crash(tx: Conn, item: Any) -> None:
     schema = {"type": ["array", "integer"], "items": item}
