@@ -89,6 +89,11 @@ BARE_TYPES: list[tuple[Any, list[Any], list[Any]]] = [
     ({"type": "integer", "enum": [1, 2]}, [1, 2.0], [3, 1.5, "1", True]),
     ({"type": "string", "enum": ["a", 1]}, ["a"], [1, "b", None]),
     ({"enum": ["ab", "abcd"], "maxLength": 3}, ["ab"], ["abcd"]),
+    (
+        {"enum": [*(f"k{n}" for n in range(50)), *range(50), "é", True, None, "", 2.5]},
+        ["k0", "k49", 0, 49.0, 2.5, "é", True, None, ""],
+        ["k", "k50", "k4 ", -1, 50, 0.5, "ë", False, [], {}],
+    ),
     ({"const": None}, [None], [False, 0, "", []]),
     ({"minLength": 1}, ["a", 1, None, []], [""]),
     ({"type": ["string", "null"], "minLength": 1}, ["a", None], ["", 1]),

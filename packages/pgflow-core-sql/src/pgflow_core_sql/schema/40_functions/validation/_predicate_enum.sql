@@ -8,18 +8,20 @@ create or replace function pgflow._predicate_enum(
 ) returns text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
 declare
   c_milliseconds constant integer := 1000;
+  -- the strings that jsonpath sorts as we do, in every encoding
+  c_sortable constant text := '^[\u0001-\u007f]*$';
   v_deadline constant timestamptz := clock_timestamp() + c_milliseconds * interval '1 ms';
   v_values jsonb[];
 begin
   -- what else the node says, the walker knows
   v_values := array(
     select e.value
-    from jsonb_array_elements(p_node -> 'enum') with ordinality as e
+    from jsonb_array_elements(p_node -> 'enum') as e
     where pgflow._walk(p_program, p_node, e.value, 0, v_deadline) is null
-    order by e.ordinality
   );
   if p_exact
     and exists (select 1 from unnest(v_values) as v (value) where jsonb_typeof(v.value) in ('object', 'array'))
@@ -28,11 +30,26 @@ begin
   end if;
   return pgflow._predicate_joined(
     '||',
-    array(
+    array[
+      pgflow._predicate_one_of(
+        array(
+          select v.value::text from unnest(v_values) as v (value)
+          where jsonb_typeof(v.value) = 'string' and v.value #>> '{}' ~ c_sortable
+          order by v.value #>> '{}' collate "C"
+        )
+      ),
+      pgflow._predicate_one_of(
+        array(
+          select v.value::text from unnest(v_values) as v (value)
+          where jsonb_typeof(v.value) = 'number'
+          order by v.value
+        )
+      )
+    ] || array(
       select format('@ == %s', v.value)
-      from unnest(v_values) with ordinality as v (value, n)
-      where jsonb_typeof(v.value) not in ('object', 'array')
-      order by v.n
+      from unnest(v_values) as v (value)
+      where jsonb_typeof(v.value) in ('boolean', 'null')
+        or jsonb_typeof(v.value) = 'string' and v.value #>> '{}' !~ c_sortable
     )
   );
 end;

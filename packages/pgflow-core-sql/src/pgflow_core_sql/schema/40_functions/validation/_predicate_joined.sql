@@ -1,7 +1,7 @@
 -- _predicate_joined: one condition of several.
 -- Called by: _predicate, _predicate_array, _predicate_choice, _predicate_enum, _predicate_members,
---            _predicate_number, _predicate_object, _predicate_properties, _predicate_string,
---            _predicate_types.
+--            _predicate_number, _predicate_object, _predicate_one_of, _predicate_properties,
+--            _predicate_string, _predicate_types.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the text of the condition; null when one is null.
