@@ -18,6 +18,7 @@ ASSERTIONS: Final[Sequence[Schema]] = (
         {"enum": [[1], {"a": 1}, "b"]},
         {"type": "integer", "enum": [1, 2.5]},
     ),
+    {"enum": [*"ABabcdefghijk", "", "é", "🙂", "abc", "\n", *range(12), 0.5, -1, 2.5, None, False]},
     *({"minimum": 1}, {"maximum": 1}, {"exclusiveMinimum": 1}, {"exclusiveMaximum": 1}),
     *({"multipleOf": 0.5}, {"multipleOf": 2, "minimum": 0}, {"type": "integer", "maximum": 1}),
     *({"minLength": 0}, {"minLength": 1}, {"minLength": 2}, {"maxLength": 0}, {"maxLength": 1}),

@@ -174,6 +174,33 @@ def test_many_names_and_many_patterns_hit_the_deadline(tx: Conn) -> None:
         assert [e["keyword"] for e in errors] == ["limit"]
 
 
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        (
+            {
+                "properties": {f"p{n}": True for n in range(1500)},
+                "additionalProperties": {"type": "integer"},
+            },
+            {f"k{n}": n for n in range(30_000)},
+        ),
+        ({"items": {"enum": [f"k{n}" for n in range(3000)]}}, ["k2999"] * 30_000),
+        (
+            {"patternProperties": {f"^a{n}": {"type": "integer"} for n in range(300)}},
+            {f"k{n}": n for n in range(10_000)},
+        ),
+    ],
+    ids=["names", "enum", "patterns"],
+)
+def test_a_predicate_that_would_compare_millions_of_times_is_left_to_the_walker(
+    tx: Conn, schema: Any, value: Any
+) -> None:
+    """A predicate has no deadline."""
+    with within(6):
+        errors = check(tx, schema, json.dumps(value))
+    assert errors is None or [e["keyword"] for e in errors] == ["limit"]
+
+
 @pytest.mark.parametrize("item", [{"$ref": "#"}, {"not": {"not": {"$ref": "#"}}}], ids=str)
 def test_values_nested_beyond_the_stack_are_a_limit_and_no_crash(tx: Conn, item: Any) -> None:
     schema = {"type": ["array", "integer"], "items": item}
@@ -210,6 +237,10 @@ def test_patterns_that_are_evil_elsewhere_are_quick(tx: Conn) -> None:
         "[a",
         "(a",
         r"\pL",
+        r"(?=.*\d).+",
+        r"^a((?=.*x).)*$",
+        r"^(?=.*a)b|(?!c+)d",
+        r"(?<!a{2,})$",
     ],
 )
 def test_patterns_that_cost_much_or_mean_something_else_are_refused(tx: Conn, pattern: str) -> None:
@@ -218,6 +249,26 @@ def test_patterns_that_cost_much_or_mean_something_else_are_refused(tx: Conn, pa
         refused_schema(tx, {"patternProperties": {pattern: True}}, "patternProperties")
     assert "pattern" in refusal.message
     assert refusal.details["errors"][0]["at"] == "/at/pattern"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits", "misfit"),
+    [
+        (r"^(?=.*\d)(?=.*[a-z])(?!.*\s$).{2,}$", "1a", "a1 "),
+        (r"^(?!^[-+.]*$)[+-]?0*\d*\.?\d*$", "1.5", "."),
+        (r"^(?=a+b)a|^(?![x-z]*!)c", "ab", "b"),
+        (r"^(?:(?!foo).)*$", "fo", "a foo"),
+        (r"(?<!_)$", "a", "a_"),
+        (r"^[(?=*]+\(?=*$", "(?=", "a"),
+    ],
+)
+def test_looking_ahead_from_the_beginning_or_not_far_is_taken(
+    tx: Conn, pattern: str, fits: str, misfit: str
+) -> None:
+    assert check(tx, {"pattern": pattern}, json.dumps(fits)) is None
+    assert check(tx, {"pattern": pattern}, json.dumps(misfit))[0]["keyword"] == "pattern"
+    with within(3):
+        check(tx, {"pattern": pattern}, json.dumps("a" * 200_000 + misfit))
 
 
 def test_numbers_that_are_short_only_in_json_stay_cheap(tx: Conn) -> None:

@@ -3784,7 +3784,6 @@ declare
   v_indexes integer[];
   v_sub record;
   v_place record;
-  v_is_target boolean;  -- a reference led to the subschema
   v_loaded jsonb;
   v_key text;
   v_index integer;
@@ -3826,7 +3825,6 @@ begin
       ) as s
     loop
       v_key := null;
-      v_is_target := false;
       if v_n = 0 or v_sub.schema ?| '{$id,$ref,$dynamicRef}' then
         v_place := pgflow._link_target(v_resources, v_sub.schema, v_sub.uri, v_sub.pointer, v_sub.scope, p_what);
         v_resources := coalesce(v_place.resources, v_resources);
@@ -3834,8 +3832,7 @@ begin
         v_sub.uri := v_place.uri;
         v_sub.pointer := v_place.pointer;
         v_sub.scope := v_place.scope;
-        v_is_target := v_place.is_target;
-        if v_n = 0 or v_is_target then
+        if v_n = 0 or v_place.is_target then
           v_key := concat(v_sub.uri, '#', v_sub.pointer, nullif(v_sub.scope, '{}'));
         end if;
       end if;
@@ -3846,7 +3843,7 @@ begin
         v_uris := v_uris || v_sub.uri;
         v_pointers := v_pointers || v_sub.pointer;
         v_scopes := v_scopes || v_sub.scope;
-        v_depths := v_depths || case when v_is_target then 0 else coalesce(v_depths[v_n] + 1, 0) end;
+        v_depths := v_depths || case when v_key is null then v_depths[v_n] + 1 else 0 end;
         if v_key is not null then
           v_known := v_known || jsonb_build_object(v_key, v_index);
         end if;
@@ -4419,6 +4416,7 @@ create or replace function pgflow._predicate_enum(
 ) returns text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
 declare
   c_milliseconds constant integer := 1000;
@@ -4503,6 +4501,9 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  -- a predicate has no deadline, and compares one by one: 50,000 names with 1500 others took 14 s
+  c_names constant integer := 256;
+  c_patterns constant integer := 16;
   v_conditions text[] := '{}';
   v_others text;
   v_sub record;
@@ -4510,6 +4511,12 @@ declare
   v_misfit text;
 begin
   if p_exact and (p_node ? 'maxProperties' or p_node -> 'minProperties' > '1') then
+    return null;
+  elsif (select count(*) > c_patterns from jsonb_object_keys(p_node -> 'patternProperties'))
+    -- of names that must not be there, the first ends the search
+    or p_program -> (p_node -> 'additionalProperties')::integer <> 'false'
+    and (select count(*) > c_names from jsonb_object_keys(p_node -> 'properties'))
+  then
     return null;
   elsif p_node -> 'minProperties' = '1' then
     v_conditions := v_conditions || 'exists(@.*)'::text;
@@ -4963,6 +4970,58 @@ as $$
   ) as n (name);
 $$;
 
+-- _regex_looks_far: whether a pattern looks ahead or behind without bound, and not only from the beginning.
+-- Postgres never backtracks, but `(?=.*x)` reads the rest of the text at each of its characters: 4 s for 40 kB,
+-- and 600 times as much for 1 MB. Right after `^` it is read once.
+-- Called by: _regex_to_are.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the answer.
+create or replace function pgflow._regex_looks_far(p_pattern text) returns boolean
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
+as $$
+declare
+  v_token text;
+  v_depth integer := 0;
+  v_look integer;  -- how deep the look around begins that we are in
+  v_begins boolean := true;  -- nothing stands before, in this alternative of the whole pattern
+  v_anchored boolean := false;  -- only ^, and looks around, stand before
+begin
+  if p_pattern !~ '\(\?<?[=!]' then
+    return false;
+  end if;
+  for v_token in
+    select t.m[1]
+    from regexp_matches(
+      -- neither escapes nor sets matter
+      regexp_replace(p_pattern, '\\.|\[(?:\\.|[^\]\\])*\]', 'x', 'g'),
+      '(\(\?<?[=!]|\{[0-9]+,\}|.)', 'g'
+    ) as t (m)
+  loop
+    if v_token = ')' then
+      v_look := case when v_look < v_depth then v_look end;
+      v_depth := v_depth - 1;
+      continue;
+    elsif v_token ~ '^\(' then
+      v_depth := v_depth + 1;
+    end if;
+    if v_look is not null then
+      if not v_anchored and v_token ~ '^([*+]|\{.)' then
+        return true;
+      end if;
+    elsif v_token ~ '^\(\?<?[=!]' then
+      v_look := v_depth;
+    else
+      v_anchored := v_token = '^' and v_begins;
+      v_begins := v_token = '|' and v_depth = 0;
+    end if;
+  end loop;
+  return false;
+end;
+$$;
+
 -- _regex_refusal: what to write instead of a part of a pattern that is not taken.
 -- Called by: _regex_to_are.
 -- Locks:     none.
@@ -5013,16 +5072,16 @@ declare
   v_last integer := 0;  -- the same of the last atom
   v_bound integer;
 begin
-  if length(p_pattern) > c_longest or p_pattern ~ '^\*' then
-    refusal := case
-      when p_pattern ~ '^\*' then 'a pattern that begins with *, which repeats nothing'
-      else format('a pattern of %s characters; at most %s', length(p_pattern), c_longest)
-    end;
+  refusal := case
+    when p_pattern ~ '^\*' then 'a pattern that begins with *, which repeats nothing'
+    when length(p_pattern) > c_longest then format('a pattern has at most %s characters', c_longest)
+    when pgflow._regex_looks_far(p_pattern) then 'a look around that repeats without bound, not right after ^'
+  end;
+  if refusal is not null then
     return;
   end if;
   for v_token in
-    select t.m[1]
-    from regexp_matches(
+    select t.m[1] from regexp_matches(
       p_pattern,
       '(\\(?:u\{[0-9A-Fa-f]{1,6}\}|u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}'
       || '|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|c[A-Za-z]|[pP]\{[^}]*\}|k<[^>]*>|[0-9]+|.)'

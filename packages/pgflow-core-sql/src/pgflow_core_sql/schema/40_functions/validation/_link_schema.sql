@@ -54,7 +54,6 @@ declare
   v_indexes integer[];
   v_sub record;
   v_place record;
-  v_is_target boolean;  -- a reference led to the subschema
   v_loaded jsonb;
   v_key text;
   v_index integer;
@@ -96,7 +95,6 @@ begin
       ) as s
     loop
       v_key := null;
-      v_is_target := false;
       if v_n = 0 or v_sub.schema ?| '{$id,$ref,$dynamicRef}' then
         v_place := pgflow._link_target(v_resources, v_sub.schema, v_sub.uri, v_sub.pointer, v_sub.scope, p_what);
         v_resources := coalesce(v_place.resources, v_resources);
@@ -104,8 +102,7 @@ begin
         v_sub.uri := v_place.uri;
         v_sub.pointer := v_place.pointer;
         v_sub.scope := v_place.scope;
-        v_is_target := v_place.is_target;
-        if v_n = 0 or v_is_target then
+        if v_n = 0 or v_place.is_target then
           v_key := concat(v_sub.uri, '#', v_sub.pointer, nullif(v_sub.scope, '{}'));
         end if;
       end if;
@@ -116,7 +113,7 @@ begin
         v_uris := v_uris || v_sub.uri;
         v_pointers := v_pointers || v_sub.pointer;
         v_scopes := v_scopes || v_sub.scope;
-        v_depths := v_depths || case when v_is_target then 0 else coalesce(v_depths[v_n] + 1, 0) end;
+        v_depths := v_depths || case when v_key is null then v_depths[v_n] + 1 else 0 end;
         if v_key is not null then
           v_known := v_known || jsonb_build_object(v_key, v_index);
         end if;

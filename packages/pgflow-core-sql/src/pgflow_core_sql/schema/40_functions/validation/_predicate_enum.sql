@@ -8,6 +8,7 @@ create or replace function pgflow._predicate_enum(
 ) returns text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
 declare
   c_milliseconds constant integer := 1000;

@@ -24,16 +24,16 @@ declare
   v_last integer := 0;  -- the same of the last atom
   v_bound integer;
 begin
-  if length(p_pattern) > c_longest or p_pattern ~ '^\*' then
-    refusal := case
-      when p_pattern ~ '^\*' then 'a pattern that begins with *, which repeats nothing'
-      else format('a pattern of %s characters; at most %s', length(p_pattern), c_longest)
-    end;
+  refusal := case
+    when p_pattern ~ '^\*' then 'a pattern that begins with *, which repeats nothing'
+    when length(p_pattern) > c_longest then format('a pattern has at most %s characters', c_longest)
+    when pgflow._regex_looks_far(p_pattern) then 'a look around that repeats without bound, not right after ^'
+  end;
+  if refusal is not null then
     return;
   end if;
   for v_token in
-    select t.m[1]
-    from regexp_matches(
+    select t.m[1] from regexp_matches(
       p_pattern,
       '(\\(?:u\{[0-9A-Fa-f]{1,6}\}|u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}'
       || '|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|c[A-Za-z]|[pP]\{[^}]*\}|k<[^>]*>|[0-9]+|.)'
