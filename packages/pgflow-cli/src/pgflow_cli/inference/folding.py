@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from pgflow_cli.inference.classes import Classes, NoShapeError
+from pgflow_cli.inference.classes import AWAITABLE, Classes, NoShapeError
 from pgflow_cli.inference.engine import (
     Answer,
     Either,
@@ -22,6 +22,7 @@ from pgflow_cli.inference.engine import (
     Unknown,
 )
 from pgflow_cli.inference.plan import (
+    Awaited,
     Call,
     Changed,
     Dynamic,
@@ -146,6 +147,8 @@ class Folder:
                 return shape
             case Leaf():
                 return self._leaf(plan, frame)
+            case Awaited(leaf=leaf):
+                return self._awaited(leaf)
             case Refused():
                 raise NotInferredError(plan.reason, plan.source.file, plan.node, plan.hint)
             case Items():
@@ -180,7 +183,17 @@ class Folder:
                 leaf.source.file,
                 leaf.node,
             )
+        return self._shape(self._answers[leaf.node], leaf)
+
+    def _awaited(self, leaf: Leaf) -> Shape:
         answer = self._answers[leaf.node]
+        arguments = answer.arguments if isinstance(answer, Instance) else ()
+        if not arguments or getattr(answer, "name", "") not in AWAITABLE:
+            reason = "what awaiting it gives is not visible"
+            raise NotInferredError(reason, leaf.source.file, leaf.node)
+        return self._shape(arguments[-1], leaf)
+
+    def _shape(self, answer: Answer, leaf: Leaf) -> Shape:
         try:
             return self._classes.shape(answer)
         except NoShapeError as error:

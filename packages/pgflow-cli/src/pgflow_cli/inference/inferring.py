@@ -96,7 +96,8 @@ class _Inference:
             function = pending.pop()
             if not isinstance(function, FunctionType) or function in self._plans:
                 continue
-            found = self._sources.function(function) if is_of_project(function) else None
+            is_own = function is inspect.unwrap(fn) or is_of_project(function)
+            found = self._sources.function(function) if is_own else None
             plan = None if found is None else plan_function(function, *found)
             self._plans[function] = plan
             if plan is not None:

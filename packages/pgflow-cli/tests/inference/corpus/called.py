@@ -154,6 +154,23 @@ async def gathered(o=flow.payload):
     return one, two
 
 
+async def annotated_later() -> Parcel:
+    return Parcel(label="later")
+
+
+@flow.step
+async def gathered_list(o=flow.payload):
+    """list[{name: str, letters: int} | Parcel]"""
+    return await asyncio.gather(describe_later(o.name), annotated_later())
+
+
+@flow.step
+async def gathered_many(o=flow.payload):
+    """list[{name: str, letters: int}]"""
+    found = await asyncio.gather(*[describe_later(tag) for tag in o.tags])
+    return found
+
+
 @flow.step
 def annotated(o: Order = flow.payload) -> Parcel:
     return Parcel(label=o.name)
