@@ -15,11 +15,10 @@ from typing import Final, TypeAlias
 from pgflow_cli.inference.classes import AWAITABLE, Classes, NoShapeError
 from pgflow_cli.inference.engine import (
     Answer,
-    Either,
-    Function,
     Instance,
     NotInferredError,
-    Unknown,
+    answers_none,
+    returns_none,
 )
 from pgflow_cli.inference.plan import (
     Awaited,
@@ -137,7 +136,7 @@ class Folder:
                 yield self._call(plan, frame, is_awaited=True)
             else:
                 yield self.fold(plan, frame)
-        if frame.plan.may_fall_through and _may_return_none(self._answers[frame.plan.node]):
+        if frame.plan.may_fall_through and returns_none(self._answers[frame.plan.node]):
             yield NoneShape()
 
     def fold(self, plan: Plan, frame: Frame) -> Shape:  # noqa: PLR0912 - one case for each
@@ -283,7 +282,7 @@ class Folder:
                 )
 
     def _narrowed(self, shape: Shape, leaf: Leaf) -> Shape:
-        if may_be_none(shape) and not _may_be_none(self._answers[leaf.node]):
+        if may_be_none(shape) and not answers_none(self._answers[leaf.node]):
             return without_none(shape)
         return shape
 
@@ -378,26 +377,3 @@ def _put(fields: dict[str, FieldShape], key: Key, value: Shape) -> None:
 
 def _is_mutable(shape: Shape) -> bool:
     return any(isinstance(m, CollectionShape | MapShape) for m in members_of(shape))
-
-
-def _may_be_none(answer: Answer) -> bool:
-    match answer:
-        case Either(members=members):
-            return any(_may_be_none(member) for member in members)
-        case Instance(module="types", name="NoneType") | Unknown():
-            return True
-        case _:
-            return False
-
-
-def _may_return_none(answer: Answer) -> bool:
-    """Whether a function of that type may return None; true where the checker cannot tell."""
-    match answer:
-        case Function(returned=Instance(name="Coroutine", arguments=[_, _, returned])):
-            return _may_be_none(returned)
-        case Function(returned=returned):
-            return _may_be_none(returned)
-        case Instance(name="Step", arguments=[returned]):
-            return _may_be_none(returned)
-        case _:
-            return True
