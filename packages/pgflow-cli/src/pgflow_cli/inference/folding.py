@@ -20,6 +20,7 @@ from pgflow_cli.inference.engine import (
     answers_none,
     returns_none,
 )
+from pgflow_cli.inference.parameters import Passed, untyped_parameters
 from pgflow_cli.inference.plan import (
     Awaited,
     Call,
@@ -93,6 +94,7 @@ class Folder:
         plans: the plan of a function.
         results: what was inferred so far, by the source of an argument; None where nothing was,
             because its step is annotated.
+        passed: takes in what calls pass to parameters without annotation.
     """
 
     def __init__(
@@ -101,11 +103,13 @@ class Folder:
         classes: Classes,
         plans: Plans,
         results: Callable[[ArgumentSource], Shape | None],
+        passed: Passed,
     ) -> None:
         self._answers = answers
         self._classes = classes
         self._plans = plans
         self._results = results
+        self._noted = passed
         self._active: dict[FunctionPlan, int] = {}
         self._depth = 0
 
@@ -354,6 +358,9 @@ class Folder:
                 "the function that it calls cannot be read", plan.source.file, plan.node
             )
         inner = Frame(plan=function, arguments=plan.arguments, caller=frame)
+        for parameter in untyped_parameters(function.node):
+            name = parameter.arg
+            self._noted.note(function.node, name, self._passed(name, inner))
         if function.is_async and not is_awaited:
             raise NotInferredError(
                 "it is a coroutine that nobody awaits", plan.source.file, plan.node, "await it"

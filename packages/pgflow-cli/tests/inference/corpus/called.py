@@ -58,6 +58,18 @@ def inner(name, n=1):
     return {"name": name, "n": n}
 
 
+def shout(text, mark="!"):
+    return {"loud": text.upper() + mark, "length": len(text)}
+
+
+def about(order, extra):
+    first = order.tags[0]
+    return {"first": shout(first, mark="?"), "year": order.placed.year, "more": extra["x"] + 1}
+
+
+def doubled(value): return [value * 2]  # fmt: skip
+
+
 def countdown(n):
     if n <= 0:
         return {"done": True}
@@ -99,6 +111,18 @@ async def helper_awaited(o=flow.payload):
 def helper_of_helper(o=flow.payload):
     """{by: {name: str, n: int}, same: int}"""
     return outer(o)
+
+
+@flow.step
+def helper_with_untyped_arguments(o=flow.payload):
+    """{first: {loud: str, length: int}, year: int, more: int}"""
+    return about(o, {"x": o.n})
+
+
+@flow.step
+def helper_with_several_types(o=flow.payload):
+    """{n: list[int | str], s: list[int | str]}"""
+    return {"n": doubled(o.n), "s": doubled(o.name)}
 
 
 @flow.step
