@@ -41,6 +41,7 @@ from pgflow_cli.inference.plan import (
     Refused,
     Spread,
     Watched,
+    all_within,
 )
 from pgflow_cli.inference.shapes import (
     NEVER,
@@ -110,7 +111,7 @@ class Folder:
         self._plans = plans
         self._results = results
         self._noted = passed
-        self._active: dict[FunctionPlan, int] = {}
+        self._active: dict[FunctionPlan, tuple[int, Frame]] = {}
         self._depth = 0
 
     def result(self, frame: Frame, *, awaits: bool = False) -> Shape:
@@ -125,14 +126,21 @@ class Folder:
         """
         plan = frame.plan
         if plan in self._active:
-            if self._active[plan] == self._depth:
+            depth, outer = self._active[plan]
+            if depth == self._depth and self._are_given_the_same(outer, frame):
                 return NEVER
             raise NotInferredError("it calls itself", plan.source.file, plan.node)
-        self._active[plan] = self._depth
+        self._active[plan] = self._depth, frame
         try:
             return unite(self._returned(frame, awaits=awaits))
         finally:
             del self._active[plan]
+
+    def _are_given_the_same(self, outer: Frame, inner: Frame) -> bool:
+        """Whether two calls of a function hand on values of the same types."""
+        parts = all_within(inner.plan.returns)
+        names = {part.name for part in parts if isinstance(part, Parameter)}
+        return all(self._passed(name, outer) == self._passed(name, inner) for name in names)
 
     def _returned(self, frame: Frame, *, awaits: bool) -> Iterable[Shape]:
         for plan in frame.plan.returns:

@@ -346,5 +346,5 @@ def growing(value, n):
 
 @flow.step
 def grows(o=flow.payload):
-    """the type checker knows it only as `Any` (at `value`)"""
+    """it calls itself (at `def growing`)"""
     return growing(o.n, 3)
