@@ -240,7 +240,7 @@ def test_a_missing_type_names_line_step_and_what_to_write() -> None:
             needing,
             "step 'first' of flow 'plain': the handler does not say what it returns",
             "`async def first(n=flow.payload, ctx=flow.context) -> T`",
-            "pip install pgflow-cli[infer]",
+            'pip install "pgflow-cli[infer]"',
         )
         assert error.details["line"] == first.location.line
 

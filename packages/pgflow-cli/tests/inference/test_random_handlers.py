@@ -43,6 +43,18 @@ def wrap(d):
 
 def keep(d):
     return len(d)
+
+
+def twice(v, more=0):
+    return {"twice": v * 2, "plain": v}
+
+
+def deep(v, n):
+    return twice(v) if n < 2 else {"deep": again(v)}
+
+
+def again(v):
+    return -v
 """
 VALUES = ["o.n", "'text'", "None", "1.5", "True", "[1]", "['a']", "{'deep': o.n}", "{}", "a", "b"]
 CONDITIONS = ["o.p", "o.q", "o.n > 1", "'k' in a", "len(b) > 1", "not a"]
@@ -144,6 +156,8 @@ class Maker:
             [
                 *("a", "b", "xs", "(a, b)", "{'a': a, 'xs': xs}", "{**a, **b}", "{**a, 'n': o.n}"),
                 *("a if o.p else b", "a or b", "a and xs", "wrap(a)", "grow(a)", "[a, b]"),
+                *("twice(o.n)", "twice('x')", "[twice(1.5), twice(o.n)]", "deep(o.n, 1)"),
+                *("deep(1.5, o.n)", "again(o.p)", "-again(1.5)", "[*twice(o.n).values()]"),
                 *("[each for each in xs]", "a.get('k')", "a['k'] if 'k' in a else None", "dict(a)"),
                 *("{'k': [a], 'l': {'m': b}}", "[*xs, a]", "sorted(xs, key=str)", "len(xs)"),
             ]

@@ -15,8 +15,8 @@ from pgflow_cli.compiling import compile_folder
 from pgflow_cli.example import find_example
 from pgflow_cli.inference import infer_flows
 from pgflow_cli.worker_process import WorkerProcess
-from pgflow_dsl import discover_flows
-from pgflow_manifest import FlowSpec, ResultTypeError
+from pgflow_dsl import Flow, discover_flows
+from pgflow_manifest import DefinitionError, FlowSpec, ResultTypeError
 
 SEED = '''
 import datetime as dt
@@ -255,3 +255,10 @@ def test_a_class_that_only_the_checker_sees_is_told(project: Path) -> None:
     (project / "flows" / "_late.py").write_text("class Late:\n    pass\n\nraise RuntimeError\n")
     with pytest.raises(ResultTypeError, match="which no module name leads to"):
         compile_folder(project / "flows")
+
+
+def test_a_handler_that_is_in_no_file_is_told() -> None:
+    scope: dict[str, Any] = {"flow": Flow("made", payload=int)}
+    exec("@flow.step\ndef made(n=flow.payload):\n    return n\n", scope)
+    with pytest.raises(DefinitionError, match="there is no source of the handler 'made'"):
+        infer_flows([scope["flow"]])

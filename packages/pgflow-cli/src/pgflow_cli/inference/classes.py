@@ -55,7 +55,7 @@ _COLLECTIONS: Final[dict[str, Literal["list", "set", "frozenset"]]] = {
     "set": "set",
     "frozenset": "frozenset",
 }
-_AWAITABLE: Final = frozenset({"Coroutine", "Awaitable", "CoroutineType", "Future", "Task"})
+AWAITABLE: Final = frozenset({"Coroutine", "Awaitable", "CoroutineType", "Future", "Task"})
 _JSON_VALUE: Final = ClassShape(module="pydantic.types", name="JsonValue")
 _ANY_JSON: Final = 7
 """How many members `pydantic.JsonValue` has."""
@@ -123,7 +123,7 @@ class Classes:
         if key == ("builtins", "dict") and len(arguments) == 2:
             keys, values = (self._inside("dict", argument) for argument in arguments)
             return MapShape(keys=keys, values=values)
-        if answer.name in _AWAITABLE and answer.module:
+        if answer.name in AWAITABLE and answer.module:
             raise NoShapeError("it is a coroutine that nobody awaits", "await it")
         module, name = self._place(answer)
         return self._class(module, name, arguments)
@@ -252,7 +252,7 @@ def _parameters(found: Any) -> tuple[Any, ...]:
     """Return the type parameters that a class still has."""
     of_model: dict[str, Any] = getattr(found, "__pydantic_generic_metadata__", None) or {}
     parameters: Any = of_model.get("parameters") or getattr(found, "__parameters__", ())
-    return parameters if isinstance(parameters, tuple) else ()
+    return tuple(parameters) if hasattr(parameters, "__len__") else ()
 
 
 def _without_expansion(shape: Shape) -> Shape:

@@ -128,3 +128,27 @@ class NotInferredError(Exception):
             return f"def {self.node.name}"
         text = " ".join(ast.unparse(self.node).split())
         return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def answers_none(answer: Answer) -> bool:
+    """Whether a value of that type may be None; true where the checker cannot tell."""
+    match answer:
+        case Either(members=members):
+            return any(answers_none(member) for member in members)
+        case Instance(module="types", name="NoneType") | Unknown():
+            return True
+        case _:
+            return False
+
+
+def returns_none(answer: Answer) -> bool:
+    """Whether a function of that type may return None; true where the checker cannot tell."""
+    match answer:
+        case Function(returned=Instance(name="Coroutine", arguments=[_, _, returned])):
+            return answers_none(returned)
+        case Function(returned=returned):
+            return answers_none(returned)
+        case Instance(name="Step", arguments=[returned]):
+            return answers_none(returned)
+        case _:
+            return True

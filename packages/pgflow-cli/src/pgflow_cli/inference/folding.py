@@ -12,16 +12,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from pgflow_cli.inference.classes import Classes, NoShapeError
+from pgflow_cli.inference.classes import AWAITABLE, Classes, NoShapeError
 from pgflow_cli.inference.engine import (
     Answer,
-    Either,
-    Function,
     Instance,
     NotInferredError,
-    Unknown,
+    answers_none,
+    returns_none,
 )
+from pgflow_cli.inference.parameters import Passed, untyped_parameters
 from pgflow_cli.inference.plan import (
+    Awaited,
     Call,
     Changed,
     Dynamic,
@@ -40,6 +41,7 @@ from pgflow_cli.inference.plan import (
     Refused,
     Spread,
     Watched,
+    all_within,
 )
 from pgflow_cli.inference.shapes import (
     NEVER,
@@ -93,6 +95,7 @@ class Folder:
         plans: the plan of a function.
         results: what was inferred so far, by the source of an argument; None where nothing was,
             because its step is annotated.
+        passed: takes in what calls pass to parameters without annotation.
     """
 
     def __init__(
@@ -101,12 +104,14 @@ class Folder:
         classes: Classes,
         plans: Plans,
         results: Callable[[ArgumentSource], Shape | None],
+        passed: Passed,
     ) -> None:
         self._answers = answers
         self._classes = classes
         self._plans = plans
         self._results = results
-        self._active: dict[FunctionPlan, int] = {}
+        self._noted = passed
+        self._active: dict[FunctionPlan, tuple[int, Frame]] = {}
         self._depth = 0
 
     def result(self, frame: Frame, *, awaits: bool = False) -> Shape:
@@ -121,14 +126,21 @@ class Folder:
         """
         plan = frame.plan
         if plan in self._active:
-            if self._active[plan] == self._depth:
+            depth, outer = self._active[plan]
+            if depth == self._depth and self._are_given_the_same(outer, frame):
                 return NEVER
             raise NotInferredError("it calls itself", plan.source.file, plan.node)
-        self._active[plan] = self._depth
+        self._active[plan] = self._depth, frame
         try:
             return unite(self._returned(frame, awaits=awaits))
         finally:
             del self._active[plan]
+
+    def _are_given_the_same(self, outer: Frame, inner: Frame) -> bool:
+        """Whether two calls of a function hand on values of the same types."""
+        parts = all_within(inner.plan.returns)
+        names = {part.name for part in parts if isinstance(part, Parameter)}
+        return all(self._passed(name, outer) == self._passed(name, inner) for name in names)
 
     def _returned(self, frame: Frame, *, awaits: bool) -> Iterable[Shape]:
         for plan in frame.plan.returns:
@@ -136,7 +148,7 @@ class Folder:
                 yield self._call(plan, frame, is_awaited=True)
             else:
                 yield self.fold(plan, frame)
-        if frame.plan.may_fall_through and _may_return_none(self._answers[frame.plan.node]):
+        if frame.plan.may_fall_through and returns_none(self._answers[frame.plan.node]):
             yield NoneShape()
 
     def fold(self, plan: Plan, frame: Frame) -> Shape:  # noqa: PLR0912 - one case for each
@@ -146,6 +158,8 @@ class Folder:
                 return shape
             case Leaf():
                 return self._leaf(plan, frame)
+            case Awaited(leaf=leaf):
+                return self._awaited(leaf)
             case Refused():
                 raise NotInferredError(plan.reason, plan.source.file, plan.node, plan.hint)
             case Items():
@@ -180,7 +194,17 @@ class Folder:
                 leaf.source.file,
                 leaf.node,
             )
+        return self._shape(self._answers[leaf.node], leaf)
+
+    def _awaited(self, leaf: Leaf) -> Shape:
         answer = self._answers[leaf.node]
+        arguments = answer.arguments if isinstance(answer, Instance) else ()
+        if not arguments or getattr(answer, "name", "") not in AWAITABLE:
+            reason = "what awaiting it gives is not visible"
+            raise NotInferredError(reason, leaf.source.file, leaf.node)
+        return self._shape(arguments[-1], leaf)
+
+    def _shape(self, answer: Answer, leaf: Leaf) -> Shape:
         try:
             return self._classes.shape(answer)
         except NoShapeError as error:
@@ -270,7 +294,7 @@ class Folder:
                 )
 
     def _narrowed(self, shape: Shape, leaf: Leaf) -> Shape:
-        if may_be_none(shape) and not _may_be_none(self._answers[leaf.node]):
+        if may_be_none(shape) and not answers_none(self._answers[leaf.node]):
             return without_none(shape)
         return shape
 
@@ -342,6 +366,9 @@ class Folder:
                 "the function that it calls cannot be read", plan.source.file, plan.node
             )
         inner = Frame(plan=function, arguments=plan.arguments, caller=frame)
+        for parameter in untyped_parameters(function.node):
+            name = parameter.arg
+            self._noted.note(function.node, name, self._passed(name, inner))
         if function.is_async and not is_awaited:
             raise NotInferredError(
                 "it is a coroutine that nobody awaits", plan.source.file, plan.node, "await it"
@@ -365,26 +392,3 @@ def _put(fields: dict[str, FieldShape], key: Key, value: Shape) -> None:
 
 def _is_mutable(shape: Shape) -> bool:
     return any(isinstance(m, CollectionShape | MapShape) for m in members_of(shape))
-
-
-def _may_be_none(answer: Answer) -> bool:
-    match answer:
-        case Either(members=members):
-            return any(_may_be_none(member) for member in members)
-        case Instance(module="types", name="NoneType") | Unknown():
-            return True
-        case _:
-            return False
-
-
-def _may_return_none(answer: Answer) -> bool:
-    """Whether a function of that type may return None; true where the checker cannot tell."""
-    match answer:
-        case Function(returned=Instance(name="Coroutine", arguments=[_, _, returned])):
-            return _may_be_none(returned)
-        case Function(returned=returned):
-            return _may_be_none(returned)
-        case Instance(name="Step", arguments=[returned]):
-            return _may_be_none(returned)
-        case _:
-            return True

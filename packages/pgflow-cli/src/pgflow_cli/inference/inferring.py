@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FunctionType
-from typing import Any
+from typing import Any, Final
 
 from pgflow_cli.inference.classes import Classes, NoShapeError
 from pgflow_cli.inference.engine import (
@@ -21,6 +21,7 @@ from pgflow_cli.inference.engine import (
 )
 from pgflow_cli.inference.folding import Folder, Frame
 from pgflow_cli.inference.overlay import Overlay
+from pgflow_cli.inference.parameters import Passed
 from pgflow_cli.inference.plan import Call, FunctionPlan, Leaf, all_within
 from pgflow_cli.inference.planning import plan_function
 from pgflow_cli.inference.pyrefly import Pyrefly, is_installed
@@ -57,6 +58,9 @@ def infer_flows(flows: Sequence[Flow[Any]]) -> Mapping[tuple[str, str], Inferred
         return _Inference(engine, steps).run()
 
 
+_MOST_ROUNDS: Final = 5
+
+
 class _Inference:
     def __init__(self, engine: Engine, steps: Sequence[Step[Any]]) -> None:
         self._engine = engine
@@ -70,24 +74,34 @@ class _Inference:
     def run(self) -> Mapping[tuple[str, str], InferredResult]:
         for step in self._steps:
             self._take_in(step.fn)
-        self._make_overlays()
-        try:
-            answers = self._ask()
-        except EngineError as error:
-            raise self._steps[0].location.error(
-                ResultTypeError,
-                f"cannot infer what the handler returns: {error}",
-                hint="install the version of pyrefly that is known to work, `pip install "
-                '"pgflow-cli[infer]"`, or annotate the handler',
-            ) from error
-        classes = Classes(self._sources, self._original_line)
-        folder = Folder(answers, classes, self._plans.get, self._result_of)
-        for step in self._steps:
-            if not any(_key(source.step) in self._failed for source in _sources_of(step)):
-                self._infer(step, folder, answers, classes)
+        parameters: dict[tuple[FunctionNode, str], Shape] = {}
+        for _ in range(_MOST_ROUNDS):
+            learned = self._run_with(parameters)
+            if learned == parameters or not (parameters or self._failed):
+                break
+            parameters = learned
+        else:
+            # Each round brought other types, such as of a helper that calls itself with more.
+            self._run_with({})
         if self._failed:
             raise _all_of(list(self._failed.values()))
         return self._found
+
+    def _run_with(
+        self, parameters: Mapping[tuple[FunctionNode, str], Shape]
+    ) -> dict[tuple[FunctionNode, str], Shape]:
+        """Infer everything, taking *parameters* for declared; return what calls really pass."""
+        self._found.clear()
+        self._failed.clear()
+        self._make_overlays(parameters)
+        answers = self._ask()
+        classes = Classes(self._sources, self._original_line)
+        passed = Passed()
+        folder = Folder(answers, classes, self._plans.get, self._result_of, passed)
+        for step in self._steps:
+            if not any(_key(source.step) in self._failed for source in _sources_of(step)):
+                self._infer(step, folder, answers, classes)
+        return passed.united_with(parameters)
 
     def _take_in(self, fn: Any) -> None:
         """Plan *fn* and every function of the project that it calls."""
@@ -96,14 +110,15 @@ class _Inference:
             function = pending.pop()
             if not isinstance(function, FunctionType) or function in self._plans:
                 continue
-            found = self._sources.function(function) if is_of_project(function) else None
+            is_own = function is inspect.unwrap(fn) or is_of_project(function)
+            found = self._sources.function(function) if is_own else None
             plan = None if found is None else plan_function(function, *found)
             self._plans[function] = plan
             if plan is not None:
                 calls = (each for each in all_within(plan.returns) if isinstance(each, Call))
                 pending.extend(call.function for call in calls)
 
-    def _make_overlays(self) -> None:
+    def _make_overlays(self, parameters: Mapping[tuple[FunctionNode, str], Shape]) -> None:
         handlers: dict[str, list[FunctionNode]] = {}
         for step in self._steps:
             inner: Any = inspect.unwrap(step.fn)
@@ -111,7 +126,14 @@ class _Inference:
                 handlers.setdefault(plan.source.file, []).append(plan.node)
         sources = {plan.source for plan in self._plans.values() if plan is not None}
         for source in sources:
-            self._overlays[source.file] = Overlay(source, handlers.get(source.file, ()))
+            own = handlers.get(source.file, [])
+            # What a handler is called with by others says nothing about its own result.
+            helpers = {
+                key: shape
+                for key, shape in parameters.items()
+                if key[0] in source.parents and key[0] not in own
+            }
+            self._overlays[source.file] = Overlay(source, own, helpers)
 
     def _ask(self) -> dict[ast.AST, Answer]:
         """Return the checker's answers, by expression or, for a function itself, by its `def`."""
@@ -124,7 +146,15 @@ class _Inference:
                 if isinstance(each, Leaf | Call):
                     spans[each.node] = self._overlays[each.source.file].span(each.node)
         texts = {file: overlay.text for file, overlay in self._overlays.items()}
-        answers = self._engine.types_of(texts, list(spans.values()))
+        try:
+            answers = self._engine.types_of(texts, list(spans.values()))
+        except EngineError as error:
+            raise self._steps[0].location.error(
+                ResultTypeError,
+                f"cannot infer what the handler returns: {error}",
+                hint="install the version of pyrefly that is known to work, `pip install "
+                '"pgflow-cli[infer]"`, or annotate the handler',
+            ) from error
         return dict(zip(spans, answers, strict=True))
 
     def _original_line(self, file: str, line: int) -> int:

@@ -26,6 +26,13 @@ class Leaf:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Awaited:
+    """What awaiting the value of an expression gives."""
+
+    leaf: Leaf
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Watched:
     """A dict or list that is changed after it was made: see `watching.py`."""
 
@@ -168,6 +175,7 @@ class Call:
 
 Plan: TypeAlias = (
     Leaf
+    | Awaited
     | Fixed
     | Refused
     | Items
@@ -228,12 +236,12 @@ def inner_plans(plan: Plan) -> Iterator[Plan]:  # noqa: PLR0912 - one case for e
                         yield from (part.keys, part.values)
         case OneOf():
             yield from plan.plans
+        case Awaited() | Parameter():
+            yield plan.leaf
         case Local():
             yield from (plan.value, plan.leaf)
         case Part():
             yield from (plan.whole, plan.leaf)
-        case Parameter():
-            yield plan.leaf
         case Changed():
             yield from (plan.before, plan.value)
         case Call():

@@ -9,14 +9,17 @@ project's own un-annotated functions. All else is a leaf, of which the type chec
 from __future__ import annotations
 
 import ast
+import asyncio
 import enum
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import FunctionType
 from typing import cast
 
 from pgflow_cli.inference.bindings import Bindings, may_fall_through
 from pgflow_cli.inference.following import Followed
 from pgflow_cli.inference.plan import (
+    Awaited,
     Call,
     Dynamic,
     Entries,
@@ -183,7 +186,7 @@ class _Planner:
             return self._leaf(node)
         function = self._names.project_function(call.func)
         if function is None:
-            return self._library_call(call, node)
+            return self._library_call(call, node, is_awaited=is_awaited)
         arguments = _passed(call, function)
         return Call(
             function=function,
@@ -193,11 +196,15 @@ class _Planner:
             is_awaited=is_awaited,
         )
 
-    def _library_call(self, call: ast.Call, node: ast.expr) -> Plan:
+    def _library_call(self, call: ast.Call, node: ast.expr, *, is_awaited: bool) -> Plan:
         """Follow a few functions through which keys would get lost."""
         callee: object = self._names.value(call.func)
         plain = [self.plan(each) for each in call.args if not isinstance(each, ast.Starred)]
         words = {word.arg for word in call.keywords}
+        if callee is asyncio.gather and is_awaited and not words:
+            # Declared to give a tuple, it gives a list.
+            awaited = tuple(self._awaited(each) for each in call.args)
+            return Items("list", awaited, (), self._source, node)
         if len(plain) == len(call.args) == 1 and not is_flat(plain[0]):
             if callee in (list, sorted) and words <= {"key", "reverse"}:
                 return Items("list", (), (plain[0],), self._source, node)
@@ -212,6 +219,20 @@ class _Planner:
                 node,
             )
         return self._leaf(node)
+
+    def _awaited(self, node: ast.expr) -> Plan:
+        match node:
+            case ast.Starred(value=ast.ListComp(elt=each) | ast.GeneratorExp(elt=each)):
+                return self._awaited(each)
+            case ast.Starred():
+                return self._refused("what is awaited is not visible one by one", node)
+            case _:
+                plan = self.plan(node)
+                return (
+                    replace(plan, is_awaited=True)
+                    if isinstance(plan, Call)
+                    else Awaited(self._leaf(node))
+                )
 
     def _name(self, node: ast.Name) -> Plan:
         return self._followed.name(node) if self.bindings.is_own(node) else self._leaf(node)

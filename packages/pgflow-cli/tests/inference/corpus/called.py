@@ -58,6 +58,18 @@ def inner(name, n=1):
     return {"name": name, "n": n}
 
 
+def shout(text, mark="!"):
+    return {"loud": text.upper() + mark, "length": len(text)}
+
+
+def about(order, extra):
+    first = order.tags[0]
+    return {"first": shout(first, mark="?"), "year": order.placed.year, "more": extra["x"] + 1}
+
+
+def doubled(value): return [value * 2]  # fmt: skip
+
+
 def countdown(n):
     if n <= 0:
         return {"done": True}
@@ -99,6 +111,18 @@ async def helper_awaited(o=flow.payload):
 def helper_of_helper(o=flow.payload):
     """{by: {name: str, n: int}, same: int}"""
     return outer(o)
+
+
+@flow.step
+def helper_with_untyped_arguments(o=flow.payload):
+    """{first: {loud: str, length: int}, year: int, more: int}"""
+    return about(o, {"x": o.n})
+
+
+@flow.step
+def helper_with_several_types(o=flow.payload):
+    """{n: list[int | str], s: list[int | str]}"""
+    return {"n": doubled(o.n), "s": doubled(o.name)}
 
 
 @flow.step
@@ -152,6 +176,23 @@ async def gathered(o=flow.payload):
     async with asyncio.timeout(5):
         one, two = await asyncio.gather(_helpers.text(), _helpers.number())
     return one, two
+
+
+async def annotated_later() -> Parcel:
+    return Parcel(label="later")
+
+
+@flow.step
+async def gathered_list(o=flow.payload):
+    """list[{name: str, letters: int} | Parcel]"""
+    return await asyncio.gather(describe_later(o.name), annotated_later())
+
+
+@flow.step
+async def gathered_many(o=flow.payload):
+    """list[{name: str, letters: int}]"""
+    found = await asyncio.gather(*[describe_later(tag) for tag in o.tags])
+    return found
 
 
 @flow.step

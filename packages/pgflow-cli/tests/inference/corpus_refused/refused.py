@@ -41,6 +41,10 @@ def no_type(name):
     return name.strip()
 
 
+def by_default(text=None):
+    return text.strip()
+
+
 def factorial(n: int):
     return 1 if n < 2 else n * factorial(n - 1)
 
@@ -263,7 +267,13 @@ def generic_of_nothing(o=flow.payload):
 @flow.step
 def untyped_argument(o=flow.payload):
     """the type checker knows it only as `Any` (at `name.strip()`)"""
-    return no_type(o.name)
+    return no_type(json.loads(o.name))
+
+
+@flow.step
+def untyped_by_default(o=flow.payload):
+    """the type checker knows it only as `Any` (at `text.strip()`)"""
+    return by_default()
 
 
 @flow.step
@@ -328,3 +338,13 @@ def stale(o=flow.payload):
         a["k"] = "text"
     doubled = a["k"] * 2
     return {"doubled": doubled}
+
+
+def growing(value, n):
+    return [value] if n < 1 else growing([value], n - 1)
+
+
+@flow.step
+def grows(o=flow.payload):
+    """it calls itself (at `def growing`)"""
+    return growing(o.n, 3)
