@@ -4420,15 +4420,16 @@ set standard_conforming_strings = on
 as $$
 declare
   c_milliseconds constant integer := 1000;
+  -- the strings that jsonpath sorts as we do, in every encoding
+  c_sortable constant text := '^[\u0001-\u007f]*$';
   v_deadline constant timestamptz := clock_timestamp() + c_milliseconds * interval '1 ms';
   v_values jsonb[];
 begin
   -- what else the node says, the walker knows
   v_values := array(
     select e.value
-    from jsonb_array_elements(p_node -> 'enum') with ordinality as e
+    from jsonb_array_elements(p_node -> 'enum') as e
     where pgflow._walk(p_program, p_node, e.value, 0, v_deadline) is null
-    order by e.ordinality
   );
   if p_exact
     and exists (select 1 from unnest(v_values) as v (value) where jsonb_typeof(v.value) in ('object', 'array'))
@@ -4437,11 +4438,26 @@ begin
   end if;
   return pgflow._predicate_joined(
     '||',
-    array(
+    array[
+      pgflow._predicate_one_of(
+        array(
+          select v.value::text from unnest(v_values) as v (value)
+          where jsonb_typeof(v.value) = 'string' and v.value #>> '{}' ~ c_sortable
+          order by v.value #>> '{}' collate "C"
+        )
+      ),
+      pgflow._predicate_one_of(
+        array(
+          select v.value::text from unnest(v_values) as v (value)
+          where jsonb_typeof(v.value) = 'number'
+          order by v.value
+        )
+      )
+    ] || array(
       select format('@ == %s', v.value)
-      from unnest(v_values) with ordinality as v (value, n)
-      where jsonb_typeof(v.value) not in ('object', 'array')
-      order by v.n
+      from unnest(v_values) as v (value)
+      where jsonb_typeof(v.value) in ('boolean', 'null')
+        or jsonb_typeof(v.value) = 'string' and v.value #>> '{}' !~ c_sortable
     )
   );
 end;
@@ -4449,8 +4465,8 @@ $$;
 
 -- _predicate_joined: one condition of several.
 -- Called by: _predicate, _predicate_array, _predicate_choice, _predicate_enum, _predicate_members,
---            _predicate_number, _predicate_object, _predicate_properties, _predicate_string,
---            _predicate_types.
+--            _predicate_number, _predicate_object, _predicate_one_of, _predicate_properties,
+--            _predicate_string, _predicate_types.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the text of the condition; null when one is null.
@@ -4652,6 +4668,33 @@ begin
 end;
 $$;
 
+-- _predicate_one_of: the condition for one of many constants, halving them with each comparison.
+-- Called by: _predicate_enum, and itself.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   as _predicate.
+create or replace function pgflow._predicate_one_of(
+  p_constants text []  -- as JSON: strings only, or numbers only, in ascending order
+) returns text
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_few constant integer := 8;
+  v_half constant integer := cardinality(p_constants) / 2;
+begin
+  if cardinality(p_constants) <= c_few then
+    return pgflow._predicate_joined('||', array(select '@ == ' || c.text from unnest(p_constants) as c (text)));
+  end if;
+  return format(
+    '((@ < %1$s && %2$s) || (@ >= %1$s && %3$s))',
+    p_constants[v_half + 1],
+    pgflow._predicate_one_of(p_constants[: v_half]),
+    pgflow._predicate_one_of(p_constants[v_half + 1 :])
+  );
+end;
+$$;
+
 -- _predicate_properties: the condition for what a node says about properties by their name.
 -- Called by: _predicate_object.
 -- Locks:     none.
@@ -4805,7 +4848,8 @@ $$;
 
 -- _put_schema: store a schema once, in the form in which values are checked.
 -- Called by: _put_schemas.
--- Locks:     the row of a schema that is new, until the transaction ends.
+-- Locks:     the row of a schema that is new, until the transaction ends: who stores several must keep others
+--            from doing the same in another order, as deploy does.
 -- Raises:    PF211 for what is no JSON Schema of draft 2020-12, or is refused beyond that.
 -- Returns:   schema_id.
 create or replace function pgflow._put_schema(
