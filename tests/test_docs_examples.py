@@ -23,7 +23,7 @@ from typing import Any, Final
 import psycopg
 import pytest
 
-from pgflow_dsl import compile_flows, discover_flows
+from pgflow_cli.compiling import compile_folder
 from pgflow_manifest import write_manifest
 from pgflow_worker import Worker
 
@@ -82,7 +82,7 @@ def story(
 def served(flows: Path, conn: psycopg.Connection, url: str) -> Iterator[None]:
     """Compile the flows in *flows* beside it, deploy them, and let a worker run."""
     manifest = flows.parent / "flows.manifest.json"
-    write_manifest(compile_flows([found.flow for found in discover_flows(flows)]), manifest)
+    write_manifest(compile_folder(flows), manifest)
     conn.execute("select pgflow.deploy(%s::jsonb)", [manifest.read_text()])
     worker = Worker(flows, url)
     thread = threading.Thread(target=worker.run_sync)
