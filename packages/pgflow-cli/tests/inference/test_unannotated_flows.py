@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 
@@ -221,6 +222,27 @@ def test_without_the_checker_the_error_says_what_to_install_or_to_write(
     assert "voice_memo.py:23: step 'transcribe' of flow 'voice_memo': the handler does not" in text
     assert "`async def transcribe(memo=flow.payload) -> T`" in text
     assert 'pip install "pgflow-cli[infer]"' in text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("_PROTOCOL", "9.", "this pyrefly speaks version 0.4"),
+        ("_executable", lambda: "/no/such/pyrefly", "pyrefly cannot be started"),
+        ("_executable", lambda: shutil.which("true"), "pyrefly ended"),
+    ],
+)
+def test_a_checker_that_does_not_work_is_told_and_leaves_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: Any, told: str
+) -> None:
+    monkeypatch.setattr(f"pgflow_cli.inference.pyrefly.{name}", value)
+    monkeypatch.setenv("TMPDIR", str(project))
+    monkeypatch.setattr("tempfile.tempdir", str(project))
+    with pytest.raises(ResultTypeError, match=told) as caught:
+        compile_folder(project / "flows")
+    assert "install the version of pyrefly that is known to work" in str(caught.value)
+    assert not list(project.glob("pgflow-infer-*"))
+    assert "pyrefly" not in {child.name() for child in psutil.Process().children()}
 
 
 def test_annotated_flows_need_no_checker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,8 +54,16 @@ def infer_flows(flows: Sequence[Flow[Any]]) -> Mapping[tuple[str, str], Inferred
         return {}
     if not is_installed():
         raise unknown_result(steps[0].handler)
-    with Pyrefly(*_search_paths(steps)) as engine:
-        return _Inference(engine, steps).run()
+    try:
+        with Pyrefly(*_search_paths(steps)) as engine:
+            return _Inference(engine, steps).run()
+    except EngineError as error:
+        raise steps[0].location.error(
+            ResultTypeError,
+            f"cannot infer what the handler returns: {error}",
+            hint="install the version of pyrefly that is known to work, `pip install "
+            '"pgflow-cli[infer]"`, or annotate the handler',
+        ) from error
 
 
 _MOST_ROUNDS: Final = 5
@@ -146,15 +154,7 @@ class _Inference:
                 if isinstance(each, Leaf | Call):
                     spans[each.node] = self._overlays[each.source.file].span(each.node)
         texts = {file: overlay.text for file, overlay in self._overlays.items()}
-        try:
-            answers = self._engine.types_of(texts, list(spans.values()))
-        except EngineError as error:
-            raise self._steps[0].location.error(
-                ResultTypeError,
-                f"cannot infer what the handler returns: {error}",
-                hint="install the version of pyrefly that is known to work, `pip install "
-                '"pgflow-cli[infer]"`, or annotate the handler',
-            ) from error
+        answers = self._engine.types_of(texts, list(spans.values()))
         return dict(zip(spans, answers, strict=True))
 
     def _original_line(self, file: str, line: int) -> int:

@@ -71,7 +71,22 @@ class Pyrefly:
 
     def __enter__(self) -> Self:
         self._directory = tempfile.TemporaryDirectory(prefix="pgflow-infer-")
-        folder = Path(self._directory.name)
+        try:
+            self._start(Path(self._directory.name))
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop()
+
+    def _start(self, folder: Path) -> None:
         config = folder / "pyrefly.toml"
         config.write_text(self._config)
         try:
@@ -98,14 +113,8 @@ class Pyrefly:
         spoken = self._call("typeServer/getSupportedProtocolVersion", None)
         if not str(spoken).startswith(_PROTOCOL):
             raise EngineError(f"this pyrefly speaks version {spoken} of its protocol")
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def _stop(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
