@@ -1,7 +1,7 @@
 """Handlers without annotations: each comes out as its docstring says, and as it really behaves.
 
 The docstring of a handler in `corpus/` is the shape that must be inferred, of one in
-`corpus_refused/` the reason why nothing is. What can be inferred is then run with several payloads:
+`corpus/_refused.py` the reason why nothing is. What can be inferred is then run with several payloads:
 whatever a handler returns must fit the schema that was made of the shape.
 """
 
@@ -22,7 +22,7 @@ from pgflow_dsl import Flow, discover_flows
 from pgflow_manifest import InferredResult, ResultTypeError
 
 CORPUS = Path(__file__).parent / "corpus"
-REFUSED = Path(__file__).parent / "corpus_refused" / "refused.py"
+REFUSED = CORPUS / "_refused.py"
 PAYLOADS: list[dict[str, Any]] = [
     {},
     {"flag": False, "note": "a note", "size": "large", "n": 1},
