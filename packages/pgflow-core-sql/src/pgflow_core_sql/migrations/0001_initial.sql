@@ -4545,7 +4545,8 @@ $$;
 
 -- _put_schema: store a schema once, in the form in which values are checked.
 -- Called by: whatever deploys a schema.
--- Locks:     the row of a schema that is new, until the transaction ends.
+-- Locks:     the row of a schema that is new, until the transaction ends: who stores several must keep others
+--            from doing the same in another order, as deploy does.
 -- Raises:    PF211 for what is no JSON Schema of draft 2020-12, or is refused beyond that.
 -- Returns:   schema_id.
 create or replace function pgflow._put_schema(
