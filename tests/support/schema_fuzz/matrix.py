@@ -25,6 +25,7 @@ ASSERTIONS: Final[Sequence[Schema]] = (
     *(
         {"pattern": "^[a-c]*$"},
         {"pattern": "^a"},
+        {"pattern": r"^\d\w?$"},
         {"pattern": ""},
         {"pattern": "b$", "minLength": 1},
     ),
