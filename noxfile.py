@@ -316,7 +316,7 @@ def wheels(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the engine; not a test: `nox -s bench -- --quick` takes about a minute."""
+    """Measure the engine; not a test: `-- --quick` takes two minutes, `-- NAME` measures one."""
     everything(session, ("python", "-m", "benchmarks", *session.posargs))
 
 

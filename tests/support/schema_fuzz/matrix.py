@@ -25,6 +25,7 @@ ASSERTIONS: Final[Sequence[Schema]] = (
     *(
         {"pattern": "^[a-c]*$"},
         {"pattern": "^a"},
+        {"pattern": r"^\d\w?$"},
         {"pattern": ""},
         {"pattern": "b$", "minLength": 1},
     ),
@@ -94,7 +95,27 @@ ASSERTIONS: Final[Sequence[Schema]] = (
     *(True, False, {}),
 )
 VALUES: Final[Sequence[Json]] = (
-    *(None, True, False, 0, 1, 1.0, 2, 0.5, 2.5, -1, "", "a", "b", "ab", "abc", "\n", "🙂", "1"),
+    *(
+        None,
+        True,
+        False,
+        0,
+        1,
+        1.0,
+        2,
+        0.5,
+        2.5,
+        -1,
+        "",
+        "a",
+        "b",
+        "ab",
+        "abc",
+        "\n",
+        "🙂",
+        "1",
+        "٣",
+    ),
     *([], [1], [1.0, 1], [1, 2], ["a"], [""], [[]], [None], ["a", 1, True], [{}], [1, "a"]),
     *({}, {"a": 1}, {"a": "x"}, {"a": ""}, {"a": None}, {"b": 1}, {"a": 1, "b": 2}, {"ab": "x"}),
     *({"a": {"a": 1}}, {"c": [1]}, {"": 1}),
@@ -150,4 +171,5 @@ def matrix(place: str) -> Iterator[tuple[Schema, list[Json]]]:
     """Give each assertion as it stands there, with values that put each small value there."""
     schema_of, value_of = PLACES[place]
     for assertion in ASSERTIONS:
-        yield schema_of(assertion), [*(value_of(value) for value in VALUES), *_OTHERS]
+        own = assertion.get("enum", ()) if isinstance(assertion, dict) else ()
+        yield schema_of(assertion), [*map(value_of, (*VALUES, *own)), *_OTHERS]

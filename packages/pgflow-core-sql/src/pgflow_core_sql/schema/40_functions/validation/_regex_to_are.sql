@@ -27,7 +27,7 @@ begin
   refusal := case
     when p_pattern ~ '^\*' then 'a pattern that begins with *, which repeats nothing'
     when length(p_pattern) > c_longest then format('a pattern has at most %s characters', c_longest)
-    when pgflow._regex_looks_far(p_pattern) then 'a look around that repeats without bound, not right after ^'
+    when pgflow._regex_looks_far(p_pattern) then 'a look ahead or behind without bound: write ^ before it'
   end;
   if refusal is not null then
     return;
