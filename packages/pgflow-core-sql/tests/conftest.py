@@ -30,9 +30,9 @@ ActingAs = Callable[[str], AbstractContextManager[str]]
 os.environ.setdefault("PGFLOW_FUZZ_SEED", str(secrets.randbelow(10**9)))
 
 
-def pytest_report_header() -> str:
-    """Tell the seed of test_fuzz.py, with which a failure can be repeated."""
-    return f"PGFLOW_FUZZ_SEED={os.environ['PGFLOW_FUZZ_SEED']}"
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell the seed of test_fuzz.py, with which a failure can be repeated; `-q` hides headers."""
+    terminalreporter.write_line(f"PGFLOW_FUZZ_SEED={os.environ['PGFLOW_FUZZ_SEED']}")
 
 
 @pytest.fixture(scope="session")

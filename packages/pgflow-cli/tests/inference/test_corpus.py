@@ -1,8 +1,8 @@
 """Handlers without annotations: each comes out as its docstring says, and as it really behaves.
 
 The docstring of a handler in `corpus/` is the shape that must be inferred, of one in
-`corpus/_refused.py` the reason why nothing is. What can be inferred is then run with several payloads:
-whatever a handler returns must fit the schema that was made of the shape.
+`corpus/_refused.py` the reason why nothing is. What can be inferred is then run with several
+payloads: whatever a handler returns must fit the schema that was made of the shape.
 """
 
 import inspect

@@ -1,6 +1,6 @@
 """The engine and jsonschema-rs agree on tens of thousands of instances, and the walker with itself.
 
-Every run takes other instances and other random schemas. The seed stands in the header of the run
+Every run takes other instances and other random schemas. The seed stands at the end of the run
 and in each failure; PGFLOW_FUZZ_SEED repeats it, PGFLOW_FUZZ_FACTOR multiplies the instances.
 """
 
