@@ -11,26 +11,37 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 declare
+  v_schema_id bytea;
+  v_max_bytes integer;
+  v_predicate jsonpath;
   v_found record;
   v_what text;
   v_detail jsonb;
 begin
-  select n.payload, n.ordinal, n.bytes, v.max_payload_bytes, k.errors into v_found
+  select v.payload_schema_id, v.max_payload_bytes, case when s.residual_paths is null then s.predicate end
+  into v_schema_id, v_max_bytes, v_predicate
   from pgflow.flow_versions as v
-  cross join lateral (
+  join pgflow.schemas as s on s.schema_id = v.payload_schema_id
+  where v.flow_slug = p_flow_slug
+    and v.version = p_version;
+
+  select n.payload, n.ordinal, n.bytes, k.errors into v_found
+  from (
     select u.*, pg_column_size(u.payload) as bytes
     from unnest(p_payloads) with ordinality as u (payload, ordinal)
     offset 0
   ) as n
   cross join lateral (
+    -- as in _check_results, what fits at once costs no call
     select case
-      when n.bytes <= v.max_payload_bytes then pgflow._check_value(v.payload_schema_id, n.payload)
+      when n.bytes > v_max_bytes or n.payload @? v_predicate then null
+      else pgflow._check_value(v_schema_id, n.payload)
     end as errors
     offset 0
   ) as k
-  where v.flow_slug = p_flow_slug
-    and v.version = p_version
-    and (n.payload is null or n.bytes > v.max_payload_bytes or k.errors is not null)
+  where n.payload is null
+    or n.bytes > v_max_bytes
+    or k.errors is not null
   limit 1;
   if not found then
     return;
@@ -52,10 +63,10 @@ begin
     raise exception using
       errcode = 'PF210',
       message = format(
-        '%s takes %s bytes as jsonb; its budget is %s', v_what, v_found.bytes, v_found.max_payload_bytes
+        '%s takes %s bytes as jsonb; its budget is %s', v_what, v_found.bytes, v_max_bytes
       ),
       detail = (v_detail || jsonb_build_object(
-        'bytes', v_found.bytes, 'max_payload_bytes', v_found.max_payload_bytes
+        'bytes', v_found.bytes, 'max_payload_bytes', v_max_bytes
       ))::text,
       hint = 'send where large things are, or raise the budget: Flow(..., max_payload_bytes=...)';
   elsif v_found.errors @> '[{"keyword": "limit"}]' then
