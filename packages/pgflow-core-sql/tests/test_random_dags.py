@@ -36,7 +36,8 @@ def random_flow(luck: random.Random, slug: str) -> FlowSpec:
     steps = []
     for number, name in enumerate(slugs):
         deps = [dep for dep in slugs[:number] if luck.random() < 0.35]
-        steps.append(a_step(name, *deps, inputs={dep: ResultInput(step=dep) for dep in deps}))
+        inputs = {dep: ResultInput(step=dep) for dep in deps}
+        steps.append(a_step(name, *deps, inputs=inputs, result_schema={"type": "array"}))
     options = FlowOptions(max_attempts=luck.randint(1, 4), base_delay_seconds=0, jitter=0)
     return a_flow(slug, *steps, options=options)
 
@@ -71,9 +72,15 @@ def test_run_ends_as_its_steps_say(tx: Conn, set_clock: SetClock, seed: int) -> 
         luck.shuffle(held)
         count = luck.randint(0, 3)
         chosen, held = held[:count], held[count:]
-        match luck.choices(["complete", "fail", "release", "extend", "lose"], [12, 1, 2, 2, 1])[0]:
+        happening = luck.choices(
+            ["complete", "unfit", "fail", "release", "extend", "lose"], [24, 1, 2, 4, 4, 2]
+        )[0]
+        match happening:
             case "complete":
                 complete(tx, chosen, [result_of(task) for task in chosen])
+            case "unfit":
+                right = [result_of(task) for task in chosen]
+                complete(tx, chosen, ["no array", *right[1:]][: len(chosen)])
             case "fail":
                 fail(tx, chosen, retry_after=0)
             case "release":

@@ -15,6 +15,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from tests.support.builders import (
+    STRING,
     Claimed,
     a_flow,
     a_step,
@@ -38,7 +39,7 @@ Begin = Callable[[Conn, Callable[[Conn], Any]], Future[Any]]
 
 FLOW = a_flow(
     "pairs",
-    a_step("held"),
+    a_step("held", result_schema=STRING),
     a_step("waiting"),
     a_step("after", "held", "waiting"),
     options=FlowOptions(max_attempts=2, base_delay_seconds=0, jitter=0),
@@ -110,6 +111,7 @@ CALLS: dict[str, Call] = {
     "claim": _claim,
     "complete": lambda scene, conn: complete(conn, scene.tasks, ["x"] * 3),
     "complete, claim": _complete_and_claim,
+    "complete, unfit": lambda scene, conn: complete(conn, scene.tasks[::-1], ["x", 7, "x"]),
     "fail": lambda scene, conn: fail(conn, scene.tasks[::-1]),
     "give up": lambda scene, conn: fail(conn, scene.tasks, retryable=False),
     "release": lambda scene, conn: release(conn, scene.tasks[::-1]),
