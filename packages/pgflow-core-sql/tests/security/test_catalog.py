@@ -31,7 +31,7 @@ SURFACE = {
     "status": "AV",
     "stop_worker": "AW",
     "sweep": "AW",
-    "validate": "ACW",
+    "validate": "AVW",
     "watch_run": "ACV",
 }
 ROLES = {"A": "pgflow_admin", "C": "pgflow_client", "V": "pgflow_viewer", "W": "pgflow_worker"}

@@ -44,13 +44,13 @@ def validate(conn: Conn, schema: Any, value: Any) -> Any:
     )
 
 
-def test_clients_workers_and_admins_may_validate_and_nobody_else(
+def test_workers_viewers_and_admins_may_validate_and_nobody_else(
     tx: Conn, acting_as: ActingAs
 ) -> None:
-    for role in ("pgflow_client", "pgflow_worker", "pgflow_admin"):
+    for role in ("pgflow_worker", "pgflow_viewer", "pgflow_admin"):
         with acting_as(role):
             assert validate(tx, ORDER, GOOD) is None
-    for role in ("", "pgflow_viewer"):
+    for role in ("", "pgflow_client"):
         with acting_as(role), denied(tx):
             validate(tx, ORDER, GOOD)
 
@@ -96,7 +96,7 @@ def test_validating_stores_nothing_even_in_a_transaction_that_must_not_write(tx:
 
 @pytest.fixture
 def eve(conn: Conn, url_for: UrlFor) -> Iterator[Conn]:
-    """A client with a schema of her own, first in her path, full of traps."""
+    """A worker with a schema of her own, first in her path, full of traps."""
     conn.execute("create schema lair; grant all on schema lair to public")
     conn.execute(
         "create function lair.evil() returns boolean language plpgsql as $$"
@@ -123,7 +123,7 @@ def eve(conn: Conn, url_for: UrlFor) -> Iterator[Conn]:
             f"create function lair.{function}(pg_catalog.{argument}) returns boolean language sql"
             " as 'select lair.evil()'".encode()
         )
-    with psycopg.connect(url_for("pgflow_client"), autocommit=True) as session:
+    with psycopg.connect(url_for("pgflow_worker"), autocommit=True) as session:
         session.execute("set search_path = lair, pg_catalog, pg_temp")
         with pytest.raises(psycopg.errors.RaiseException, match="I run as"):
             session.execute("select '1'::jsonb = '1'::jsonb")  # the traps are armed
