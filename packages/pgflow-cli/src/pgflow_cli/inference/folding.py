@@ -45,6 +45,7 @@ from pgflow_cli.inference.plan import (
 )
 from pgflow_cli.inference.shapes import (
     NEVER,
+    as_one_object,
     contents_of,
     holds_object,
     may_be_none,
@@ -288,6 +289,8 @@ class Folder:
             case MapShape():
                 keys.append(whole.keys)
                 values.append(whole.values)
+            case UnionShape() if (one := as_one_object(whole)) is not None:
+                self._spread(plan, one, fields, keys, values)
             case _:
                 raise NotInferredError(
                     "which keys are put in is not visible", plan.source.file, plan.node

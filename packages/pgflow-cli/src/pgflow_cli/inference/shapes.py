@@ -194,10 +194,10 @@ def with_objects_merged(shape: Shape) -> Shape:
     """Return *shape* where a union of objects is one object, in which some keys may be absent."""
     match shape:
         case UnionShape(members=members):
-            merged = [with_objects_merged(member) for member in members]
-            objects = [member for member in merged if isinstance(member, ObjectShape)]
-            others = [member for member in merged if not isinstance(member, ObjectShape)]
-            return unite([*([_merged(objects)] if objects else []), *others])
+            objects = [member for member in members if isinstance(member, ObjectShape)]
+            others = [member for member in members if not isinstance(member, ObjectShape)]
+            merged = [one_object(objects)] if objects else []
+            return unite(with_objects_merged(member) for member in [*merged, *others])
         case ObjectShape(fields=fields):
             return ObjectShape(
                 fields={
@@ -215,14 +215,20 @@ def with_objects_merged(shape: Shape) -> Shape:
             return shape
 
 
-def _merged(objects: Sequence[ObjectShape]) -> ObjectShape:
+def as_one_object(shape: Shape) -> ObjectShape | None:
+    """Return what may be any of a union of objects; None when something else is among them."""
+    members = members_of(shape)
+    objects = [member for member in members if isinstance(member, ObjectShape)]
+    return one_object(objects) if objects and len(objects) == len(members) else None
+
+
+def one_object(objects: Sequence[ObjectShape]) -> ObjectShape:
+    """Return an object that may be any of *objects*: what not all have may be absent."""
     names = dict.fromkeys(name for each in objects for name in each.fields)
     return ObjectShape(
         fields={
             name: FieldShape(
-                type=with_objects_merged(
-                    unite(each.fields[name].type for each in objects if name in each.fields)
-                ),
+                type=unite(each.fields[name].type for each in objects if name in each.fields),
                 required=all(
                     name in each.fields and each.fields[name].required for each in objects
                 ),

@@ -44,6 +44,18 @@ def spread_after(o=flow.payload):
 
 
 @flow.step
+def spread_of_what_may_be_empty(o=flow.payload):
+    """{n: int, more?: str}"""
+    return {"n": o.n, **({"more": o.name} if o.flag else {})}
+
+
+@flow.step
+def spread_of_either(o=flow.payload):
+    """{ok: bool | int, n?: int, why?: str}"""
+    return {"ok": True, **({"ok": o.n, "n": o.n} if o.flag else {"why": o.name})}
+
+
+@flow.step
 def spread_of_map(o=flow.payload):
     """map[str, float | str]"""
     return {**o.prices, "unit": "EUR"}
