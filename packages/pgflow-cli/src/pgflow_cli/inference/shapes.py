@@ -36,7 +36,7 @@ def members_of(shape: Shape) -> Sequence[Shape]:
 
 
 def unite(shapes: Iterable[Shape]) -> Shape:
-    """Return the shape of a value that has one of *shapes*, each told once."""
+    """Return the shape of a value that has one of *shapes*, each told once, None last."""
     members: list[Shape] = []
     literals: dict[tuple[type, str | int | bool], None] = {}
     for shape in shapes:
@@ -47,6 +47,7 @@ def unite(shapes: Iterable[Shape]) -> Shape:
                 members.append(member)
     _add_literals(members, literals)
     members = [member for member in members if not _is_covered(member, members)]
+    members.sort(key=lambda member: isinstance(member, NoneShape))
     if len(members) == 1:
         return members[0]
     return UnionShape(members=tuple(members)) if members else NEVER

@@ -220,7 +220,7 @@ def or_else(o=flow.payload):
 
 @flow.step
 def and_then(o=flow.payload):
-    """{hit: str | None | {text: str}}"""
+    """{hit: str | {text: str} | None}"""
     return {"hit": o.note and {"text": o.note}}
 
 
