@@ -18,6 +18,7 @@ from pgflow_dsl import (
 )
 from pgflow_manifest import (
     HandlerTimeoutError,
+    ResultInvalidError,
 )
 
 
@@ -36,6 +37,8 @@ def test_a_result_that_json_can_hold_but_its_type_cannot_is_refused(value: Any) 
     with pytest.raises(FlowTestFailedError, match="does not fit its own type: /mode: ") as caught:
         flow.test(Memo(name=""))
     assert caught.value.attempts == 1
+    assert isinstance(caught.value.__cause__, ResultInvalidError)
+    assert caught.value.__cause__.details["errors"][0]["at"] == "/mode"
 
 
 def test_attempts_are_made_at_once_whatever_the_back_off() -> None:

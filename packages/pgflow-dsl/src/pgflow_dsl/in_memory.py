@@ -28,13 +28,13 @@ from pgflow_dsl.replacements import Callee, Replacements, callees
 from pgflow_dsl.source import Attribute, Source
 from pgflow_dsl.step import Step
 from pgflow_dsl.types.bound import R
-from pgflow_dsl.types.decode import listed
+from pgflow_dsl.types.decode import listed, problems_of
 from pgflow_dsl.types.untyped import check_json_form
 from pgflow_manifest import (
     ArgumentsInvalidError,
     HandlerTimeoutError,
     PgflowError,
-    ResultNotSerializableError,
+    ResultInvalidError,
     TaskError,
 )
 
@@ -218,13 +218,14 @@ class _Run:
 
 
 def _read_back(step: Step[Any], text: bytes) -> Any:
-    """Return the result as dependents see it; the database checks the same by its schema."""
+    """Return the result as dependents see it; the database checks it by its schema (PF606)."""
     try:
         return step.decode_result(text)
     except ValidationError as error:
-        raise ResultNotSerializableError(
+        raise ResultInvalidError(
             f"step {step.slug!r}: the result does not fit its own type: {listed(error)}",
             hint="return what the annotation says, or correct the annotation",
+            details={"errors": [{"at": at, "message": text} for at, text in problems_of(error)]},
         ) from error
 
 
