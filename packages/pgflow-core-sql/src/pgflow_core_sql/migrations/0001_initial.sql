@@ -3063,7 +3063,7 @@ set jit = off  -- as _explain says
 as $$
 declare
   c_places constant integer := 3000;
-  c_residuals constant integer := 32;
+  c_residuals constant integer := 256;  -- for 250 bounded texts, still half of what the walker takes
   v_unrolled integer;
   v_places integer;
   v_places_before integer;
