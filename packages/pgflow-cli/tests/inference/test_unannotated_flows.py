@@ -284,3 +284,13 @@ def test_a_handler_that_is_in_no_file_is_told() -> None:
     exec("@flow.step\ndef made(n=flow.payload):\n    return n\n", scope)
     with pytest.raises(DefinitionError, match="there is no source of the handler 'made'"):
         infer_flows([scope["flow"]])
+
+
+def test_a_checker_that_hangs_is_given_up(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hanging = project / "hanging"
+    hanging.write_text("#!/bin/sh\nexec sleep 60\n")
+    hanging.chmod(0o755)
+    monkeypatch.setattr("pgflow_cli.inference.pyrefly._executable", lambda: str(hanging))
+    monkeypatch.setattr("pgflow_cli.inference.pyrefly._PATIENCE_SECONDS", 0.2)
+    with pytest.raises(ResultTypeError, match=r"pyrefly has no answer after 0\.2 s"):
+        compile_folder(project / "flows")

@@ -43,6 +43,8 @@ _INSTANCE: Final = 2
 _TYPE_VARIABLE: Final = 6
 _BUNDLED: Final = "pyrefly_bundled_typeshed_"
 _MOST_TRIES: Final = 20
+_PATIENCE_SECONDS: Final = 300.0
+"""A hundred flows take it two seconds; a server that hangs must not hang `compile` in CI for ever."""
 
 
 def is_installed() -> bool:
@@ -66,6 +68,9 @@ class Pyrefly:
         self._config = _config(search_path, late_search_path)
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._watchdog = threading.Timer(_PATIENCE_SECONDS, self._lose_patience)
+        self._watchdog.daemon = True
+        self._hangs = False
         self._number = 0
         self._snapshot = 0
 
@@ -99,6 +104,7 @@ class Pyrefly:
             )
         except OSError as error:
             raise EngineError(f"pyrefly cannot be started: {error}") from error
+        self._watchdog.start()
         folders = [{"uri": folder.as_uri(), "name": "pgflow"}]
         self._call(
             "initialize",
@@ -114,7 +120,13 @@ class Pyrefly:
         if not str(spoken).startswith(_PROTOCOL):
             raise EngineError(f"this pyrefly speaks version {spoken} of its protocol")
 
+    def _lose_patience(self) -> None:
+        self._hangs = True
+        if self._process is not None:
+            self._process.kill()
+
     def _stop(self) -> None:
+        self._watchdog.cancel()
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
@@ -198,6 +210,8 @@ class Pyrefly:
                 if name.lower() == b"content-length":
                     length = int(value)
             if line == b"":
+                if self._hangs:
+                    raise EngineError(f"pyrefly has no answer after {_PATIENCE_SECONDS:g} s")
                 raise EngineError(f"pyrefly ended, with code {self._process.wait()}")
             message: dict[str, Any] = json.loads(self._process.stdout.read(length))
             if "id" not in message or "method" not in message:
