@@ -35,7 +35,7 @@ def create_files(files: Mapping[Path, str]) -> None:
     except BaseException as error:
         _remove(made_files, made_folders)
         if isinstance(error, OSError):
-            raise _cannot_write(error.filename, error) from None
+            raise _cannot_write(str(error.filename), error) from None
         raise
 
 
@@ -81,7 +81,8 @@ def replace_files(files: Mapping[Path, bytes]) -> None:
         _remove(list(temporary.values()), [])
         if isinstance(error, OSError):
             meant = {str(beside): path for path, beside in temporary.items()}
-            raise _cannot_write(meant.get(error.filename, error.filename), error) from None
+            named = str(error.filename)
+            raise _cannot_write(meant.get(named, named), error) from None
         raise
 
 

@@ -44,7 +44,7 @@ _TYPE_VARIABLE: Final = 6
 _BUNDLED: Final = "pyrefly_bundled_typeshed_"
 _MOST_TRIES: Final = 20
 _PATIENCE_SECONDS: Final = 300.0
-"""A hundred flows take it two seconds; a server that hangs must not hang `compile` in CI for ever."""
+"""A hundred flows take it two seconds; should it hang, `compile` in CI must not hang for ever."""
 
 
 def is_installed() -> bool:
