@@ -294,3 +294,14 @@ def test_a_checker_that_hangs_is_given_up(project: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("pgflow_cli.inference.pyrefly._PATIENCE_SECONDS", 0.2)
     with pytest.raises(ResultTypeError, match=r"pyrefly has no answer after 0\.2 s"):
         compile_folder(project / "flows")
+
+
+def test_stubs_that_another_user_has_unpacked_are_not_in_the_way(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = project / "shared"
+    shared.mkdir()
+    monkeypatch.setenv("TMPDIR", str(shared))
+    monkeypatch.setattr("tempfile.tempdir", str(shared))
+    compile_folder(project / "flows")
+    assert list(shared.iterdir()) == []

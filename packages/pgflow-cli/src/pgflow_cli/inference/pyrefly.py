@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -101,6 +102,9 @@ class Pyrefly:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 cwd=folder,
+                # There it unpacks the stubs of the standard library, 50 ms. In the folder that all
+                # users share, those of another user would be in the way, or believed.
+                env={**os.environ, "TMPDIR": str(folder), "TMP": str(folder), "TEMP": str(folder)},
             )
         except OSError as error:
             raise EngineError(f"pyrefly cannot be started: {error}") from error
