@@ -25,7 +25,7 @@ from pgflow_cli.inference.parameters import Passed
 from pgflow_cli.inference.plan import Call, FunctionPlan, Leaf, all_within
 from pgflow_cli.inference.planning import plan_function
 from pgflow_cli.inference.pyrefly import Pyrefly, is_installed
-from pgflow_cli.inference.shapes import holds_never, part_of, widen, with_objects_merged
+from pgflow_cli.inference.shapes import holds_never, part_of, widen
 from pgflow_cli.inference.sources import FunctionNode, Sources, is_of_project
 from pgflow_dsl import Flow, Step, handler_digest
 from pgflow_dsl.adoption import annotated_head, unknown_result
@@ -176,7 +176,7 @@ class _Inference:
         try:
             shape = widen(self._folded(step, folder, answers, classes))
             self._refuse_never(step, shape)
-            shape = _checked(step, shape)
+            _check(step, shape)
         except NotInferredError as error:
             self._failed[_key(step)] = _told(step, error)
         except ResultTypeError as error:
@@ -225,26 +225,8 @@ class _Inference:
         raise NotInferredError(reason, inner.source.file, inner.node)
 
 
-def _checked(step: Step[Any], shape: Shape) -> Shape:
-    """Return *shape* once it is sure that it has an exact JSON form.
-
-    Where JSON does not tell the members of a union of objects apart, they become one object.
-
-    Raises:
-        ResultTypeError: it has none.
-    """
-    try:
-        _try(step, shape)
-    except ResultTypeError:
-        merged = with_objects_merged(shape)
-        if merged == shape:
-            raise
-        _try(step, merged)
-        return merged
-    return shape
-
-
-def _try(step: Step[Any], shape: Shape) -> None:
+def _check(step: Step[Any], shape: Shape) -> None:
+    """Make sure that *shape* has an exact JSON form; raises `ResultTypeError`."""
     fn: Any = inspect.unwrap(step.fn)
     try:
         annotation = annotation_from(shape, title=object_title(step.slug), home=fn.__globals__)

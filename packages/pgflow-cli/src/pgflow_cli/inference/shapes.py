@@ -191,40 +191,15 @@ def _item(shape: Shape, key: object) -> Shape | None:
             return None
 
 
-def with_objects_merged(shape: Shape) -> Shape:
-    """Return *shape* where a union of objects is one object, in which some keys may be absent."""
-    match shape:
-        case UnionShape(members=members):
-            objects = [member for member in members if isinstance(member, ObjectShape)]
-            others = [member for member in members if not isinstance(member, ObjectShape)]
-            merged = [one_object(objects)] if objects else []
-            return unite(with_objects_merged(member) for member in [*merged, *others])
-        case ObjectShape(fields=fields):
-            return ObjectShape(
-                fields={
-                    name: FieldShape(type=with_objects_merged(field.type), required=field.required)
-                    for name, field in fields.items()
-                }
-            )
-        case CollectionShape(kind=kind, items=items):
-            return CollectionShape(kind=kind, items=with_objects_merged(items))
-        case FixedTupleShape(items=items):
-            return FixedTupleShape(items=tuple(with_objects_merged(item) for item in items))
-        case MapShape(keys=keys, values=values):
-            return MapShape(keys=keys, values=with_objects_merged(values))
-        case _:
-            return shape
-
-
 def as_one_object(shape: Shape) -> ObjectShape | None:
-    """Return what may be any of a union of objects; None when something else is among them."""
+    """Return what may be any of a union of objects: what not all of them have may be absent.
+
+    None when something else is among the members.
+    """
     members = members_of(shape)
     objects = [member for member in members if isinstance(member, ObjectShape)]
-    return one_object(objects) if objects and len(objects) == len(members) else None
-
-
-def one_object(objects: Sequence[ObjectShape]) -> ObjectShape:
-    """Return an object that may be any of *objects*: what not all have may be absent."""
+    if not objects or len(objects) < len(members):
+        return None
     names = dict.fromkeys(name for each in objects for name in each.fields)
     return ObjectShape(
         fields={
