@@ -1,4 +1,8 @@
-"""Random JSON Schemas, such as nobody writes, and random values for them."""
+"""Random JSON Schemas, such as nobody writes, and values for them: for the generators of clients.
+
+Keys are words that languages reserve, and definitions refer to each other. `schema_fuzz/` has those
+for the validator.
+"""
 
 import random
 from collections.abc import Callable, Mapping
