@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from pgflow_cli import exit_codes, main
+from pgflow_cli.interrupts import TerminatedError
 
 COMMANDS = [
     ["install"],
@@ -79,6 +80,27 @@ def test_worker_is_handed_on_as_it_is(capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["worker", "--help"]) == exit_codes.OK
     assert "usage: pgflow-worker" in capsys.readouterr().out
     assert main(["worker", "--no-such-option"]) == exit_codes.USAGE
+
+
+@pytest.mark.parametrize(
+    ("interruption", "code"),
+    [(KeyboardInterrupt, exit_codes.INTERRUPTED), (TerminatedError, exit_codes.TERMINATED)],
+)
+def test_an_interruption_stays_one_when_its_clean_up_fails(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    interruption: type[BaseException],
+    code: int,
+) -> None:
+    def interrupted(args: object) -> int:
+        try:
+            raise interruption
+        finally:
+            raise OSError("something is left behind")
+
+    monkeypatch.setattr("pgflow_cli.cmd_graph.run", interrupted)
+    assert main(["graph", "voice_memo"]) == code
+    assert "something is left behind" in capsys.readouterr().err
 
 
 def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:

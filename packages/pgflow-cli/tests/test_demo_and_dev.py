@@ -217,7 +217,7 @@ def test_the_demo_interrupted_leaves_nothing(
     with pgflow("demo", folder=folder) as demo:
         demo.wait_for(moment)
         demo.signal(number)
-        assert demo.end() == (code, "")
+        assert demo.end() == (code, ""), demo.said
         assert "Traceback" not in "\n".join(demo.said)
         demo.assert_nothing_is_left()
 

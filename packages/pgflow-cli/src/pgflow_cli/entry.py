@@ -43,6 +43,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.debug:
             raise
         failures = importlib.import_module("pgflow_cli.failures")
-        return cast("Callable[[Exception, str | None], int]", failures.tell)(
+        code = cast("Callable[[Exception, str | None], int]", failures.tell)(
             error, getattr(args, "database_url", None)
         )
+        return _interruption_behind(error) or code
+
+
+def _interruption_behind(error: BaseException) -> int | None:
+    """Return the exit code of an interruption whose clean-up *error* came in the way of."""
+    behind = error.__context__
+    while behind is not None:
+        if isinstance(behind, KeyboardInterrupt):
+            return exit_codes.INTERRUPTED
+        if isinstance(behind, TerminatedError):
+            return exit_codes.TERMINATED
+        behind = behind.__context__
+    return None
