@@ -1,30 +1,29 @@
 """How many steps per second the SQL functions move, with one connection and no handlers.
 
-Each trip completes a batch and claims the next in one pipeline and one commit, as the worker does;
-the claim brings the results of the deps. Values are sent and read as text and left undecoded, so
+Each trip completes a batch and claims the next in one call, as the worker does; what is claimed
+comes with the results of its deps. Values are sent and read as text and left undecoded, so
 that Python weighs as little as it can.
 """
 
-from collections import deque
 from collections.abc import Iterable
 from time import perf_counter
 from uuid import uuid4
 
 import psycopg
 from benchmarks.measure import Bench, Benchmark, Goal, Round
-from psycopg.rows import TupleRow
 
 BATCH = 500
 FIGURE = "diamond steps through SQL alone, batches of 500, one connection"
 
-_COMPLETE = """
-select count(*) from pgflow.complete_tasks(
-  %s::uuid[], %s::text[], %s::int[], %s::uuid[], %s::jsonb[], %s
-) as t where t.outcome <> 'completed'
-"""
 _CLAIM = """
 select t.run_id::text, t.step_slug, t.task_index::text, t.lease_id::text, t.args::text
 from pgflow.claim_tasks(%s, %s, 60) as t
+"""
+_EXCHANGE = """
+select t.outcome, t.run_id::text, t.step_slug, t.task_index::text, t.lease_id::text, t.args::text
+from pgflow.exchange_tasks(
+  %s, %s::uuid[], %s::text[], %s::int[], %s::uuid[], %s::jsonb[], %s, 60
+) as t
 """
 _RESULTS = {
     "transcribe": r'"{\"transcription\":\"memo.wav\",\"language\":\"en\"}"',
@@ -86,27 +85,16 @@ def _register(conn: psycopg.Connection, bench: Bench) -> str:
 
 def _work_off(conn: psycopg.Connection, worker_id: str) -> int:
     steps = 0
-    refused: deque[psycopg.Cursor[TupleRow]] = deque()
-    claim = conn.execute(_CLAIM, (worker_id, BATCH), prepare=True)
-    while tasks := claim.fetchall():
+    rows = conn.execute(_CLAIM, (worker_id, BATCH), prepare=True).fetchall()
+    tasks = [(None, *row) for row in rows]
+    while tasks:
         steps += len(tasks)
-        run_ids, slugs, indexes, lease_ids, _args = zip(*tasks, strict=True)
+        outcomes, run_ids, slugs, indexes, lease_ids, _args = zip(*tasks, strict=True)
+        if any(outcomes):
+            raise RuntimeError("the engine did not accept every result")
         results = (_RESULTS[slug] for slug in slugs)
-        with conn.pipeline():
-            refused.append(
-                conn.execute(
-                    _COMPLETE,
-                    (
-                        *(_array(column) for column in (run_ids, slugs, indexes, lease_ids)),
-                        _array(results),
-                        BATCH,
-                    ),
-                    prepare=True,
-                )
-            )
-            claim = conn.execute(_CLAIM, (worker_id, BATCH), prepare=True)
-    if any(cursor.fetchone() != (0,) for cursor in refused):
-        raise RuntimeError("the engine did not accept every result")
+        reports = [_array(column) for column in (run_ids, slugs, indexes, lease_ids, results)]
+        tasks = conn.execute(_EXCHANGE, (worker_id, *reports, BATCH), prepare=True).fetchall()
     return steps
 
 
@@ -116,7 +104,7 @@ def _array(items: Iterable[str]) -> str:
 
 BENCHMARK = Benchmark(
     slug="sql_alone",
-    about="complete and claim in one pipeline, dependency results delivered",
+    about="complete and claim in one call, dependency results delivered",
     figures={FIGURE: ("steps/s", Goal(value=12_000, at_least=True))},
     run_round=run_round,
 )

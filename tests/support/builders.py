@@ -221,6 +221,34 @@ def complete(
     )
 
 
+def exchange(
+    conn: Connection[Any],
+    worker_id: UUID,
+    tasks: Sequence[Claimed],
+    limit: int = 100,
+    *,
+    results: Iterable[Any] | None = None,
+    lease_seconds: float = 30,
+) -> tuple[dict[int, str], list[Claimed]]:
+    """Complete *tasks* and claim; return what was not completed, by ordinal, and the claimed."""
+    chosen = [DIAMOND_RESULTS[task.step_slug] for task in tasks] if results is None else results
+    with conn.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(
+            "select ordinal, outcome, run_id, step_slug, task_index, attempt, lease_id, args"
+            f" from pgflow.exchange_tasks(%s, {_KEYS}, %s::jsonb[], %s, %s)",
+            [worker_id, *keys(tasks), [Jsonb(one) for one in chosen], limit, lease_seconds],
+        ).fetchall()
+    outcomes: dict[int, str] = {}
+    claimed: list[Claimed] = []
+    for row in rows:
+        ordinal, outcome = row.pop("ordinal"), row.pop("outcome")
+        if ordinal is None:
+            claimed.append(Claimed(**row))
+        else:
+            outcomes[ordinal] = outcome
+    return outcomes, claimed
+
+
 def fail(
     conn: Connection[Any],
     tasks: Sequence[Claimed],

@@ -25,6 +25,7 @@ _QUERIES = {
     "table": """
         select c.oid::regclass::text,
                concat_ws(' ', c.relkind, c.relrowsecurity, c.reloptions::text,
+                 case when c.relkind = 'v' then pg_get_viewdef(c.oid) end,
                  obj_description(c.oid, 'pg_class'), array(
                  select a.grantee::regrole::text || '=' || a.privilege_type
                  from aclexplode(c.relacl) a where a.grantee <> c.relowner order by 1)::text)

@@ -22,6 +22,7 @@ from tests.support.builders import (
     claim,
     complete,
     deploy,
+    exchange,
     extend,
     fail,
     register_worker,
@@ -79,8 +80,16 @@ class Scene:
 Call = Callable[[Scene, Conn], Any]
 
 
+def _exchange(scene: Scene, conn: Conn) -> None:
+    """What a worker does: report, and take more in the same call."""
+    try:
+        exchange(conn, scene.worker_id, scene.tasks[::-1], 2, results=["x"] * 3)
+    except psycopg.Error as error:
+        assert error.sqlstate == "PF104"  # noqa: PT017 - any other one is the failure
+
+
 def _complete_and_claim(scene: Scene, conn: Conn) -> None:
-    """What a worker does: report, and take more in the same transaction."""
+    """Report and take more in the same transaction, by two calls."""
     try:
         with conn.transaction():
             complete(conn, scene.tasks[::-1], ["x"] * 3)
@@ -111,6 +120,7 @@ CALLS: dict[str, Call] = {
     "claim": _claim,
     "complete": lambda scene, conn: complete(conn, scene.tasks, ["x"] * 3),
     "complete, claim": _complete_and_claim,
+    "exchange": _exchange,
     "complete, unfit": lambda scene, conn: complete(conn, scene.tasks[::-1], ["x", 7, "x"]),
     "fail": lambda scene, conn: fail(conn, scene.tasks[::-1]),
     "give up": lambda scene, conn: fail(conn, scene.tasks, retryable=False),
@@ -161,6 +171,6 @@ def test_two_calls_on_the_same_runs_never_deadlock(
                 pytest.fail(f"{name!r} of {first!r}, {second!r} held at {held!r}: {error}")
         check_invariants(conn)
         # Not truncate: on small tables it takes a hundred times as long.
-        for table in ("attempts", "leases", "tasks", "step_states", "runs", "workers"):
+        for table in ("attempt_log", "leases", "tasks", "step_states", "runs", "workers"):
             conn.execute(f"delete from pgflow.{table}".encode())
     assert scalar(conn, "select count(*) from pgflow.runs") == 0

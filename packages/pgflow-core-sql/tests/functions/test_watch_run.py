@@ -6,15 +6,13 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from psycopg.types.json import Jsonb
 from tests.support.builders import (
-    DIAMOND_RESULTS,
     a_diamond,
     claim,
     complete,
     deploy,
+    exchange,
     fail,
-    keys,
     register_worker,
     release,
     scalar,
@@ -222,22 +220,17 @@ def test_retry_that_waits_wakes_nobody(conn: Conn, listener: Conn) -> None:
     assert heard(listener, conn) == []
 
 
-@pytest.mark.parametrize(
-    ("claiming", "told"), [(0, [("pgflow_work", "")]), (1, [("pgflow_work", "")]), (2, [])]
-)
-def test_worker_that_claims_next_wakes_others_only_for_what_it_leaves(
-    conn: Conn, listener: Conn, claiming: int, told: list[tuple[str, str]]
+@pytest.mark.parametrize(("limit", "told"), [(1, [("pgflow_work", "")]), (2, []), (3, [])])
+def test_worker_that_exchanges_wakes_others_only_for_what_it_leaves(
+    conn: Conn, listener: Conn, limit: int, told: list[tuple[str, str]]
 ) -> None:
     deploy(conn, a_diamond())
     claim(conn, register_worker(conn, a_diamond()))
     busy = register_worker(conn, a_diamond())
     start_run(conn)
-    [task] = claim(conn, busy, 1)
+    tasks = claim(conn, busy, 1)
     listen(listener, "pgflow_work")
-    conn.execute(
-        "select pgflow.complete_tasks(%s, %s, %s, %s, %s, p_claiming => %s)",
-        [*keys([task]), [Jsonb(DIAMOND_RESULTS["transcribe"])], claiming],
-    )
+    exchange(conn, busy, tasks, limit)
     assert heard(listener, conn) == told
 
 
@@ -248,10 +241,7 @@ def test_worker_that_cannot_run_what_follows_wakes_one_that_can(conn: Conn, list
     first_only = flow.model_copy(update={"steps": flow.steps[:1]})
     specialist = register_worker(conn, first_only)
     start_run(conn)
-    [task] = claim(conn, specialist, 1)
+    tasks = claim(conn, specialist, 1)
     listen(listener, "pgflow_work")
-    conn.execute(
-        "select pgflow.complete_tasks(%s, %s, %s, %s, %s, p_claiming => 100)",
-        [*keys([task]), [Jsonb(DIAMOND_RESULTS["transcribe"])]],
-    )
+    exchange(conn, specialist, tasks, 100)
     assert heard(listener, conn) == [("pgflow_work", "")]

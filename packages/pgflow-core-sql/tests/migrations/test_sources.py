@@ -149,7 +149,7 @@ def test_every_refusal_has_message_detail_and_hint() -> None:
         ("runs", "status_is_known", RUN_STATUSES),
         # A step that waits for its deps has no row: `created` is never stored.
         ("step_states", "status_is_known", [s for s in STEP_STATUSES if s != "created"]),
-        ("attempts", "outcome_is_known", ATTEMPT_OUTCOMES),
+        ("attempt_log", "outcome_is_known", ATTEMPT_OUTCOMES),
         ("workers", "status_is_known", WORKER_STATUSES),
     ],
 )

@@ -18,6 +18,7 @@ SURFACE = {
     "complete_step": "AW",
     "complete_tasks": "AW",
     "deploy": "A",
+    "exchange_tasks": "AW",
     "extend_leases": "AW",
     "fail_tasks": "AW",
     "get_run": "ACV",

@@ -78,6 +78,7 @@ def client_forbidden(task: Claimed, worker_id: UUID) -> list[str]:
         "select pgflow.deploy('{}')",
         f"select pgflow.claim_tasks('{worker_id}', 1)",
         f"select pgflow.complete_tasks({keys}, array['1'::jsonb])",
+        f"select pgflow.exchange_tasks('{worker_id}', {keys}, array['1'::jsonb], 1)",
         f"select pgflow.complete_step('{task.run_id}', 'transcribe', '{task.lease_id}', '1')",
         f"select pgflow.fail_tasks({keys}, array['1'::jsonb], array[true], array[1::float8])",
         f"select pgflow.release_tasks({keys})",

@@ -22,13 +22,23 @@ WORK_CHANNEL: Final = "pgflow_work"
 COMPLETE_TASKS: Final[LiteralString] = """
 select t.ordinal, t.error ->> 'message'
 from pgflow.complete_tasks(
-  p_run_ids => %s, p_step_slugs => %s, p_task_indexes => %s, p_lease_ids => %s,
-  p_results => %s, p_claiming => %s::integer
+  p_run_ids => %s, p_step_slugs => %s, p_task_indexes => %s, p_lease_ids => %s, p_results => %s
 ) as t
 where t.outcome <> 'completed'
 """
 """Answers only what did not complete, usually no row at all: with a message the step has failed,
 because its result does not fit, and without one the lease was over."""
+
+EXCHANGE_TASKS: Final[LiteralString] = """
+select t.ordinal, t.error ->> 'message', t.run_id, t.task_index, t.attempt, t.lease_id,
+  t.contract_id, t.timeout_seconds, t.max_attempts, t.args
+from pgflow.exchange_tasks(
+  p_worker_id => %s, p_run_ids => %s, p_step_slugs => %s, p_task_indexes => %s,
+  p_lease_ids => %s, p_results => %s, p_limit => %s::integer,
+  p_lease_seconds => %s::double precision
+) as t
+"""
+"""First the answers of COMPLETE_TASKS, then those of CLAIM_TASKS, which have no ordinal."""
 
 FAIL_TASKS: Final[LiteralString] = """
 select t.ordinal, t.outcome, extract(epoch from t.retry_at - now())::double precision

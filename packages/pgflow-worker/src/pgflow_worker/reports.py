@@ -1,9 +1,8 @@
 """One round with the database: report what ended, claim what may begin.
 
-Completions and claims go in one pipeline: sent without waiting in between, and committed as one
-transaction, because a pipeline without `begin` is one up to its sync. Failures and releases go
-first, each in a transaction of its own: every call locks its runs in the order of their ids, and
-two calls in one transaction would break that order and could deadlock with another worker.
+Completions and claims are one call, which hands over what the completions make ready. Failures and
+releases go first, each in a transaction of its own: every call locks its runs in the order of their
+ids, and two calls in one transaction would break that order and could deadlock with another worker.
 """
 
 from collections.abc import Iterable, Sequence
@@ -115,9 +114,13 @@ async def send(conn: AsyncConnection, batch: Batch, claim: Claim | None, answer:
     if batch.released:
         await _release(conn, batch.released, answer)
         batch.released = []
-    if batch.completed or claim is not None:
-        await _complete_and_claim(conn, batch.completed, claim, answer)
-        batch.completed = []
+    if batch.completed and claim is not None:
+        await _exchange(conn, batch.completed, claim, answer)
+    elif batch.completed:
+        await _complete(conn, batch.completed, answer)
+    elif claim is not None:
+        await _claim(conn, claim, answer)
+    batch.completed = []
 
 
 async def _fail(conn: AsyncConnection, failed: Sequence[Failed], answer: Answer) -> None:
@@ -150,39 +153,51 @@ async def _release(conn: AsyncConnection, released: Sequence[Released], answer: 
     answer.accepted += _leases(released)
 
 
-async def _complete_and_claim(
-    conn: AsyncConnection, completed: Sequence[Completed], claim: Claim | None, answer: Answer
+async def _exchange(
+    conn: AsyncConnection, completed: Sequence[Completed], claim: Claim, answer: Answer
 ) -> None:
-    reporting = conn.cursor(binary=True)
-    claiming = conn.cursor(binary=True, row_factory=_claimed_task)
-    async with conn.pipeline():
-        if completed:
-            await reporting.execute(
-                calls.COMPLETE_TASKS,
-                [
-                    *calls.task_keys(_leases(completed)),
-                    JsonbArray([outcome.result for outcome in completed]),
-                    claim.limit if claim is not None else 0,
-                ],
-                prepare=True,
-            )
-        if claim is not None:
-            await claiming.execute(
-                calls.CLAIM_TASKS,
-                [claim.worker_id, claim.limit, claim.lease_seconds],
-                prepare=True,
-            )
-    if completed:
-        for row in await reporting.fetchall():
-            ordinal, refusal = cast("tuple[int, str | None]", row)
-            outcome = completed[ordinal - 1]
-            if refusal is None:
-                answer.stale.append(outcome)
-            else:
-                answer.failures.append(Failure(outcome.lease, refusal))
-        answer.accepted += _leases(completed)
-    if claim is not None:
-        answer.claimed = await claiming.fetchall()
+    cursor = conn.cursor(binary=True)
+    await cursor.execute(
+        calls.EXCHANGE_TASKS,
+        [claim.worker_id, *_completions(completed), claim.limit, claim.lease_seconds],
+        prepare=True,
+    )
+    for row in cast("list[tuple[Any, ...]]", await cursor.fetchall()):
+        if row[0] is None:
+            answer.claimed.append(ClaimedTask._make(row[2:]))
+        else:
+            _not_completed(completed, row[0], row[1], answer)
+    answer.accepted += _leases(completed)
+
+
+async def _complete(conn: AsyncConnection, completed: Sequence[Completed], answer: Answer) -> None:
+    cursor = await conn.execute(calls.COMPLETE_TASKS, _completions(completed), prepare=True)
+    for ordinal, refusal in cast("list[tuple[int, str | None]]", await cursor.fetchall()):
+        _not_completed(completed, ordinal, refusal, answer)
+    answer.accepted += _leases(completed)
+
+
+async def _claim(conn: AsyncConnection, claim: Claim, answer: Answer) -> None:
+    cursor = conn.cursor(binary=True, row_factory=_claimed_task)
+    await cursor.execute(
+        calls.CLAIM_TASKS, [claim.worker_id, claim.limit, claim.lease_seconds], prepare=True
+    )
+    answer.claimed = await cursor.fetchall()
+
+
+def _completions(completed: Sequence[Completed]) -> list[object]:
+    results = JsonbArray([outcome.result for outcome in completed])
+    return [*calls.task_keys(_leases(completed)), results]
+
+
+def _not_completed(
+    completed: Sequence[Completed], ordinal: int, refusal: str | None, answer: Answer
+) -> None:
+    outcome = completed[ordinal - 1]
+    if refusal is None:
+        answer.stale.append(outcome)
+    else:
+        answer.failures.append(Failure(outcome.lease, refusal))
 
 
 def _claimed_task(cursor: psycopg.AsyncCursor[Any]) -> RowMaker[ClaimedTask]:

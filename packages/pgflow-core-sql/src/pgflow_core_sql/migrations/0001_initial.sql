@@ -171,8 +171,10 @@ create table pgflow.step_inputs (
 );
 comment on column pgflow.step_inputs.path is 'keys and indexes down to the part that is passed';
 
--- attempts: the history of every ended attempt; rows are only ever added.
-create table pgflow.attempts (
+-- attempt_log: the ended attempts that did not complete a step; rows are only ever added.
+-- The one that completed a step is told by the row of the step, which is written then anyway: a row
+-- here for each cost 306 of 1,390 bytes of WAL per step. The view `attempts` shows both.
+create table pgflow.attempt_log (
   run_id uuid not null,
   step_slug text not null,
   task_index integer not null,
@@ -188,7 +190,7 @@ create table pgflow.attempts (
     outcome in ('completed', 'failed', 'expired', 'released', 'cancelled')
   )
 ) with (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02);
-comment on column pgflow.attempts.attempt is
+comment on column pgflow.attempt_log.attempt is
   'from 1; an attempt that was released does not count, so its number comes again';
 
 -- gateways: login roles whose `request.jwt.claims` are believed. Any session can set that
@@ -244,7 +246,7 @@ create table pgflow.runs (
   ended_at timestamptz,
   constraint status_is_known check (status in ('started', 'completed', 'failed', 'cancelled')),
   constraint ended_when_terminal check ((status = 'started') = (ended_at is null))
-) with (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 -- For list_runs of one owner among many: 0.4 ms instead of 30 ms at 300,000 runs, and a time that
 -- does not grow with the runs of others. It costs 7 % of the rate of start_flows in bulk, and nothing
 -- of the rate of steps, because neither column is ever updated.
@@ -271,13 +273,19 @@ create table pgflow.step_states (
   status text not null default 'started',
   step_result jsonb,
   error jsonb,
+  attempt integer,
+  lease_id uuid,
+  worker_id uuid,
+  claimed_at timestamptz,
   started_at timestamptz not null,
   ended_at timestamptz,
   primary key (run_id, step_slug),
   constraint status_is_known check (status in ('started', 'completed', 'failed', 'cancelled')),
   constraint result_only_when_completed check ((status = 'completed') = (step_result is not null)),
   constraint ended_when_terminal check ((status = 'started') = (ended_at is null))
-) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+) with (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+comment on column pgflow.step_states.lease_id is
+  'of the attempt that completed the step, as are attempt, worker_id and claimed_at';
 
 -- tasks: the queue. A row waits here until it is claimed; then it is a row of `leases` instead.
 -- Two tables, so that claiming never wades through what is already taken, expiry scans only what
@@ -1393,7 +1401,7 @@ $$;
 -- _complete_runs: complete every run whose last leaf has just completed.
 -- When all leaves have, every step has: each of the others is a dep of one of them.
 -- `offset 0`: see _start_ready_steps.
--- Called by: complete_tasks. The caller holds the locks of the runs.
+-- Called by: _complete_batch. The caller holds the locks of the runs.
 -- Locks:     none further.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -1468,7 +1476,7 @@ begin
     where l.run_id = any (p_run_ids)
     returning l.*
   )
-  insert into pgflow.attempts (
+  insert into pgflow.attempt_log (
     run_id, step_slug, task_index, lease_id, attempt, worker_id, outcome, started_at, ended_at
   )
   select
@@ -1538,12 +1546,13 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 declare
+  v_owner text := pgflow._current_owner();  -- once: asked per row it took a third of a bulk start
   v_now timestamptz := pgflow._now();
   v_contract_ids integer[];
   v_count integer;
 begin
   insert into pgflow.runs (run_id, flow_slug, version, owner, payload, started_at)
-  select n.run_id, p_flow_slug, p_version, pgflow._current_owner(), n.payload, v_now
+  select n.run_id, p_flow_slug, p_version, v_owner, n.payload, v_now
   from unnest(p_run_ids, p_payloads) as n (run_id, payload)
   on conflict (run_id) do nothing;
   -- Not an exception handler: it would cost every start a subtransaction.
@@ -1660,7 +1669,7 @@ begin
         ),
         'result', ss.step_result,
         'error', coalesce(ss.error, last_attempt.error),
-        'attempts', coalesce(l.attempt, t.attempts_count, last_attempt.attempt, 0),
+        'attempts', coalesce(l.attempt, t.attempts_count, ss.attempt, last_attempt.attempt, 0),
         'started_at', ss.started_at,
         'ended_at', ss.ended_at,
         'running', l.lease_id is not null,
@@ -1676,14 +1685,15 @@ begin
   left join pgflow.tasks as t on t.run_id = p_run_id and t.step_slug = s.step_slug
   left join pgflow.leases as l on l.run_id = p_run_id and l.step_slug = s.step_slug
   left join lateral (
-    select a.worker_id, a.attempt, case when ss.status <> 'completed' then a.error end as error
-    from pgflow.attempts as a
+    select a.worker_id, a.attempt, a.error
+    from pgflow.attempt_log as a
     where a.run_id = p_run_id
       and a.step_slug = s.step_slug
+      and ss.lease_id is null
     order by a.ended_at desc, a.attempt desc
     limit 1
   ) as last_attempt on true
-  left join pgflow.workers as w on w.worker_id = coalesce(l.worker_id, last_attempt.worker_id)
+  left join pgflow.workers as w on w.worker_id = coalesce(l.worker_id, ss.worker_id, last_attempt.worker_id)
   where s.flow_slug = v_run.flow_slug
     and s.version = v_run.version;
 
@@ -1827,7 +1837,7 @@ end;
 $$;
 
 -- _check_results: hold the results of a batch against budget and result schema of their steps.
--- Called by: complete_tasks, before it takes locks: how long this takes depends on the values.
+-- Called by: _complete_batch, before it takes locks: how long this takes depends on the values.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   per task whether the result fits; else the error that the step gets, which is null when
@@ -1947,29 +1957,38 @@ as $$
   from (select p_errors @> '[{"keyword": "limit"}]' as is_limit) as l;
 $$;
 
--- _start_ready_steps: queue every step whose last dep has just completed.
+-- _start_ready_steps: start every step whose last dep has just completed: hand it to the worker that
+-- completed the dep, or queue it.
 -- The caller holds the locks of the runs and wrote the results in an earlier statement, so this
 -- one sees every dep that has completed, whoever completed it; a step cannot be ready twice,
 -- because one of its deps completed only now.
 -- `offset 0` keeps each lookup a lookup by whole key. Flattened into joins, a plan that was made
 -- while the tables were small reads an index by its last column and never recovers.
--- Called by: complete_tasks.
+-- Called by: _complete_batch.
 -- Locks:     none further; the rows are new.
 -- Raises:    nothing.
--- Returns:   nothing.
+-- Returns:   the leases of those handed to the worker.
 create or replace function pgflow._start_ready_steps(
   p_run_ids uuid [],
   p_step_slugs text [],
   p_worker_id uuid,
-  p_claiming integer
-) returns void
+  p_taking integer,  -- how many tasks the worker takes; all but one of them may be handed to it
+  p_lease_seconds double precision
+) returns pgflow.leases []
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := pgflow._now();
-  v_contract_ids integer[];
+  v_served integer[];
+  v_queued integer[];
+  v_handed pgflow.leases[];
 begin
+  if p_taking > 0 then
+    select w.contract_ids into v_served
+    from pgflow.workers as w
+    where w.worker_id = p_worker_id;
+  end if;
   with candidate as (
     select distinct n.run_id, r.flow_slug, r.version, d.to_step_slug as step_slug
     from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
@@ -1984,7 +2003,10 @@ begin
     ) as d
   ),
   ready as (
-    select c.run_id, c.step_slug, s.contract_id
+    select
+      c.run_id, c.step_slug, s.contract_id,
+      coalesce(s.contract_id = any (v_served), false)
+        and row_number() over (order by s.contract_id = any (v_served) desc nulls last) < p_taking as handed
     from candidate as c
     join pgflow.steps as s
       on s.flow_slug = c.flow_slug and s.version = c.version and s.step_slug = c.step_slug
@@ -2011,23 +2033,32 @@ begin
   ),
   queued as (
     insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
-    select r.run_id, r.step_slug, r.contract_id, v_now from ready as r
-  )
-  select array_agg(r.contract_id) into v_contract_ids from ready as r;
-
-  if v_contract_ids is null then
-    return;
-  end if;
-  -- The caller takes the new tasks itself as far as it can; others are woken for the rest.
-  if cardinality(v_contract_ids) > p_claiming
-    or not exists (
-      select 1
-      from pgflow.workers as w
-      where w.worker_id = p_worker_id and w.contract_ids @> v_contract_ids
+    select r.run_id, r.step_slug, r.contract_id, v_now from ready as r where not r.handed
+  ),
+  leased as (
+    insert into pgflow.leases as l (
+      run_id, step_slug, task_index, contract_id, attempt, lease_id, worker_id,
+      claimed_at, leased_until
     )
+    select
+      r.run_id, r.step_slug, 0, r.contract_id, 1, gen_random_uuid(), p_worker_id,
+      v_now, v_now + make_interval(secs => p_lease_seconds)
+    from ready as r
+    where r.handed
+    returning l as lease
+  )
+  select
+    (select array_agg(r.contract_id) from ready as r where not r.handed),
+    (select array_agg(l.lease) from leased as l)
+  into v_queued, v_handed;
+
+  -- The worker claims what is left of them itself as far as it can; others are woken for the rest.
+  if cardinality(v_queued) > p_taking - coalesce(cardinality(v_handed), 0)
+    or not v_queued <@ coalesce(v_served, '{}')
   then
-    perform pgflow._wake_workers(v_contract_ids, p_worker_id);
+    perform pgflow._wake_workers(v_queued, p_worker_id);
   end if;
+  return v_handed;
 end;
 $$;
 
@@ -2068,7 +2099,7 @@ end;
 $$;
 
 -- _check_claim: refuse limits and leases that make no sense.
--- Called by: claim_tasks, extend_leases.
+-- Called by: claim_tasks, exchange_tasks, extend_leases.
 -- Locks:     none.
 -- Raises:    PF203.
 -- Returns:   nothing.
@@ -2090,6 +2121,95 @@ begin
     ),
     detail = jsonb_build_object('p_limit', p_limit, 'p_lease_seconds', p_lease_seconds)::text,
     hint = 'pass values within these ranges';
+end;
+$$;
+
+-- _complete_batch: store the results of a batch, start what they make ready, end what is done.
+-- Called by: complete_tasks, exchange_tasks.
+-- Locks:     runs by id, then step states, then leases.
+-- Raises:    PF209 arrays differ; PF503 isolation level.
+-- Returns:   the ordinals of the tasks that are completed by it, and the leases of those that have
+--            become ready and were handed to the worker, instead of being queued.
+create or replace function pgflow._complete_batch(
+  p_run_ids uuid [],
+  p_step_slugs text [],
+  p_task_indexes integer [],
+  p_lease_ids uuid [],
+  p_results jsonb [],
+  p_worker_id uuid,  -- null: nothing is handed over
+  p_taking integer,  -- how many tasks the worker takes in this transaction
+  p_lease_seconds double precision,
+  out ordinals integer [],
+  out handed pgflow.leases []
+)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_now timestamptz;
+  v_worker_id uuid;
+  v_run_ids uuid[];
+  v_step_slugs text[];
+  v_fits boolean[];
+  v_errors jsonb[];
+  v_unfit bigint;
+begin
+  perform pgflow._require_read_committed();
+  perform pgflow._require_batch(
+    p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids,
+    array[cardinality(p_results), case when array_position(p_results, null) is null then cardinality(p_results) end]
+  );
+  select
+    array_agg(k.fits order by k.ordinal), array_agg(k.error order by k.ordinal), count(k.error)
+  into v_fits, v_errors, v_unfit
+  from pgflow._check_results(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results) as k;
+  perform pgflow._lock_runs(p_run_ids);
+  v_now := pgflow._now();
+
+  with reported as (
+    select n.*
+    from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results, v_fits)
+      with ordinality as n (run_id, step_slug, task_index, lease_id, result, fits, ordinal)
+    where n.fits
+  ),
+  ended as (
+    delete from pgflow.leases as l
+    using reported as n
+    where l.run_id = n.run_id
+      and l.step_slug = n.step_slug
+      and l.task_index = n.task_index
+      and l.lease_id = n.lease_id
+    returning l.*, n.result, n.ordinal
+  ),
+  states as (
+    update pgflow.step_states as s
+    set status = 'completed', step_result = e.result, ended_at = v_now,
+      attempt = e.attempt, lease_id = e.lease_id, worker_id = e.worker_id, claimed_at = e.claimed_at
+    from ended as e
+    where s.run_id = e.run_id
+      and s.step_slug = e.step_slug
+  )
+  select
+    array_agg(e.run_id), array_agg(e.step_slug), array_agg(e.ordinal),
+    coalesce(p_worker_id, (array_agg(e.worker_id))[1])
+  into v_run_ids, v_step_slugs, ordinals, v_worker_id
+  from ended as e;
+
+  if v_run_ids is not null then
+    handed := pgflow._start_ready_steps(
+      v_run_ids, v_step_slugs, v_worker_id, p_taking, p_lease_seconds
+    );
+    perform pgflow._complete_runs(v_run_ids, v_step_slugs);
+    perform pgflow._notify_watchers(v_run_ids);
+  end if;
+  if v_unfit > 0 then
+    perform pgflow._fail_unfit(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, v_errors);
+  end if;
 end;
 $$;
 
@@ -2132,7 +2252,7 @@ begin
     returning l.*, n.error, n.retryable, n.retry_after_seconds
   ),
   history as (
-    insert into pgflow.attempts (
+    insert into pgflow.attempt_log (
       run_id, step_slug, task_index, lease_id, attempt, worker_id, outcome, error,
       started_at, ended_at
     )
@@ -2203,7 +2323,7 @@ end;
 $$;
 
 -- _fail_unfit: fail the tasks of a batch whose results do not fit; a repeat would end the same way.
--- Called by: complete_tasks. The caller holds the locks of the runs.
+-- Called by: _complete_batch. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -2231,6 +2351,64 @@ begin
   from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_errors)
     as n (run_id, step_slug, task_index, lease_id, error)
   where n.error is not null;
+end;
+$$;
+
+-- _outcomes: tell for each task of a batch what its report came to.
+-- Called by: complete_tasks, exchange_tasks.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   as complete_tasks.
+create or replace function pgflow._outcomes(
+  p_run_ids uuid [],
+  p_step_slugs text [],
+  p_task_indexes integer [],
+  p_lease_ids uuid [],
+  p_results jsonb [],
+  p_completed integer []  -- ordinals of those that _complete_batch completed
+) returns table (ordinal integer, outcome text, error jsonb)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+  if cardinality(p_completed) = cardinality(p_run_ids) then
+    return query
+    select n::integer, 'completed', null::jsonb from generate_series(1, cardinality(p_run_ids)) as n;
+    return;
+  end if;
+  return query
+  select
+    n.ordinal::integer,
+    case
+      when n.ordinal = any (p_completed) then 'completed'
+      when exists (
+        select 1
+        from pgflow.step_states as s
+        where s.run_id = n.run_id
+          and s.step_slug = n.step_slug
+          and s.lease_id = n.lease_id
+          and s.step_result = n.result
+          and n.task_index = 0
+      ) then 'completed'
+      when f.error is not null then 'failed'
+      else 'stale'
+    end,
+    f.error
+  from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results)
+    with ordinality as n (run_id, step_slug, task_index, lease_id, result, ordinal)
+  left join lateral (
+    select a.error
+    from pgflow.attempt_log as a
+    where a.run_id = n.run_id
+      and a.step_slug = n.step_slug
+      and a.task_index = n.task_index
+      and a.lease_id = n.lease_id
+      and a.outcome = 'failed'
+      and a.error ->> 'code' in ('PF606', 'PF607', 'PF608')
+  ) as f on true
+  order by n.ordinal;
 end;
 $$;
 
@@ -2273,9 +2451,69 @@ begin
 end;
 $$;
 
+-- _with_arguments: what a worker must know to run the tasks that it has just been given.
+-- Called by: claim_tasks, exchange_tasks.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   as claim_tasks: each task with its lease, the options of its step, and the arguments of
+--            its handler, gathered from payload and results.
+create or replace function pgflow._with_arguments(p_leases pgflow.leases []) returns table (
+  run_id uuid,
+  step_slug text,
+  task_index integer,
+  attempt integer,
+  lease_id uuid,
+  contract_id integer,
+  leased_until timestamptz,
+  timeout_seconds double precision,
+  max_attempts integer,
+  args jsonb
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+begin
+  return query
+  select
+    l.run_id, l.step_slug, l.task_index, l.attempt, l.lease_id, l.contract_id, l.leased_until,
+    c.timeout_seconds, c.max_attempts,
+    coalesce(
+      jsonb_object_agg(
+        i.parameter,
+        case i.source
+          when 'payload' then (
+            select r.payload from pgflow.runs as r where r.run_id = l.run_id
+          )
+          else (
+            select s.step_result
+            from pgflow.step_states as s
+            where s.run_id = l.run_id and s.step_slug = i.from_step_slug
+          )
+        end #> i.path
+      ) filter (where i.parameter is not null),
+      '{}'
+    )
+  from unnest(p_leases) as l
+  join pgflow.contracts as c on c.contract_id = l.contract_id
+  left join pgflow.step_inputs as i on i.contract_id = l.contract_id
+  -- Two subqueries by whole key, not joins: from a plan made while the tables were small, a join
+  -- read step_states by step_slug alone (17,000 steps/s fell to 1,100). And one grouping, not a
+  -- join of gathered arguments with leases, which was quadratic: 12 of 17 ms for 500 tasks.
+  group by
+    l.lease_id, l.run_id, l.step_slug, l.task_index, l.attempt, l.contract_id, l.leased_until,
+    c.timeout_seconds, c.max_attempts;
+end;
+$$;
+
 -- claim_tasks: take up to p_limit waiting tasks that this worker has handlers for.
 -- Each comes with a lease and with the arguments of its handler, gathered from payload and results.
--- Called by: worker, whenever it has capacity.
+-- Called by: worker, whenever it has capacity and nothing to report; exchange_tasks.
 -- Locks:     tasks, skipping those that others hold; never waits.
 -- Raises:    PF104 unknown or dead worker; PF203 limit or lease out of range.
 -- Returns:   the claimed tasks; fewer than asked means that no more are waiting now.
@@ -2308,7 +2546,7 @@ declare
   v_now timestamptz := pgflow._now();
   v_contract_ids integer[];
   v_idle boolean;
-  v_count integer;
+  v_leases pgflow.leases[];
 begin
   perform pgflow._check_claim(p_limit, p_lease_seconds);
   select w.contract_ids, w.idle into v_contract_ids, v_idle
@@ -2322,7 +2560,6 @@ begin
   -- Contracts are asked in turn until p_limit rows are locked, and not one row more; from another
   -- one each time, so that the backlog of one flow cannot starve the others.
   v_contract_ids := pgflow._rotate(v_contract_ids);
-  return query
   with taken as (
     delete from pgflow.tasks as t
     where t.ctid = any (
@@ -2352,47 +2589,21 @@ begin
       t.run_id, t.step_slug, t.task_index, t.contract_id, t.attempts_count + 1,
       gen_random_uuid(), p_worker_id, v_now, v_now + make_interval(secs => p_lease_seconds)
     from taken as t
-    returning l.*
+    returning l as lease
   )
-  select
-    l.run_id, l.step_slug, l.task_index, l.attempt, l.lease_id, l.contract_id, l.leased_until,
-    c.timeout_seconds, c.max_attempts,
-    coalesce(
-      jsonb_object_agg(
-        i.parameter,
-        case i.source
-          when 'payload' then (
-            select r.payload from pgflow.runs as r where r.run_id = l.run_id
-          )
-          else (
-            select s.step_result
-            from pgflow.step_states as s
-            where s.run_id = l.run_id and s.step_slug = i.from_step_slug
-          )
-        end #> i.path
-      ) filter (where i.parameter is not null),
-      '{}'
-    )
-  from leased as l
-  join pgflow.contracts as c on c.contract_id = l.contract_id
-  left join pgflow.step_inputs as i on i.contract_id = l.contract_id
-  -- Two subqueries by whole key, not joins: from a plan made while the tables were small, a join
-  -- read step_states by step_slug alone (17,000 steps/s fell to 1,100). And one grouping, not a
-  -- join of gathered arguments with leases, which was quadratic: 12 of 17 ms for 500 tasks.
-  group by
-    l.lease_id, l.run_id, l.step_slug, l.task_index, l.attempt, l.contract_id, l.leased_until,
-    c.timeout_seconds, c.max_attempts;
+  select coalesce(array_agg(l.lease), '{}') into v_leases from leased as l;
 
-  get diagnostics v_count = row_count;
-  if v_idle <> (v_count < p_limit) then
+  if v_idle <> (cardinality(v_leases) < p_limit) then
     update pgflow.workers as w set idle = not v_idle where w.worker_id = p_worker_id;
   end if;
+  return query
+  select a.* from pgflow._with_arguments(v_leases) as a;
 end;
 $$;
 
 -- complete_tasks: store the results of a batch, start what they make ready, end what is done.
 -- A result that does not fit its schema or budget fails its step, and with it the run.
--- Called by: worker, for every handler that returned.
+-- Called by: worker, when it claims nothing more, and one that works task by task; complete_step.
 -- Locks:     runs by id, then step states, then leases.
 -- Raises:    PF209 arrays differ; PF503 isolation level.
 -- Returns:   per task, in order: 'completed'; 'failed' with the error that the step now has, because
@@ -2404,124 +2615,91 @@ create or replace function pgflow.complete_tasks(
   p_step_slugs text [],
   p_task_indexes integer [],
   p_lease_ids uuid [],
-  p_results jsonb [],
-  p_claiming integer default 0  -- how many tasks the caller claims next in this transaction
+  p_results jsonb []
 ) returns table (ordinal integer, outcome text, error jsonb)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
-set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set jit = off
-set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_completed integer[];
+begin
+  select b.ordinals into v_completed
+  from pgflow._complete_batch(
+    p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results, null, 0, 0
+  ) as b;
+  return query
+  select o.ordinal, o.outcome, o.error
+  from pgflow._outcomes(
+    p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results, v_completed
+  ) as o;
+end;
+$$;
+
+-- exchange_tasks: complete a batch and claim the next tasks, in one call.
+-- A step that the batch makes ready is handed to the worker at once, when it serves it and has room,
+-- and is never queued: 300 bytes of WAL less per such step, and no way through the queue and its
+-- indexes. One of the p_limit tasks is always left to the queue, so that what waits there moves on
+-- however many steps the runs at hand still have.
+-- Called by: worker, whenever it has results and capacity.
+-- Locks:     runs by id, then step states, then leases; then tasks, skipping those that others hold.
+-- Raises:    PF104 unknown or dead worker; PF203 limit or lease out of range; PF209 arrays differ;
+--            PF503 isolation level.
+-- Returns:   a row for each report that was not completed, with ordinal, outcome and error as
+--            complete_tasks tells them; then one for each task claimed, as claim_tasks returns it.
+create or replace function pgflow.exchange_tasks(
+  p_worker_id uuid,
+  p_run_ids uuid [],
+  p_step_slugs text [],
+  p_task_indexes integer [],
+  p_lease_ids uuid [],
+  p_results jsonb [],
+  p_limit integer,
+  p_lease_seconds double precision default 30
+) returns table (
+  ordinal integer,
+  outcome text,
+  error jsonb,
+  run_id uuid,
+  step_slug text,
+  task_index integer,
+  attempt integer,
+  lease_id uuid,
+  contract_id integer,
+  leased_until timestamptz,
+  timeout_seconds double precision,
+  max_attempts integer,
+  args jsonb
+)
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-  v_now timestamptz;
-  v_worker_id uuid;
-  v_run_ids uuid[];
-  v_step_slugs text[];
-  v_ordinals integer[];
-  v_fits boolean[];
-  v_errors jsonb[];
-  v_unfit bigint;
+  v_completed integer[];
+  v_handed pgflow.leases[];
 begin
-  perform pgflow._require_read_committed();
-  perform pgflow._require_batch(
-    p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids,
-    array[cardinality(p_results), case when array_position(p_results, null) is null then cardinality(p_results) end]
-  );
-  select
-    array_agg(k.fits order by k.ordinal), array_agg(k.error order by k.ordinal), count(k.error)
-  into v_fits, v_errors, v_unfit
-  from pgflow._check_results(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results) as k;
-  perform pgflow._lock_runs(p_run_ids);
-  v_now := pgflow._now();
-
-  with reported as (
-    select n.*
-    from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results, v_fits)
-      with ordinality as n (run_id, step_slug, task_index, lease_id, result, fits, ordinal)
-    where n.fits
-  ),
-  ended as (
-    delete from pgflow.leases as l
-    using reported as n
-    where l.run_id = n.run_id
-      and l.step_slug = n.step_slug
-      and l.task_index = n.task_index
-      and l.lease_id = n.lease_id
-    returning l.*, n.result, n.ordinal
-  ),
-  history as (
-    insert into pgflow.attempts (
-      run_id, step_slug, task_index, lease_id, attempt, worker_id, outcome, started_at, ended_at
-    )
-    select
-      e.run_id, e.step_slug, e.task_index, e.lease_id, e.attempt, e.worker_id,
-      'completed', e.claimed_at, v_now
-    from ended as e
-  ),
-  states as (
-    update pgflow.step_states as s
-    set status = 'completed', step_result = e.result, ended_at = v_now
-    from ended as e
-    where s.run_id = e.run_id
-      and s.step_slug = e.step_slug
-  )
-  select
-    array_agg(e.run_id), array_agg(e.step_slug), array_agg(e.ordinal),
-    (array_agg(e.worker_id))[1]
-  into v_run_ids, v_step_slugs, v_ordinals, v_worker_id
-  from ended as e;
-
-  if v_run_ids is not null then
-    perform pgflow._start_ready_steps(v_run_ids, v_step_slugs, v_worker_id, p_claiming);
-    perform pgflow._complete_runs(v_run_ids, v_step_slugs);
-    perform pgflow._notify_watchers(v_run_ids);
-  end if;
-  if cardinality(v_ordinals) = cardinality(p_run_ids) then
+  perform pgflow._check_claim(p_limit, p_lease_seconds);
+  select b.ordinals, coalesce(b.handed, '{}') into v_completed, v_handed
+  from pgflow._complete_batch(
+    p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results,
+    p_worker_id, p_limit, p_lease_seconds
+  ) as b;
+  if cardinality(v_completed) is distinct from cardinality(p_run_ids) then
     return query
-    select n::integer, 'completed', null::jsonb from generate_series(1, cardinality(p_run_ids)) as n;
-    return;
+    select
+      o.ordinal, o.outcome, o.error, null::uuid, null::text, null::integer, null::integer,
+      null::uuid, null::integer, null::timestamptz, null::double precision, null::integer, null::jsonb
+    from pgflow._outcomes(
+      p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results, v_completed
+    ) as o
+    where o.outcome <> 'completed';
   end if;
-  if v_unfit > 0 then
-    perform pgflow._fail_unfit(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, v_errors);
-  end if;
-
   return query
-  select
-    n.ordinal::integer,
-    case
-      when n.ordinal = any (v_ordinals) then 'completed'
-      when exists (
-        select 1
-        from pgflow.attempts as a
-        join pgflow.step_states as s on s.run_id = a.run_id and s.step_slug = a.step_slug
-        where a.run_id = n.run_id
-          and a.step_slug = n.step_slug
-          and a.task_index = n.task_index
-          and a.lease_id = n.lease_id
-          and a.outcome = 'completed'
-          and s.step_result = n.result
-      ) then 'completed'
-      when f.error is not null then 'failed'
-      else 'stale'
-    end,
-    f.error
-  from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results)
-    with ordinality as n (run_id, step_slug, task_index, lease_id, result, ordinal)
-  left join lateral (
-    select a.error
-    from pgflow.attempts as a
-    where a.run_id = n.run_id
-      and a.step_slug = n.step_slug
-      and a.task_index = n.task_index
-      and a.lease_id = n.lease_id
-      and a.outcome = 'failed'
-      and a.error ->> 'code' in ('PF606', 'PF607', 'PF608')
-  ) as f on true
-  order by n.ordinal;
+  select null::integer, null::text, null::jsonb, a.*
+  from pgflow._with_arguments(v_handed) as a;
+  return query
+  select null::integer, null::text, null::jsonb, t.*
+  from pgflow.claim_tasks(p_worker_id, p_limit - cardinality(v_handed), p_lease_seconds) as t;
 end;
 $$;
 
@@ -2652,7 +2830,7 @@ begin
     returning l.*, n.ordinal
   ),
   history as (
-    insert into pgflow.attempts (
+    insert into pgflow.attempt_log (
       run_id, step_slug, task_index, lease_id, attempt, worker_id, outcome, started_at, ended_at
     )
     select
@@ -2761,7 +2939,7 @@ as $$
 $$;
 
 -- _require_batch: refuse a batch whose arrays do not describe the same tasks.
--- Called by: complete_tasks, fail_tasks, release_tasks, extend_leases.
+-- Called by: _complete_batch, fail_tasks, release_tasks, extend_leases.
 -- Locks:     none.
 -- Raises:    PF209.
 -- Returns:   nothing.
@@ -6562,6 +6740,29 @@ begin
 end;
 $$;
 
+-- attempts: the history of every ended attempt, whatever came of it.
+-- It reads with the rights of its owner, so that a grant on it alone is enough; therefore it asks
+-- itself whose runs the caller may see.
+create view pgflow.attempts with (security_barrier) as
+select
+  a.run_id, a.step_slug, a.task_index, a.lease_id, a.attempt, a.worker_id, a.outcome, a.error,
+  a.started_at, a.ended_at
+from (
+  select
+    l.run_id, l.step_slug, l.task_index, l.lease_id, l.attempt, l.worker_id, l.outcome, l.error,
+    l.started_at, l.ended_at
+  from pgflow.attempt_log as l
+  union all
+  select
+    s.run_id, s.step_slug, 0, s.lease_id, s.attempt, s.worker_id, 'completed', null::jsonb,
+    s.claimed_at, s.ended_at
+  from pgflow.step_states as s
+  where s.lease_id is not null
+) as a
+where exists (
+  select 1 from pgflow.runs as r where r.run_id = a.run_id and pgflow.may_see(r.owner)
+);
+
 -- Roles are shared by all databases of a server: made once, and left when they exist.
 do $$
 declare
@@ -6594,7 +6795,7 @@ to pgflow_client, pgflow_admin;
 
 grant execute on function
   pgflow.register_worker, pgflow.beat, pgflow.stop_worker, pgflow.claim_tasks,
-  pgflow.complete_tasks, pgflow.complete_step, pgflow.fail_tasks, pgflow.release_tasks,
+  pgflow.complete_tasks, pgflow.exchange_tasks, pgflow.complete_step, pgflow.fail_tasks, pgflow.release_tasks,
   pgflow.extend_leases, pgflow.sweep, pgflow.schema_version, pgflow.breaking_version
 to pgflow_worker, pgflow_admin;
 
@@ -6610,7 +6811,8 @@ grant execute on function pgflow.validate to pgflow_worker, pgflow_viewer, pgflo
 
 grant execute on function pgflow.deploy to pgflow_admin;
 
--- Whoever is granted SELECT on runs or step_states sees the rows of his own runs only.
+-- Whoever is granted SELECT on runs or step_states sees the rows of his own runs only; the view
+-- `attempts` says so itself.
 alter table pgflow.runs enable row level security;
 create policy own_runs on pgflow.runs for select using (pgflow.may_see(owner));
 
@@ -6619,9 +6821,9 @@ create policy steps_of_own_runs on pgflow.step_states for select using (
   exists (select 1 from pgflow.runs as r where r.run_id = step_states.run_id)
 );
 
-alter table pgflow.attempts enable row level security;
-create policy attempts_of_own_runs on pgflow.attempts for select using (
-  exists (select 1 from pgflow.runs as r where r.run_id = attempts.run_id)
+alter table pgflow.attempt_log enable row level security;
+create policy attempts_of_own_runs on pgflow.attempt_log for select using (
+  exists (select 1 from pgflow.runs as r where r.run_id = attempt_log.run_id)
 );
 
 -- On a database with Supabase's roles: signed-in users are clients, the service role is worker and

@@ -6,10 +6,16 @@ create table pgflow.step_states (
   status text not null default 'started',
   step_result jsonb,
   error jsonb,
+  attempt integer,
+  lease_id uuid,
+  worker_id uuid,
+  claimed_at timestamptz,
   started_at timestamptz not null,
   ended_at timestamptz,
   primary key (run_id, step_slug),
   constraint status_is_known check (status in ('started', 'completed', 'failed', 'cancelled')),
   constraint result_only_when_completed check ((status = 'completed') = (step_result is not null)),
   constraint ended_when_terminal check ((status = 'started') = (ended_at is null))
-) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+) with (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+comment on column pgflow.step_states.lease_id is
+  'of the attempt that completed the step, as are attempt, worker_id and claimed_at';

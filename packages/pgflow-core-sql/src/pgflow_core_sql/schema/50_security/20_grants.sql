@@ -11,7 +11,7 @@ to pgflow_client, pgflow_admin;
 
 grant execute on function
   pgflow.register_worker, pgflow.beat, pgflow.stop_worker, pgflow.claim_tasks,
-  pgflow.complete_tasks, pgflow.complete_step, pgflow.fail_tasks, pgflow.release_tasks,
+  pgflow.complete_tasks, pgflow.exchange_tasks, pgflow.complete_step, pgflow.fail_tasks, pgflow.release_tasks,
   pgflow.extend_leases, pgflow.sweep, pgflow.schema_version, pgflow.breaking_version
 to pgflow_worker, pgflow_admin;
 

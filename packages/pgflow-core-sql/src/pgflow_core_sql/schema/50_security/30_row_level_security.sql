@@ -1,4 +1,5 @@
--- Whoever is granted SELECT on runs or step_states sees the rows of his own runs only.
+-- Whoever is granted SELECT on runs or step_states sees the rows of his own runs only; the view
+-- `attempts` says so itself.
 alter table pgflow.runs enable row level security;
 create policy own_runs on pgflow.runs for select using (pgflow.may_see(owner));
 
@@ -7,7 +8,7 @@ create policy steps_of_own_runs on pgflow.step_states for select using (
   exists (select 1 from pgflow.runs as r where r.run_id = step_states.run_id)
 );
 
-alter table pgflow.attempts enable row level security;
-create policy attempts_of_own_runs on pgflow.attempts for select using (
-  exists (select 1 from pgflow.runs as r where r.run_id = attempts.run_id)
+alter table pgflow.attempt_log enable row level security;
+create policy attempts_of_own_runs on pgflow.attempt_log for select using (
+  exists (select 1 from pgflow.runs as r where r.run_id = attempt_log.run_id)
 );

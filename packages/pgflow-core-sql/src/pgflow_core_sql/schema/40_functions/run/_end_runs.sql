@@ -29,7 +29,7 @@ begin
     where l.run_id = any (p_run_ids)
     returning l.*
   )
-  insert into pgflow.attempts (
+  insert into pgflow.attempt_log (
     run_id, step_slug, task_index, lease_id, attempt, worker_id, outcome, started_at, ended_at
   )
   select

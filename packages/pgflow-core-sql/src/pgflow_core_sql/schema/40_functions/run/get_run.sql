@@ -28,7 +28,7 @@ begin
         ),
         'result', ss.step_result,
         'error', coalesce(ss.error, last_attempt.error),
-        'attempts', coalesce(l.attempt, t.attempts_count, last_attempt.attempt, 0),
+        'attempts', coalesce(l.attempt, t.attempts_count, ss.attempt, last_attempt.attempt, 0),
         'started_at', ss.started_at,
         'ended_at', ss.ended_at,
         'running', l.lease_id is not null,
@@ -44,14 +44,15 @@ begin
   left join pgflow.tasks as t on t.run_id = p_run_id and t.step_slug = s.step_slug
   left join pgflow.leases as l on l.run_id = p_run_id and l.step_slug = s.step_slug
   left join lateral (
-    select a.worker_id, a.attempt, case when ss.status <> 'completed' then a.error end as error
-    from pgflow.attempts as a
+    select a.worker_id, a.attempt, a.error
+    from pgflow.attempt_log as a
     where a.run_id = p_run_id
       and a.step_slug = s.step_slug
+      and ss.lease_id is null
     order by a.ended_at desc, a.attempt desc
     limit 1
   ) as last_attempt on true
-  left join pgflow.workers as w on w.worker_id = coalesce(l.worker_id, last_attempt.worker_id)
+  left join pgflow.workers as w on w.worker_id = coalesce(l.worker_id, ss.worker_id, last_attempt.worker_id)
   where s.flow_slug = v_run.flow_slug
     and s.version = v_run.version;
 

@@ -1,5 +1,5 @@
 -- _check_results: hold the results of a batch against budget and result schema of their steps.
--- Called by: complete_tasks, before it takes locks: how long this takes depends on the values.
+-- Called by: _complete_batch, before it takes locks: how long this takes depends on the values.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   per task whether the result fits; else the error that the step gets, which is null when

@@ -1,26 +1,35 @@
--- _start_ready_steps: queue every step whose last dep has just completed.
+-- _start_ready_steps: start every step whose last dep has just completed: hand it to the worker that
+-- completed the dep, or queue it.
 -- The caller holds the locks of the runs and wrote the results in an earlier statement, so this
 -- one sees every dep that has completed, whoever completed it; a step cannot be ready twice,
 -- because one of its deps completed only now.
 -- `offset 0` keeps each lookup a lookup by whole key. Flattened into joins, a plan that was made
 -- while the tables were small reads an index by its last column and never recovers.
--- Called by: complete_tasks.
+-- Called by: _complete_batch.
 -- Locks:     none further; the rows are new.
 -- Raises:    nothing.
--- Returns:   nothing.
+-- Returns:   the leases of those handed to the worker.
 create or replace function pgflow._start_ready_steps(
   p_run_ids uuid [],
   p_step_slugs text [],
   p_worker_id uuid,
-  p_claiming integer
-) returns void
+  p_taking integer,  -- how many tasks the worker takes; all but one of them may be handed to it
+  p_lease_seconds double precision
+) returns pgflow.leases []
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := pgflow._now();
-  v_contract_ids integer[];
+  v_served integer[];
+  v_queued integer[];
+  v_handed pgflow.leases[];
 begin
+  if p_taking > 0 then
+    select w.contract_ids into v_served
+    from pgflow.workers as w
+    where w.worker_id = p_worker_id;
+  end if;
   with candidate as (
     select distinct n.run_id, r.flow_slug, r.version, d.to_step_slug as step_slug
     from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
@@ -35,7 +44,10 @@ begin
     ) as d
   ),
   ready as (
-    select c.run_id, c.step_slug, s.contract_id
+    select
+      c.run_id, c.step_slug, s.contract_id,
+      coalesce(s.contract_id = any (v_served), false)
+        and row_number() over (order by s.contract_id = any (v_served) desc nulls last) < p_taking as handed
     from candidate as c
     join pgflow.steps as s
       on s.flow_slug = c.flow_slug and s.version = c.version and s.step_slug = c.step_slug
@@ -62,22 +74,31 @@ begin
   ),
   queued as (
     insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
-    select r.run_id, r.step_slug, r.contract_id, v_now from ready as r
-  )
-  select array_agg(r.contract_id) into v_contract_ids from ready as r;
-
-  if v_contract_ids is null then
-    return;
-  end if;
-  -- The caller takes the new tasks itself as far as it can; others are woken for the rest.
-  if cardinality(v_contract_ids) > p_claiming
-    or not exists (
-      select 1
-      from pgflow.workers as w
-      where w.worker_id = p_worker_id and w.contract_ids @> v_contract_ids
+    select r.run_id, r.step_slug, r.contract_id, v_now from ready as r where not r.handed
+  ),
+  leased as (
+    insert into pgflow.leases as l (
+      run_id, step_slug, task_index, contract_id, attempt, lease_id, worker_id,
+      claimed_at, leased_until
     )
+    select
+      r.run_id, r.step_slug, 0, r.contract_id, 1, gen_random_uuid(), p_worker_id,
+      v_now, v_now + make_interval(secs => p_lease_seconds)
+    from ready as r
+    where r.handed
+    returning l as lease
+  )
+  select
+    (select array_agg(r.contract_id) from ready as r where not r.handed),
+    (select array_agg(l.lease) from leased as l)
+  into v_queued, v_handed;
+
+  -- The worker claims what is left of them itself as far as it can; others are woken for the rest.
+  if cardinality(v_queued) > p_taking - coalesce(cardinality(v_handed), 0)
+    or not v_queued <@ coalesce(v_served, '{}')
   then
-    perform pgflow._wake_workers(v_contract_ids, p_worker_id);
+    perform pgflow._wake_workers(v_queued, p_worker_id);
   end if;
+  return v_handed;
 end;
 $$;

@@ -1,5 +1,5 @@
 -- _check_claim: refuse limits and leases that make no sense.
--- Called by: claim_tasks, extend_leases.
+-- Called by: claim_tasks, exchange_tasks, extend_leases.
 -- Locks:     none.
 -- Raises:    PF203.
 -- Returns:   nothing.

@@ -37,7 +37,7 @@ begin
     returning l.*, n.error, n.retryable, n.retry_after_seconds
   ),
   history as (
-    insert into pgflow.attempts (
+    insert into pgflow.attempt_log (
       run_id, step_slug, task_index, lease_id, attempt, worker_id, outcome, error,
       started_at, ended_at
     )

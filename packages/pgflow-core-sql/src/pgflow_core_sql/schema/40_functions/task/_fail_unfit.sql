@@ -1,5 +1,5 @@
 -- _fail_unfit: fail the tasks of a batch whose results do not fit; a repeat would end the same way.
--- Called by: complete_tasks. The caller holds the locks of the runs.
+-- Called by: _complete_batch. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases.
 -- Raises:    nothing.
 -- Returns:   nothing.

@@ -1,6 +1,6 @@
 -- claim_tasks: take up to p_limit waiting tasks that this worker has handlers for.
 -- Each comes with a lease and with the arguments of its handler, gathered from payload and results.
--- Called by: worker, whenever it has capacity.
+-- Called by: worker, whenever it has capacity and nothing to report; exchange_tasks.
 -- Locks:     tasks, skipping those that others hold; never waits.
 -- Raises:    PF104 unknown or dead worker; PF203 limit or lease out of range.
 -- Returns:   the claimed tasks; fewer than asked means that no more are waiting now.
@@ -33,7 +33,7 @@ declare
   v_now timestamptz := pgflow._now();
   v_contract_ids integer[];
   v_idle boolean;
-  v_count integer;
+  v_leases pgflow.leases[];
 begin
   perform pgflow._check_claim(p_limit, p_lease_seconds);
   select w.contract_ids, w.idle into v_contract_ids, v_idle
@@ -47,7 +47,6 @@ begin
   -- Contracts are asked in turn until p_limit rows are locked, and not one row more; from another
   -- one each time, so that the backlog of one flow cannot starve the others.
   v_contract_ids := pgflow._rotate(v_contract_ids);
-  return query
   with taken as (
     delete from pgflow.tasks as t
     where t.ctid = any (
@@ -77,40 +76,14 @@ begin
       t.run_id, t.step_slug, t.task_index, t.contract_id, t.attempts_count + 1,
       gen_random_uuid(), p_worker_id, v_now, v_now + make_interval(secs => p_lease_seconds)
     from taken as t
-    returning l.*
+    returning l as lease
   )
-  select
-    l.run_id, l.step_slug, l.task_index, l.attempt, l.lease_id, l.contract_id, l.leased_until,
-    c.timeout_seconds, c.max_attempts,
-    coalesce(
-      jsonb_object_agg(
-        i.parameter,
-        case i.source
-          when 'payload' then (
-            select r.payload from pgflow.runs as r where r.run_id = l.run_id
-          )
-          else (
-            select s.step_result
-            from pgflow.step_states as s
-            where s.run_id = l.run_id and s.step_slug = i.from_step_slug
-          )
-        end #> i.path
-      ) filter (where i.parameter is not null),
-      '{}'
-    )
-  from leased as l
-  join pgflow.contracts as c on c.contract_id = l.contract_id
-  left join pgflow.step_inputs as i on i.contract_id = l.contract_id
-  -- Two subqueries by whole key, not joins: from a plan made while the tables were small, a join
-  -- read step_states by step_slug alone (17,000 steps/s fell to 1,100). And one grouping, not a
-  -- join of gathered arguments with leases, which was quadratic: 12 of 17 ms for 500 tasks.
-  group by
-    l.lease_id, l.run_id, l.step_slug, l.task_index, l.attempt, l.contract_id, l.leased_until,
-    c.timeout_seconds, c.max_attempts;
+  select coalesce(array_agg(l.lease), '{}') into v_leases from leased as l;
 
-  get diagnostics v_count = row_count;
-  if v_idle <> (v_count < p_limit) then
+  if v_idle <> (cardinality(v_leases) < p_limit) then
     update pgflow.workers as w set idle = not v_idle where w.worker_id = p_worker_id;
   end if;
+  return query
+  select a.* from pgflow._with_arguments(v_leases) as a;
 end;
 $$;

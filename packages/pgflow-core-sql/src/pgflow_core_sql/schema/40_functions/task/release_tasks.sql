@@ -32,7 +32,7 @@ begin
     returning l.*, n.ordinal
   ),
   history as (
-    insert into pgflow.attempts (
+    insert into pgflow.attempt_log (
       run_id, step_slug, task_index, lease_id, attempt, worker_id, outcome, started_at, ended_at
     )
     select

@@ -1,5 +1,5 @@
 -- _require_batch: refuse a batch whose arrays do not describe the same tasks.
--- Called by: complete_tasks, fail_tasks, release_tasks, extend_leases.
+-- Called by: _complete_batch, fail_tasks, release_tasks, extend_leases.
 -- Locks:     none.
 -- Raises:    PF209.
 -- Returns:   nothing.

@@ -1,0 +1,88 @@
+-- _complete_batch: store the results of a batch, start what they make ready, end what is done.
+-- Called by: complete_tasks, exchange_tasks.
+-- Locks:     runs by id, then step states, then leases.
+-- Raises:    PF209 arrays differ; PF503 isolation level.
+-- Returns:   the ordinals of the tasks that are completed by it, and the leases of those that have
+--            become ready and were handed to the worker, instead of being queued.
+create or replace function pgflow._complete_batch(
+  p_run_ids uuid [],
+  p_step_slugs text [],
+  p_task_indexes integer [],
+  p_lease_ids uuid [],
+  p_results jsonb [],
+  p_worker_id uuid,  -- null: nothing is handed over
+  p_taking integer,  -- how many tasks the worker takes in this transaction
+  p_lease_seconds double precision,
+  out ordinals integer [],
+  out handed pgflow.leases []
+)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_now timestamptz;
+  v_worker_id uuid;
+  v_run_ids uuid[];
+  v_step_slugs text[];
+  v_fits boolean[];
+  v_errors jsonb[];
+  v_unfit bigint;
+begin
+  perform pgflow._require_read_committed();
+  perform pgflow._require_batch(
+    p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids,
+    array[cardinality(p_results), case when array_position(p_results, null) is null then cardinality(p_results) end]
+  );
+  select
+    array_agg(k.fits order by k.ordinal), array_agg(k.error order by k.ordinal), count(k.error)
+  into v_fits, v_errors, v_unfit
+  from pgflow._check_results(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results) as k;
+  perform pgflow._lock_runs(p_run_ids);
+  v_now := pgflow._now();
+
+  with reported as (
+    select n.*
+    from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results, v_fits)
+      with ordinality as n (run_id, step_slug, task_index, lease_id, result, fits, ordinal)
+    where n.fits
+  ),
+  ended as (
+    delete from pgflow.leases as l
+    using reported as n
+    where l.run_id = n.run_id
+      and l.step_slug = n.step_slug
+      and l.task_index = n.task_index
+      and l.lease_id = n.lease_id
+    returning l.*, n.result, n.ordinal
+  ),
+  states as (
+    update pgflow.step_states as s
+    set status = 'completed', step_result = e.result, ended_at = v_now,
+      attempt = e.attempt, lease_id = e.lease_id, worker_id = e.worker_id, claimed_at = e.claimed_at
+    from ended as e
+    where s.run_id = e.run_id
+      and s.step_slug = e.step_slug
+  )
+  select
+    array_agg(e.run_id), array_agg(e.step_slug), array_agg(e.ordinal),
+    coalesce(p_worker_id, (array_agg(e.worker_id))[1])
+  into v_run_ids, v_step_slugs, ordinals, v_worker_id
+  from ended as e;
+
+  if v_run_ids is not null then
+    handed := pgflow._start_ready_steps(
+      v_run_ids, v_step_slugs, v_worker_id, p_taking, p_lease_seconds
+    );
+    perform pgflow._complete_runs(v_run_ids, v_step_slugs);
+    perform pgflow._notify_watchers(v_run_ids);
+  end if;
+  if v_unfit > 0 then
+    perform pgflow._fail_unfit(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, v_errors);
+  end if;
+end;
+$$;
