@@ -30,7 +30,10 @@ set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
+  v_began timestamptz := clock_timestamp();
   v_now timestamptz := pgflow._now();
+  v_from jsonb := pgflow._claim_from();
+  v_oldest jsonb;
   v_contract_ids integer[];
   v_idle boolean;
   v_leases pgflow.leases[];
@@ -58,6 +61,7 @@ begin
           from pgflow.tasks as t2
           where t2.contract_id = c.contract_id
             and t2.available_at <= v_now
+            and t2.available_at >= coalesce((v_from ->> c.contract_id::text)::timestamptz, '-infinity')
           order by t2.available_at
           limit p_limit
           for update skip locked
@@ -65,7 +69,7 @@ begin
         limit p_limit
       )
     )
-    returning t.run_id, t.step_slug, t.task_index, t.contract_id, t.attempts_count
+    returning t.*
   ),
   leased as (
     insert into pgflow.leases as l (
@@ -78,8 +82,22 @@ begin
     from taken as t
     returning l as lease
   )
-  select coalesce(array_agg(l.lease), '{}') into v_leases from leased as l;
+  select
+    coalesce((select array_agg(l.lease) from leased as l), '{}'),
+    (
+      select jsonb_object_agg(o.contract_id, o.available_at)
+      from (
+        select t.contract_id, min(t.available_at) as available_at from taken as t group by t.contract_id
+      ) as o
+    )
+  into v_leases, v_oldest;
 
+  if v_from is not null or clock_timestamp() - v_began > interval '10 ms' then
+    perform pgflow._keep_claim_from(
+      v_contract_ids, v_from, v_oldest,
+      case when cardinality(v_leases) < p_limit then v_now end, clock_timestamp() - v_began
+    );
+  end if;
   if v_idle <> (cardinality(v_leases) < p_limit) then
     update pgflow.workers as w set idle = not v_idle where w.worker_id = p_worker_id;
   end if;
