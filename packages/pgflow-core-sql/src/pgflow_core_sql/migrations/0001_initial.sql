@@ -131,6 +131,7 @@ create table pgflow.steps (
   description text not null default '',
   result_schema jsonb not null,
   contract_id integer not null references pgflow.contracts,
+  is_root boolean not null,
   is_leaf boolean not null,
   primary key (flow_slug, version, step_slug),
   foreign key (flow_slug, version) references pgflow.flow_versions,
@@ -139,6 +140,7 @@ create table pgflow.steps (
 );
 comment on column pgflow.steps.step_index is 'position in topological order, from 0';
 comment on column pgflow.steps.result_schema is 'JSON Schema of step_states.step_result';
+comment on column pgflow.steps.is_root is 'it waits for no step: it starts with the run';
 comment on column pgflow.steps.is_leaf is 'no step waits for it: its result is in the run output';
 
 -- deps: "to_step_slug waits for from_step_slug".
@@ -992,7 +994,8 @@ declare
   v_changed boolean;
 begin
   insert into pgflow.steps as s (
-    flow_slug, version, step_slug, step_index, kind, description, result_schema, contract_id, is_leaf
+    flow_slug, version, step_slug, step_index, kind, description, result_schema, contract_id,
+    is_root, is_leaf
   )
   select
     v_slug,
@@ -1003,6 +1006,7 @@ begin
     coalesce(n.value ->> 'description', ''),
     n.value -> 'result_schema',
     c.contract_id,
+    coalesce(n.value -> 'deps', '[]') = '[]',
     not exists (
       select 1
       from jsonb_array_elements(p_flow -> 'steps') as waiting
@@ -1306,6 +1310,14 @@ begin
   where v.flow_slug = p_flow_slug
     and v.version = p_version;
 
+  -- Most runs are started alone, with what fits: half the time of the statement below.
+  if cardinality(p_payloads) = 1
+    and pg_column_size(p_payloads[1]) <= v_max_bytes
+    and p_payloads[1] @? v_predicate
+  then
+    return;
+  end if;
+
   select n.payload, n.ordinal, n.bytes, k.errors into v_found
   from (
     select u.*, pg_column_size(u.payload) as bytes
@@ -1548,6 +1560,7 @@ as $$
 declare
   v_owner text := pgflow._current_owner();  -- once: asked per row it took a third of a bulk start
   v_now timestamptz := pgflow._now();
+  v_step_slugs text[];
   v_contract_ids integer[];
   v_count integer;
 begin
@@ -1565,30 +1578,18 @@ begin
       hint = 'leave p_run_id out, or look at the run that has this id';
   end if;
 
-  with root as (
-    select s.step_slug, s.contract_id
-    from pgflow.steps as s
-    where s.flow_slug = p_flow_slug
-      and s.version = p_version
-      and not exists (
-        select 1
-        from pgflow.deps as d
-        where d.flow_slug = s.flow_slug
-          and d.version = s.version
-          and d.to_step_slug = s.step_slug
-      )
-  ),
-  states as (
-    insert into pgflow.step_states (run_id, step_slug, started_at)
-    select n.run_id, root.step_slug, v_now
-    from unnest(p_run_ids) as n (run_id) cross join root
-  ),
-  queued as (
-    insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
-    select n.run_id, root.step_slug, root.contract_id, v_now
-    from unnest(p_run_ids) as n (run_id) cross join root
-  )
-  select array_agg(root.contract_id) into v_contract_ids from root;
+  select array_agg(s.step_slug), array_agg(s.contract_id) into v_step_slugs, v_contract_ids
+  from pgflow.steps as s
+  where s.flow_slug = p_flow_slug
+    and s.version = p_version
+    and s.is_root;
+  insert into pgflow.step_states (run_id, step_slug, started_at)
+  select n.run_id, r.step_slug, v_now
+  from unnest(p_run_ids) as n (run_id) cross join unnest(v_step_slugs) as r (step_slug);
+  insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
+  select n.run_id, r.step_slug, r.contract_id, v_now
+  from unnest(p_run_ids) as n (run_id)
+  cross join unnest(v_step_slugs, v_contract_ids) as r (step_slug, contract_id);
 
   perform pgflow._wake_workers(v_contract_ids);
 end;
@@ -3091,26 +3092,29 @@ $$;
 
 -- _uuid_v7: a run id that sorts by time (RFC 9562, section 5.7), on every supported version.
 -- Inserts then stay at the right edge of the primary key, and runs list in the order of their
--- start; uuidv7() exists only from 18 on, and at one call per run its speed does not matter.
+-- start; uuidv7() exists only from 18 on.
 -- Called by: start_flow, start_flows.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   48 bits of milliseconds, version 7, 12 bits of their fraction (section 6.2, method
 --            3), 62 random bits.
 create or replace function pgflow._uuid_v7() returns uuid
-language sql volatile parallel safe
+language plpgsql volatile parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select encode(
+declare
+  v_microseconds bigint := date_part('epoch', clock_timestamp()) * 1000000;
+begin
+  return encode(
     overlay(
       uuid_send(gen_random_uuid())
-      placing substring(int8send(t.microseconds / 1000) from 3)
-        || int2send((x'7000'::integer + t.microseconds % 1000 * 4096 / 1000)::smallint)
+      placing substring(int8send(v_microseconds / 1000) from 3)
+        || int2send((x'7000'::integer + v_microseconds % 1000 * 4096 / 1000)::smallint)
       from 1 for 8
     ),
     'hex'
-  )::uuid
-  from (select (date_part('epoch', clock_timestamp()) * 1000000)::bigint as microseconds) as t;
+  )::uuid;
+end;
 $$;
 
 -- breaking_version: the highest migration that older workers and clients must not work with.

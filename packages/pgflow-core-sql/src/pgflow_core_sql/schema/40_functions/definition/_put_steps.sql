@@ -12,7 +12,8 @@ declare
   v_changed boolean;
 begin
   insert into pgflow.steps as s (
-    flow_slug, version, step_slug, step_index, kind, description, result_schema, contract_id, is_leaf
+    flow_slug, version, step_slug, step_index, kind, description, result_schema, contract_id,
+    is_root, is_leaf
   )
   select
     v_slug,
@@ -23,6 +24,7 @@ begin
     coalesce(n.value ->> 'description', ''),
     n.value -> 'result_schema',
     c.contract_id,
+    coalesce(n.value -> 'deps', '[]') = '[]',
     not exists (
       select 1
       from jsonb_array_elements(p_flow -> 'steps') as waiting

@@ -13,6 +13,7 @@ as $$
 declare
   v_owner text := pgflow._current_owner();  -- once: asked per row it took a third of a bulk start
   v_now timestamptz := pgflow._now();
+  v_step_slugs text[];
   v_contract_ids integer[];
   v_count integer;
 begin
@@ -30,30 +31,18 @@ begin
       hint = 'leave p_run_id out, or look at the run that has this id';
   end if;
 
-  with root as (
-    select s.step_slug, s.contract_id
-    from pgflow.steps as s
-    where s.flow_slug = p_flow_slug
-      and s.version = p_version
-      and not exists (
-        select 1
-        from pgflow.deps as d
-        where d.flow_slug = s.flow_slug
-          and d.version = s.version
-          and d.to_step_slug = s.step_slug
-      )
-  ),
-  states as (
-    insert into pgflow.step_states (run_id, step_slug, started_at)
-    select n.run_id, root.step_slug, v_now
-    from unnest(p_run_ids) as n (run_id) cross join root
-  ),
-  queued as (
-    insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
-    select n.run_id, root.step_slug, root.contract_id, v_now
-    from unnest(p_run_ids) as n (run_id) cross join root
-  )
-  select array_agg(root.contract_id) into v_contract_ids from root;
+  select array_agg(s.step_slug), array_agg(s.contract_id) into v_step_slugs, v_contract_ids
+  from pgflow.steps as s
+  where s.flow_slug = p_flow_slug
+    and s.version = p_version
+    and s.is_root;
+  insert into pgflow.step_states (run_id, step_slug, started_at)
+  select n.run_id, r.step_slug, v_now
+  from unnest(p_run_ids) as n (run_id) cross join unnest(v_step_slugs) as r (step_slug);
+  insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
+  select n.run_id, r.step_slug, r.contract_id, v_now
+  from unnest(p_run_ids) as n (run_id)
+  cross join unnest(v_step_slugs, v_contract_ids) as r (step_slug, contract_id);
 
   perform pgflow._wake_workers(v_contract_ids);
 end;
