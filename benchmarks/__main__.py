@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 
 import psycopg
-from benchmarks import compilation, one_worker, sql_alone, transition, validation
+from benchmarks import compilation, one_worker, sql_alone, startup, transition, validation
 from benchmarks.machine import describe_machine, describe_server
 from benchmarks.measure import FLOWS_DIR, TEMPLATE, Bench, Benchmark, Figure
 from benchmarks.report import Report
@@ -29,6 +29,7 @@ BENCHMARKS = (
     transition.BENCHMARK,
     validation.BENCHMARK,
     compilation.BENCHMARK,
+    startup.BENCHMARK,
 )
 
 SETTINGS = {

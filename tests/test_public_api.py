@@ -29,10 +29,16 @@ def test_all_is_sorted_and_complete(package: ModuleType) -> None:
     assert exported == sorted(exported, key=_kind_and_name)
     public = {
         name
-        for name, value in vars(package).items()
-        if not name.startswith("_") and not inspect.ismodule(value)
+        # not vars(): what is imported when it is asked for counts as well
+        for name in dir(package)
+        if not name.startswith("_") and not inspect.ismodule(getattr(package, name))
     }
     assert public == set(exported)
+
+
+def test_name_that_is_not_exported_is_an_error(package: ModuleType) -> None:
+    with pytest.raises(AttributeError, match=f"'{package.__name__}' has no attribute 'nothing'"):
+        _ = package.nothing
 
 
 def test_package_is_marked_as_typed(package: ModuleType) -> None:

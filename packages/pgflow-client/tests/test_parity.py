@@ -6,12 +6,15 @@ import re
 import pytest
 
 from pgflow_client import AsyncClient, AsyncRunHandle, Client, RunHandle
+from pgflow_client.link import Link
+from pgflow_client.link_async import AsyncLink
 from pgflow_client.session import CallersSession, OwnSession
 from pgflow_client.session_async import CallersAsyncSession, OwnAsyncSession
 
 TWINS = [
     (Client, AsyncClient),
     (RunHandle, AsyncRunHandle),
+    (Link, AsyncLink),
     (OwnSession, OwnAsyncSession),
     (CallersSession, CallersAsyncSession),
 ]

@@ -16,7 +16,7 @@ from pgflow_manifest import (
     slug_problem,
     topological_order,
 )
-from pgflow_manifest.slug import Slug
+from pgflow_manifest.models import Slug
 
 slug_type = TypeAdapter[str](Slug)
 

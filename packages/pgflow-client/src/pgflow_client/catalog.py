@@ -1,5 +1,7 @@
 """Know the flows from the manifest alone, and refuse what does not fit before it is sent."""
 
+from __future__ import annotations
+
 import difflib
 import json
 import os
@@ -13,16 +15,15 @@ from pgflow_client.payload import encode_payload
 from pgflow_manifest import (
     MANIFEST_FILE_NAME,
     FlowNotFoundError,
-    FlowSpec,
-    Manifest,
     ManifestError,
     NotStorableError,
     PayloadInvalidError,
-    read_manifest,
 )
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator
+
+    from pgflow_manifest import FlowSpec, Manifest
 
 MANIFEST_VARIABLE: Final = "PGFLOW_MANIFEST"
 """The environment variable that names the manifest file."""
@@ -92,13 +93,13 @@ class Catalog:
         self.flow(slug)
         return [self.encode(slug, payload, index=i) for i, payload in enumerate(payloads)]
 
-    def _validator(self, slug: str) -> "Draft202012Validator":
+    def _validator(self, slug: str) -> Draft202012Validator:
         known = self._validators.get(slug)
         if known is None:
             known = self._validators[slug] = self._compile(self.flow(slug))
         return known
 
-    def _compile(self, flow: FlowSpec) -> "Draft202012Validator":
+    def _compile(self, flow: FlowSpec) -> Draft202012Validator:
         # Late: a process that only waits need not load it.
         from jsonschema_rs import Draft202012Validator, ReferencingError  # noqa: PLC0415
 
@@ -115,15 +116,16 @@ class Catalog:
             ) from error
 
     def _read(self) -> Manifest:
+        # Late, because of pydantic, which a process that only waits need not load either.
+        from pgflow_manifest import Manifest, read_manifest  # noqa: PLC0415
+
         if isinstance(self._source, Manifest):
             return self._source
-        path = self._path()
+        path = self._path() if self._source is None else Path(self._source)
         self._origin = str(path)
         return read_manifest(path)
 
     def _path(self) -> Path:
-        if self._source is not None and not isinstance(self._source, Manifest):
-            return Path(self._source)
         if named := self._environment.get(MANIFEST_VARIABLE):
             return Path(named)
         for place in _PLACES:
@@ -158,7 +160,7 @@ def _unknown_flow(slug: str, flows: Mapping[str, FlowSpec], origin: str) -> Flow
     )
 
 
-def _faults(validator: "Draft202012Validator", instance: Any) -> Iterator[dict[str, str]]:
+def _faults(validator: Draft202012Validator, instance: Any) -> Iterator[dict[str, str]]:
     for error in islice(validator.iter_errors(instance), _MOST_ERRORS):
         yield {
             "at": pointer_to(*error.instance_path),

@@ -1,32 +1,29 @@
 """Start, see, await and cancel runs. The asynchronous twin is client_async.py.
 
-What is sent is in calls.py, how it is sent in session.py, how a run is followed in wait.py; this
-file only puts them together.
+What is sent is in calls.py, how it is sent in link.py; this file only puts them together. It is
+imported without psycopg, pydantic and jsonschema_rs, which come with the first client and payload.
 """
 
-import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 from uuid import UUID
-
-import psycopg
 
 from pgflow_client import calls
 from pgflow_client.catalog import Catalog
-from pgflow_client.errors import DatabaseUnreachableError, DatabaseUrlError
 from pgflow_client.events import EventTracker, RunEvent
 from pgflow_client.flow_ref import AnyFlowRef, slug_of
 from pgflow_client.handle import RunHandle
 from pgflow_client.json_value import Json
-from pgflow_client.listener import Listener
 from pgflow_client.run import RunSnapshot, RunSummary
-from pgflow_client.session import CallersSession, OwnSession, Session
 from pgflow_client.type_variables import OutputT, ResultsT
-from pgflow_client.url import database_url
-from pgflow_client.wait import Ask, Emit, Listen, follow
-from pgflow_manifest import Manifest, RunStatus
+from pgflow_manifest import RunStatus
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from pgflow_manifest import Manifest
 
 
 class Client:
@@ -39,9 +36,9 @@ class Client:
 
     def __init__(
         self,
-        url_or_connection: str | psycopg.Connection[Any] | None = None,
+        url_or_connection: "str | psycopg.Connection[Any] | None" = None,
         *,
-        manifest: Manifest | Path | str | None = None,
+        manifest: "Manifest | Path | str | None" = None,
     ) -> None:
         """Make a client; no connection is opened and no file read before they are needed.
 
@@ -54,9 +51,11 @@ class Client:
         Raises:
             DatabaseUrlError: no database is named, or not in a way that Postgres understands.
         """
+        # Late: it brings psycopg.
+        from pgflow_client.link import Link  # noqa: PLC0415
+
         self._catalog = Catalog(manifest)
-        self._session = _session_for(url_or_connection)
-        self._listener = Listener(self._session.connect_twin)
+        self._link = Link(url_or_connection)
 
     def __enter__(self) -> Self:
         return self
@@ -71,8 +70,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connections that are the client's own; yours stays as it is."""
-        self._listener.close()
-        self._session.close()
+        self._link.close()
 
     @overload
     def start(
@@ -108,7 +106,7 @@ class Client:
         """
         slug = slug_of(flow)
         call = calls.start_flow(slug, self._catalog.encode(slug, payload), run_id)
-        return RunHandle(self, self._session.execute(call))
+        return RunHandle(self, self._link.execute(call))
 
     @overload
     def start_many(
@@ -125,7 +123,7 @@ class Client:
         """
         slug = slug_of(flow)
         call = calls.start_flows(slug, self._catalog.encode_many(slug, payloads))
-        return [RunHandle(self, run_id) for run_id in self._session.execute(call)]
+        return [RunHandle(self, run_id) for run_id in self._link.execute(call)]
 
     @overload
     def handle(
@@ -146,7 +144,7 @@ class Client:
         Raises:
             RunNotFoundError: PF102, there is no such run, or it is not yours.
         """
-        return self._session.execute(calls.get_run(run_id))
+        return self._link.execute(calls.get_run(run_id))
 
     def list(
         self,
@@ -162,7 +160,7 @@ class Client:
             limit: how many at most, 1 to 10,000.
         """
         slug = None if flow is None else slug_of(flow)
-        return self._session.execute(calls.list_runs(slug, status, limit))
+        return self._link.execute(calls.list_runs(slug, status, limit))
 
     def cancel(self, run_id: UUID | str, reason: str | None = None) -> RunStatus:
         """Cancel a run and return its status afterwards; cancelling twice is the same as once.
@@ -171,7 +169,7 @@ class Client:
             RunNotFoundError: PF102, there is no such run, or it is not yours.
             RunFinishedError: PF302, it has already completed or failed.
         """
-        return self._session.execute(calls.cancel_run(run_id, reason))
+        return self._link.execute(calls.cancel_run(run_id, reason))
 
     def wait(self, run_id: UUID | str, timeout: float | None = None) -> RunSnapshot:
         """Return the run once it has ended, in whatever way.
@@ -186,7 +184,7 @@ class Client:
                 see the run.
         """
         ended: RunSnapshot | None = None
-        for snapshot in self._follow(run_id, timeout):
+        for snapshot in self._link.follow(run_id, timeout):
             ended = snapshot
         assert ended is not None
         return ended
@@ -197,64 +195,5 @@ class Client:
         It begins with what has happened so far, whenever it is called. Raises as `wait` does.
         """
         tracker = EventTracker()
-        for snapshot in self._follow(run_id, timeout):
+        for snapshot in self._link.follow(run_id, timeout):
             yield from tracker.update(snapshot)
-
-    def _follow(self, run_id: UUID | str, timeout: float | None) -> Iterator[RunSnapshot]:
-        signal = _Signal()
-        channel: str | None = None
-        needs = follow(calls.as_run_id(run_id), timeout=timeout)
-        try:
-            need = next(needs, None)
-            while need is not None:
-                answer: object = None
-                if isinstance(need, Ask):
-                    try:
-                        answer = self._session.execute_alone(need.call)
-                    except DatabaseUnreachableError as error:
-                        need = needs.throw(error)
-                        continue
-                elif isinstance(need, Emit):
-                    yield need.snapshot
-                elif isinstance(need, Listen):
-                    if channel is None:
-                        channel = need.channel
-                        self._listener.subscribe(channel, signal.set)
-                else:
-                    answer = signal.wait(need.seconds)
-                try:
-                    need = needs.send(answer)
-                except StopIteration:
-                    return
-        finally:
-            if channel is not None:
-                self._listener.unsubscribe(channel, signal.set)
-
-
-class _Signal:
-    """Wakes the thread that waits; remembers whether it was by a notification."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-        self._notified = False
-
-    def set(self, notified: bool) -> None:
-        self._notified = self._notified or notified
-        self._event.set()
-
-    def wait(self, seconds: float) -> bool:
-        self._event.wait(seconds)
-        self._event.clear()
-        notified, self._notified = self._notified, False
-        return notified
-
-
-def _session_for(given: object) -> Session:
-    if isinstance(given, psycopg.Connection):
-        return CallersSession(cast("psycopg.Connection", given))
-    if given is None or isinstance(given, str):
-        return OwnSession(database_url(given))
-    raise DatabaseUrlError(
-        f"a Client takes a URL or a psycopg.Connection, not {type(given).__name__}",
-        hint="an AsyncConnection goes to AsyncClient",
-    )

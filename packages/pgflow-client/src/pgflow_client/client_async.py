@@ -1,33 +1,30 @@
 """Start, see, await and cancel runs from asyncio. The synchronous twin is client.py.
 
-What is sent is in calls.py, how it is sent in session_async.py, how a run is followed in wait.py;
-this file only puts them together.
+What is sent is in calls.py, how it is sent in link_async.py; this file only puts them together. It
+is imported without asyncio, psycopg, pydantic and jsonschema_rs, which come with the first client
+and payload.
 """
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 from uuid import UUID
-
-import psycopg
 
 from pgflow_client import calls
 from pgflow_client.catalog import Catalog
-from pgflow_client.errors import DatabaseUnreachableError, DatabaseUrlError
 from pgflow_client.events import EventTracker, RunEvent
 from pgflow_client.flow_ref import AnyFlowRef, slug_of
 from pgflow_client.handle_async import AsyncRunHandle
 from pgflow_client.json_value import Json
-from pgflow_client.listener import Listener
 from pgflow_client.run import RunSnapshot, RunSummary
-from pgflow_client.session_async import AsyncSession, CallersAsyncSession, OwnAsyncSession
 from pgflow_client.type_variables import AsyncResultsT, OutputT
-from pgflow_client.url import database_url
-from pgflow_client.wait import Ask, Emit, Listen, follow
-from pgflow_manifest import Manifest, RunStatus
+from pgflow_manifest import RunStatus
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from pgflow_manifest import Manifest
 
 
 class AsyncClient:
@@ -40,9 +37,9 @@ class AsyncClient:
 
     def __init__(
         self,
-        url_or_connection: str | psycopg.AsyncConnection[Any] | None = None,
+        url_or_connection: "str | psycopg.AsyncConnection[Any] | None" = None,
         *,
-        manifest: Manifest | Path | str | None = None,
+        manifest: "Manifest | Path | str | None" = None,
     ) -> None:
         """Make a client; no connection is opened and no file read before they are needed.
 
@@ -55,9 +52,11 @@ class AsyncClient:
         Raises:
             DatabaseUrlError: no database is named, or not in a way that Postgres understands.
         """
+        # Late: it brings asyncio and psycopg.
+        from pgflow_client.link_async import AsyncLink  # noqa: PLC0415
+
         self._catalog = Catalog(manifest)
-        self._session = _session_for(url_or_connection)
-        self._listener = Listener(self._session.connect_twin)
+        self._link = AsyncLink(url_or_connection)
 
     async def __aenter__(self) -> Self:
         return self
@@ -72,8 +71,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close the connections that are the client's own; yours stays as it is."""
-        await asyncio.to_thread(self._listener.close)
-        await self._session.close()
+        await self._link.close()
 
     @overload
     async def start(
@@ -109,7 +107,7 @@ class AsyncClient:
         """
         slug = slug_of(flow)
         call = calls.start_flow(slug, self._catalog.encode(slug, payload), run_id)
-        return AsyncRunHandle(self, await self._session.execute(call))
+        return AsyncRunHandle(self, await self._link.execute(call))
 
     @overload
     async def start_many(
@@ -128,7 +126,7 @@ class AsyncClient:
         """
         slug = slug_of(flow)
         call = calls.start_flows(slug, self._catalog.encode_many(slug, payloads))
-        run_ids = await self._session.execute(call)
+        run_ids = await self._link.execute(call)
         return [AsyncRunHandle(self, run_id) for run_id in run_ids]
 
     @overload
@@ -150,7 +148,7 @@ class AsyncClient:
         Raises:
             RunNotFoundError: PF102, there is no such run, or it is not yours.
         """
-        return await self._session.execute(calls.get_run(run_id))
+        return await self._link.execute(calls.get_run(run_id))
 
     async def list(
         self,
@@ -166,7 +164,7 @@ class AsyncClient:
             limit: how many at most, 1 to 10,000.
         """
         slug = None if flow is None else slug_of(flow)
-        return await self._session.execute(calls.list_runs(slug, status, limit))
+        return await self._link.execute(calls.list_runs(slug, status, limit))
 
     async def cancel(self, run_id: UUID | str, reason: str | None = None) -> RunStatus:
         """Cancel a run and return its status afterwards; cancelling twice is the same as once.
@@ -175,7 +173,7 @@ class AsyncClient:
             RunNotFoundError: PF102, there is no such run, or it is not yours.
             RunFinishedError: PF302, it has already completed or failed.
         """
-        return await self._session.execute(calls.cancel_run(run_id, reason))
+        return await self._link.execute(calls.cancel_run(run_id, reason))
 
     async def wait(
         self,
@@ -194,7 +192,7 @@ class AsyncClient:
                 see the run.
         """
         ended: RunSnapshot | None = None
-        async for snapshot in self._follow(run_id, timeout):
+        async for snapshot in self._link.follow(run_id, timeout):
             ended = snapshot
         assert ended is not None
         return ended
@@ -209,75 +207,6 @@ class AsyncClient:
         It begins with what has happened so far, whenever it is called. Raises as `wait` does.
         """
         tracker = EventTracker()
-        async for snapshot in self._follow(run_id, timeout):
+        async for snapshot in self._link.follow(run_id, timeout):
             for event in tracker.update(snapshot):
                 yield event
-
-    async def _follow(
-        self,
-        run_id: UUID | str,
-        timeout: float | None,  # noqa: ASYNC109
-    ) -> AsyncIterator[RunSnapshot]:
-        signal = _Signal()
-        channel: str | None = None
-        needs = follow(calls.as_run_id(run_id), timeout=timeout)
-        try:
-            need = next(needs, None)
-            while need is not None:
-                answer: object = None
-                if isinstance(need, Ask):
-                    try:
-                        answer = await self._session.execute_alone(need.call)
-                    except DatabaseUnreachableError as error:
-                        need = needs.throw(error)
-                        continue
-                elif isinstance(need, Emit):
-                    yield need.snapshot
-                elif isinstance(need, Listen):
-                    if channel is None:
-                        channel = need.channel
-                        self._listener.subscribe(channel, signal.set)
-                else:
-                    answer = await signal.wait(need.seconds)
-                try:
-                    need = needs.send(answer)
-                except StopIteration:
-                    return
-        finally:
-            if channel is not None:
-                self._listener.unsubscribe(channel, signal.set)
-
-
-class _Signal:
-    """Wakes the task that waits; remembers whether it was by a notification."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._event = asyncio.Event()
-        self._notified = False
-
-    def set(self, notified: bool) -> None:
-        """Be called from the thread of the listener."""
-        self._notified = self._notified or notified
-        # The loop may have been closed without closing the client.
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._event.set)
-
-    async def wait(self, seconds: float) -> bool:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._event.wait()
-        self._event.clear()
-        notified, self._notified = self._notified, False
-        return notified
-
-
-def _session_for(given: object) -> AsyncSession:
-    if isinstance(given, psycopg.AsyncConnection):
-        return CallersAsyncSession(cast("psycopg.AsyncConnection", given))
-    if given is None or isinstance(given, str):
-        return OwnAsyncSession(database_url(given))
-    raise DatabaseUrlError(
-        f"an AsyncClient takes a URL or a psycopg.AsyncConnection, not {type(given).__name__}",
-        hint="a psycopg.Connection goes to Client",
-    )

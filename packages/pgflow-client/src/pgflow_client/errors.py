@@ -12,11 +12,12 @@ PgflowError (pgflow_manifest)
 
 import json
 from collections.abc import Mapping
-from typing import Any, cast
-
-import psycopg
+from typing import TYPE_CHECKING, Any, cast
 
 from pgflow_manifest import PgflowError, SchemaVersionError, error_from_sqlstate
+
+if TYPE_CHECKING:
+    import psycopg
 
 _SCHEMA_IS_MISSING = frozenset({"3F000", "42883"})
 
@@ -62,7 +63,7 @@ class StepNotCompletedError(RunNotCompletedError):
     """The step has no result, because it has not completed."""
 
 
-def engine_error(error: psycopg.Error) -> PgflowError | None:
+def engine_error(error: "psycopg.Error") -> PgflowError | None:
     """Return what *error* means in pgflow's words, or None when it is not about pgflow."""
     message = error.diag.message_primary or str(error)
     if error.sqlstate in _SCHEMA_IS_MISSING and "pgflow" in message:

@@ -4,17 +4,12 @@ Nothing here recurses, so a payload of any depth is judged without a risk for th
 Text is escaped to ASCII: it survives any client encoding of the connection.
 """
 
-import dataclasses
-import functools
 import json.encoder
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, NoReturn, cast
-
-from pydantic import BaseModel, TypeAdapter
-from pydantic_core import to_jsonable_python
 
 from pgflow_client.json_value import pointer_to, shorten
 from pgflow_manifest import MAX_JSON_DEPTH, NotStorableError
@@ -178,23 +173,17 @@ def _jsonable(value: object, stack: list[_Frame]) -> Any:
         not value.is_finite() or value.adjusted() >= _NUMERIC_DIGITS
     ):
         _refuse(stack, "a Decimal is not a number that Postgres can store", hint="send it as text")
+    # Late: most payloads are plain JSON, and need no pydantic.
+    from pgflow_client.serialize import to_jsonable  # noqa: PLC0415
+
     try:
-        if isinstance(value, BaseModel):
-            return value.model_dump(mode="json", by_alias=True)
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return _adapter(type(value)).dump_python(value, mode="json", by_alias=True)
-        return to_jsonable_python(value, by_alias=True)
+        return to_jsonable(value)
     except (ValueError, TypeError, RecursionError) as error:
         _refuse(
             stack,
             f"a value of type {name} has no JSON form ({shorten(str(error))})",
             hint="convert it to text, numbers, lists and dicts",
         )
-
-
-@functools.lru_cache(maxsize=256)
-def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
 
 
 def _refuse(stack: list[_Frame], problem: str, *, hint: str) -> NoReturn:

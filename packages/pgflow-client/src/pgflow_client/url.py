@@ -3,9 +3,6 @@
 import os
 from collections.abc import Mapping
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
-
 from pgflow_client.errors import DatabaseUrlError
 from pgflow_manifest import URL_VARIABLES, mask_secrets
 
@@ -32,6 +29,10 @@ def database_url(given: str | None, environment: Mapping[str, str] | None = None
 
 
 def _checked(url: str, origin: str) -> str:
+    # Late: everybody imports this module with the package, and psycopg takes its time.
+    from psycopg import ProgrammingError  # noqa: PLC0415
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
     try:
         conninfo_to_dict(url)
     except ProgrammingError:

@@ -1,6 +1,6 @@
 """How a run is followed to its end: what to ask, when to listen, how long to pause. No I/O.
 
-`follow` says what it needs, one thing at a time, and a shell (client.py, client_async.py) does it.
+`follow` says what it needs, one thing at a time, and a shell (link.py, link_async.py) does it.
 Notifications make it fast; polling with back-off alone makes it correct, behind a connection
 pooler without LISTEN and when a notification is lost.
 """

@@ -1,19 +1,15 @@
 """The contract that every pgflow package, in any language, agrees on.
 
 Start with `Manifest` (models.py), `load_manifest` (codec.py) and the table of errors (errors.py).
+
+What needs pydantic is imported when it is first asked for: pydantic takes ten times as long to load
+as all the rest, and most who import this package want its errors only.
 """
 
-from pgflow_manifest.codec import (
-    MANIFEST_FILE_NAME,
-    dump_manifest,
-    load_manifest,
-    read_manifest,
-    write_manifest,
-)
+import importlib
+import typing
+
 from pgflow_manifest.database_url import URL_VARIABLES, mask_secrets
-from pgflow_manifest.digest import (
-    with_digests,
-)
 from pgflow_manifest.errors import (
     ERRORS_BY_CODE,
     ArgumentsInvalidError,
@@ -66,37 +62,10 @@ from pgflow_manifest.errors import (
     WorkerNotFoundError,
     error_from_sqlstate,
 )
-from pgflow_manifest.format_schema import dump_manifest_json_schema, manifest_json_schema
+from pgflow_manifest.file_name import MANIFEST_FILE_NAME
 from pgflow_manifest.graph import CycleFoundError, topological_order
 from pgflow_manifest.ids import RunId
-from pgflow_manifest.inferred import (
-    ClassShape,
-    CollectionShape,
-    EnumMemberShape,
-    FieldShape,
-    FixedTupleShape,
-    InferredResult,
-    LiteralShape,
-    MapShape,
-    NoneShape,
-    ObjectShape,
-    ScalarShape,
-    Shape,
-    UnionShape,
-)
 from pgflow_manifest.limits import DEFAULT_MAX_BYTES, MAX_JSON_DEPTH, MAX_JSONB_BYTES
-from pgflow_manifest.models import (
-    FORMAT_VERSION,
-    FlowOptions,
-    FlowSpec,
-    Input,
-    JsonSchema,
-    Manifest,
-    PayloadInput,
-    ResultInput,
-    StepOptions,
-    StepSpec,
-)
 from pgflow_manifest.slug import slug_problem
 from pgflow_manifest.statuses import (
     ATTEMPT_OUTCOMES,
@@ -107,6 +76,59 @@ from pgflow_manifest.statuses import (
     RunStatus,
     StepStatus,
 )
+
+if typing.TYPE_CHECKING:
+    from pgflow_manifest.codec import (
+        dump_manifest,
+        load_manifest,
+        read_manifest,
+        write_manifest,
+    )
+    from pgflow_manifest.digest import (
+        with_digests,
+    )
+    from pgflow_manifest.format_schema import dump_manifest_json_schema, manifest_json_schema
+    from pgflow_manifest.inferred import (
+        ClassShape,
+        CollectionShape,
+        EnumMemberShape,
+        FieldShape,
+        FixedTupleShape,
+        InferredResult,
+        LiteralShape,
+        MapShape,
+        NoneShape,
+        ObjectShape,
+        ScalarShape,
+        Shape,
+        UnionShape,
+    )
+    from pgflow_manifest.models import (
+        FORMAT_VERSION,
+        FlowOptions,
+        FlowSpec,
+        Input,
+        JsonSchema,
+        Manifest,
+        PayloadInput,
+        ResultInput,
+        StepOptions,
+        StepSpec,
+    )
+else:
+    # Of no concern to type checkers, which would take every misspelt name for an import from here.
+    def __getattr__(name: str) -> object:
+        """Return what one of the modules with models exports as *name*."""
+        if name in __all__:
+            for module_name in ("models", "inferred", "codec", "digest", "format_schema"):
+                module = importlib.import_module(f"{__name__}.{module_name}")
+                if (found := vars(module).get(name)) is not None:
+                    return globals().setdefault(name, found)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "ATTEMPT_OUTCOMES",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import orjson
 from pydantic import JsonValue, ValidationError
@@ -10,9 +10,6 @@ from pydantic import JsonValue, ValidationError
 from pgflow_manifest.checks import check_manifest, invalid_manifest
 from pgflow_manifest.errors import ManifestError, ManifestVersionError
 from pgflow_manifest.models import FORMAT_VERSION, Manifest
-
-MANIFEST_FILE_NAME: Final = "flows.manifest.json"
-"""What the file is called unless somebody says otherwise."""
 
 
 def dump_manifest(manifest: Manifest) -> bytes:

@@ -11,13 +11,16 @@ from pydantic.config import JsonDict
 
 from pgflow_manifest.inferred import InferredResult
 from pgflow_manifest.limits import DEFAULT_MAX_BYTES, MAX_JSONB_BYTES
-from pgflow_manifest.slug import Slug
+from pgflow_manifest.slug import SLUG_PATTERN
 
 FORMAT_VERSION: Literal[1] = 1
 """The format that this package reads and writes; a reader refuses any other."""
 
 JsonSchema = dict[str, Any]
 """A JSON Schema, draft 2020-12, as pydantic emits it."""
+
+Slug = Annotated[str, Field(pattern=SLUG_PATTERN, json_schema_extra={"not": {"const": "run"}})]
+"""A `str` field that accepts slugs only."""
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A sha256 in lower-case hexadecimal digits."""

@@ -5,9 +5,7 @@ The same rule is the CHECK constraint of the database (`pgflow._is_slug`) and th
 """
 
 import re
-from typing import Annotated, Final
-
-from pydantic import Field
+from typing import Final
 
 SLUG_PATTERN: Final = r"^[a-zA-Z_][a-zA-Z0-9_]{0,127}$"
 """Regular expression of a slug; the word `run` is reserved besides."""
@@ -16,9 +14,6 @@ RESERVED_SLUGS: Final = frozenset({"run"})
 """Slugs that would be ambiguous in results and events."""
 
 _COMPILED = re.compile(SLUG_PATTERN.removesuffix("$") + r"\Z")
-
-Slug = Annotated[str, Field(pattern=SLUG_PATTERN, json_schema_extra={"not": {"const": "run"}})]
-"""A `str` field that accepts slugs only."""
 
 
 def slug_problem(text: str) -> str | None:
