@@ -60,7 +60,7 @@ def test_key_of_every_table_of_runs_begins_with_the_run(tx: Conn, tables: list[s
         " where i.indisunique and a.attname = 'run_id' and i.indpred is null",
     )
     assert set(found) >= {f"pgflow.{name}" for name in of_runs(tables)}
-    assert of_runs(tables) >= {"runs", "step_states", "tasks", "leases", "attempts", "watches"}
+    assert of_runs(tables) >= {"runs", "step_states", "tasks", "leases", "attempt_log", "watches"}
 
 
 def test_no_unique_key_of_a_table_of_runs_is_without_the_run(tx: Conn, tables: list[str]) -> None:
