@@ -8,6 +8,7 @@ from tests.support.annotating import folder_of, listed, obj, scalar, typed
 
 from pgflow_cli import exit_codes, main
 from pgflow_cli.showing import types_document, types_text
+from pgflow_manifest import HandlerSignatureError
 
 SOURCE = '''
     from typing import Literal
@@ -144,3 +145,16 @@ def test_a_map_step_tells_its_list_and_its_whole_result(tmp_path: Path) -> None:
         "result": 'list[{"n": int}]',
         "origin": "inferred",
     }
+
+
+def test_a_map_over_what_is_inferred_to_be_no_list_is_refused(tmp_path: Path) -> None:
+    source = MAPS.replace("def count(told=tell.result) -> int:", "def count(told=tell.result):")
+    source += """
+    @flow.map
+    def over(n=count.each):
+        return n
+    """
+    folder = folder_of(tmp_path, {"parcels.py": source})
+    shapes = {"tell": obj(n=scalar("int")), "count": scalar("int"), "over": scalar("int")}
+    with pytest.raises(HandlerSignatureError, match=r"`count\.each`, but `int` is no list"):
+        types_text(typed(folder, shapes))

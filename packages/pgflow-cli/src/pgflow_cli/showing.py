@@ -30,6 +30,8 @@ def types_text(flows: Sequence[Flow[Any]]) -> str:
 
 def types_document(flows: Sequence[Flow[Any]]) -> list[dict[str, Any]]:
     """Return the same for scripts, sorted by slug; steps in the order of their definition."""
+    for flow in flows:
+        flow.check()
     return [
         {
             "slug": flow.slug,

@@ -50,11 +50,14 @@ class FlowTestFailedError(PgflowError):
     """
 
     def __init__(self, step: Step[Any], attempts: int, why: str, task_index: int = 0) -> None:
-        item = f" at item {task_index}" if step.kind == "map" and attempts else ""
-        tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+        when = f"after {attempts} attempt{'' if attempts == 1 else 's'}"
+        if step.kind == "map":
+            when = f"at item {task_index} {when}" if attempts else "before its first attempt"
         super().__init__(
-            f"flow {step.flow_slug!r}: step {step.slug!r} failed{item} after {tries}: {why}",
-            hint="the exception above this one is the handler's own",
+            f"flow {step.flow_slug!r}: step {step.slug!r} failed {when}: {why}",
+            hint="the exception above this one is the handler's own"
+            if attempts
+            else "the exception above this one says what is wrong",
             details={
                 "flow": step.flow_slug,
                 "step": step.slug,
