@@ -10,7 +10,7 @@ from pgflow_dsl.compile import compile_flows
 from pgflow_dsl.context import StepContext
 from pgflow_dsl.decorators import MapDecorator, StepDecorator
 from pgflow_dsl.discover import DiscoveredFlow, discover_flows
-from pgflow_dsl.each import each
+from pgflow_dsl.each_item import each
 from pgflow_dsl.flow import Flow
 from pgflow_dsl.handler_digest import handler_digest
 from pgflow_dsl.in_memory import FlowTestFailedError, TestRun

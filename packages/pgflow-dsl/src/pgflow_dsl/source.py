@@ -1,8 +1,8 @@
 """What stands as the default of a handler's argument: `step.result`, `words.each.text`.
 
 A checker takes `step.result` for the result itself; at run time it is a `Ref`, which only records
-the path that was written. Next: `each.py`, the items of lists, and `handlers.py`, which reads the
-refs from a signature.
+the path that was written. Next: `each_item.py`, the items of lists, and `handlers.py`, which reads
+the refs from a signature.
 """
 
 from __future__ import annotations
