@@ -183,10 +183,11 @@ class Step(Generic[R_co]):
             NotYetDefinedError: its annotation names something that is not defined yet.
         """
         if self._result is None:
-            self._result = self._returned_json_type()
+            whole = self._returned_json_type()
             if self.kind == "map":
-                whole: Any = list.__class_getitem__(self._result.annotation)
-                self._result = result_type(whole, self.location)
+                annotation: Any = list.__class_getitem__(whole.annotation)
+                whole = result_type(annotation, self.location)
+            self._result = whole
         return self._result
 
     def _returned_json_type(self) -> JsonType:
