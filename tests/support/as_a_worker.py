@@ -1,6 +1,7 @@
 """Run the handlers of a flow one by one as a worker does, JSON in and JSON out, without a database.
 
-Unlike `flow.test` it goes on where a handler raises: steps that need its result are left out.
+Sources are followed as the manifest says, by which the engine goes, items of maps included. Unlike
+`flow.test` it goes on where a handler raises: steps that need its result are left out.
 """
 
 import asyncio
@@ -8,11 +9,11 @@ import inspect
 import json
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pgflow_dsl import Flow, Step, StepContext
-from pgflow_manifest import FlowSpec, PayloadInput
+from pgflow_manifest import FlowSpec, PayloadInput, ResultInput, StepSpec
 
 
 def run_handlers(flow: Flow[Any], spec: FlowSpec, payload: Any) -> Iterator[tuple[str, Any]]:
@@ -20,22 +21,40 @@ def run_handlers(flow: Flow[Any], spec: FlowSpec, payload: Any) -> Iterator[tupl
     document = flow.payload_json_type().adapter.validate_python(payload)
     whole = json.loads(flow.payload_json_type().adapter.dump_json(document, by_alias=True))
     results: dict[str, Any] = {}
+
+    def taken(source: PayloadInput | ResultInput) -> Any:
+        return _part(whole if source.source == "payload" else results[source.step], source.path)
+
     for each in spec.steps:
         if not set(each.deps) <= results.keys():
             continue
-        given = {
-            name: _part(
-                whole if isinstance(source, PayloadInput) else results[source.step], source.path
-            )
-            for name, source in each.inputs.items()
-        }
+        step = flow.steps[each.slug]
         try:
-            value = _called(flow.steps[each.slug], given)
+            if each.over is None:
+                results[each.slug] = _of_one_task(step, each, taken, None, 0)
+            else:
+                results[each.slug] = [
+                    _of_one_task(step, each, taken, item, index)
+                    for index, item in enumerate(taken(each.over))
+                ]
         except Exception:
             # What it raises is no result.
             continue
-        results[each.slug] = json.loads(flow.steps[each.slug].encode_result(value))
         yield each.slug, results[each.slug]
+
+
+def _of_one_task(
+    step: Step[Any],
+    spec: StepSpec,
+    taken: Callable[[PayloadInput | ResultInput], Any],
+    item: Any,
+    index: int,
+) -> Any:
+    given = {
+        name: _part(item, source.path) if source.source == "each" else taken(source)
+        for name, source in spec.inputs.items()
+    }
+    return json.loads(step.encode_result(_called(step, given, index)))
 
 
 def _part(value: Any, path: tuple[str | int, ...]) -> Any:
@@ -44,10 +63,10 @@ def _part(value: Any, path: tuple[str | int, ...]) -> Any:
     return value
 
 
-def _called(step: Step[Any], given: dict[str, Any]) -> Any:
+def _called(step: Step[Any], given: dict[str, Any], index: int) -> Any:
     arguments = step.decode_args(json.dumps(given).encode())
     if step.context_parameter is not None:
-        arguments[step.context_parameter] = _context(step)
+        arguments[step.context_parameter] = _context(step, index)
     value = step.fn(**arguments)
     return asyncio.run(_awaited(value)) if inspect.isawaitable(value) else value
 
@@ -56,7 +75,7 @@ async def _awaited(value: Any) -> Any:
     return await value
 
 
-def _context(step: Step[Any]) -> StepContext:
+def _context(step: Step[Any], index: int) -> StepContext:
     return StepContext(
         run_id=uuid.UUID(int=1),
         flow_slug=step.flow_slug,
@@ -64,6 +83,7 @@ def _context(step: Step[Any]) -> StepContext:
         attempt=1,
         max_attempts=3,
         deadline=None,
+        task_index=index,
         idempotency_key="key",
         lease_id=uuid.UUID(int=2),
         log=logging.LoggerAdapter(logging.getLogger(step.slug)),

@@ -59,7 +59,7 @@ PARCELS = """
     from datetime import date
     from typing import Literal
 
-    from pgflow_dsl import Flow
+    from pgflow_dsl import Flow, each
     from pydantic import BaseModel, Field
 
 
@@ -119,6 +119,21 @@ PARCELS = """
         return {"date": day, "count": len(rows), "size": sizes[0], "colors": c or {}}
 
 
+    @flow.map
+    def priced(item=each[flow.payload.items], day=promise.result["day"]):
+        return {"item": item, "due": day}
+
+
+    @flow.map
+    async def doubled(one=priced.each, due=priced.each["due"], color=colors.result):
+        return None if color is None else (one, due, Color.BLUE)
+
+
+    @flow.step
+    def finished(told=doubled.result, first=priced.result[0]):
+        return {"told": told, "first": first}
+
+
     class Later(BaseModel):
         n: int
     """
@@ -126,7 +141,7 @@ PARCELS = """
 
 def test_after_writing_the_schemas_are_the_same_and_nothing_is_inferred(project: Path) -> None:
     folder_of(project, {"parcels.py": PARCELS})
-    assert annotating_changes_no_schema() == 6
+    assert annotating_changes_no_schema() == 9
 
 
 def test_the_schemas_of_all_that_can_be_inferred_stay_the_same(project: Path) -> None:

@@ -12,7 +12,15 @@ import pytest
 from pgflow_cli import exit_codes
 from pgflow_cli.codegen.names import RESERVED_NAMES
 from pgflow_cli.codegen.typescript import emit, runtime
-from pgflow_manifest import FlowSpec, JsonSchema, Manifest, StepSpec, with_digests, write_manifest
+from pgflow_manifest import (
+    FlowSpec,
+    JsonSchema,
+    Manifest,
+    StepSpec,
+    read_manifest,
+    with_digests,
+    write_manifest,
+)
 
 NO_DIGEST = "0" * 64
 TEXT = {"type": "string"}
@@ -158,6 +166,16 @@ def test_flows_and_steps_say_what_they_are_and_who_may_start_it() -> None:
     assert text.count("  /** Says it. */\n  only: string;\n") == 2
     text = emit(manifest(TEXT, description="Writes down.", client_startable=True))
     assert "  /** Writes down. */\n  memo: {\n" in text
+
+
+def test_the_result_of_a_map_step_is_a_list_of_named_items() -> None:
+    conformance = Path(__file__).parents[3] / "manifests/conformance/valid/map_steps.json"
+    written = emit(read_manifest(conformance))
+    assert "export type Price = {\n  label: string;\n  parts: Price[];\n};" in written
+    assert "  price: Price[];" in written
+    assert "  first: Price;" in written
+    assert "  shout: string[];" in written
+    assert "  parts: { [key: string]: number }[];" in written
 
 
 def test_a_flow_may_have_any_slug() -> None:

@@ -126,7 +126,11 @@ def test_graph_draws_from_flows_or_manifest(
         "    greet --> measure",
     ]
     assert main(["graph", "hello", "--json"]) == exit_codes.OK
-    assert json.loads(capsys.readouterr().out)["steps"][1] == {"slug": "measure", "deps": ["greet"]}
+    assert json.loads(capsys.readouterr().out)["steps"][1] == {
+        "slug": "measure",
+        "kind": "single",
+        "deps": ["greet"],
+    }
     assert main(["graph", "nonsense"]) == exit_codes.FAILED
     assert "there are: hello" in capsys.readouterr().err
 

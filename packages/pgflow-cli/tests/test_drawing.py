@@ -5,8 +5,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgflow_cli.drawing import draw_deps
+from pgflow_cli.drawing import draw, draw_deps, mermaid
 from pgflow_cli.layout import layers_of
+from pgflow_manifest import EachInput, FlowSpec, PayloadInput, ResultInput, StepSpec
 
 DIAMOND = {
     "transcribe": [],
@@ -63,6 +64,62 @@ def test_a_dep_that_skips_a_layer_passes_beside_it() -> None:
 
 def test_a_graph_too_wide_for_the_terminal_is_a_list() -> None:
     assert draw_deps(DIAMOND, columns=20).splitlines()[-1] == "merge <- summarize, capitalize"
+
+
+def with_maps() -> FlowSpec:
+    numbers = {"type": "array", "items": {"type": "integer"}}
+    price = StepSpec(
+        slug="price",
+        kind="map",
+        over=PayloadInput(),
+        inputs={"n": EachInput()},
+        result_schema=numbers,
+        digest="0" * 64,
+    )
+    tax = price.model_copy(
+        update={"slug": "tax", "over": ResultInput(step="price"), "deps": ("price",)}
+    )
+    total = StepSpec(
+        slug="total",
+        deps=("price", "tax"),
+        inputs={"taxes": ResultInput(step="tax")},
+        result_schema={},
+        digest="0" * 64,
+    )
+    return FlowSpec(slug="f", payload_schema={}, steps=(price, tax, total), digest="0" * 64)
+
+
+def test_map_steps_are_marked() -> None:
+    assert draw(with_maps(), columns=80).splitlines() == [
+        "    ┌──────────────┐",
+        "    │ price (each) │",
+        "    └───────┬──────┘",
+        "       ┌────┴────┐",
+        "┌──────▼─────┐   │",
+        "│ tax (each) │   │",
+        "└──────┬─────┘   │",
+        "       └────┬────┘",
+        "        ┌───▼───┐",
+        "        │ total │",
+        "        └───────┘",
+    ]
+    assert draw(with_maps(), columns=9).splitlines() == [
+        "price (each)",
+        "tax (each) <- price (each)",
+        "total <- price (each), tax (each)",
+    ]
+
+
+def test_a_map_waits_for_its_list_in_mermaid_though_no_argument_takes_the_whole() -> None:
+    assert mermaid(with_maps()).splitlines() == [
+        "flowchart TD",
+        '    price[["price (each)"]]',
+        '    tax[["tax (each)"]]',
+        '    total["total"]',
+        "    price --> tax",
+        "    price -.-> total",
+        "    tax --> total",
+    ]
 
 
 @given(graphs())

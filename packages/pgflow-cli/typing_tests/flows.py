@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Generic, Literal, NamedTuple
 from uuid import UUID
 
-from pgflow_dsl import Flow
+from pgflow_dsl import Flow, each
 from pydantic import BaseModel, Field, JsonValue
 from typing_extensions import NotRequired, TypeAliasType, TypedDict, TypeVar
 
@@ -113,6 +113,16 @@ def lists() -> List:
 @orders.step
 def anything() -> dict[str, JsonValue]:
     return {}
+
+
+@orders.map
+def priced(line: Line = each[orders.payload.lines]) -> Report:
+    return {"total": float(line.price), "level": "low"}
+
+
+@orders.map
+def summed(total: float = priced.each["total"]) -> list[float]:
+    return [total]
 
 
 @orders.step(after=(pair, tree, pages, paid, nested, lists, anything))

@@ -107,6 +107,7 @@ import_: FlowRef[ImportOrder, ImportOutput, ImportResults, AsyncImportResults] =
 
 
 OrdersOutput = TypedDict("OrdersOutput", {
+    "summed": list[list[float]],
     "report": Report,
     "list": list[Color],
 })
@@ -138,6 +139,12 @@ class OrdersResults(Protocol):
     def __call__(self, step_slug: Literal["anything"], /) -> dict[str, Json]: ...
 
     @overload
+    def __call__(self, step_slug: Literal["priced"], /) -> list[Report]: ...
+
+    @overload
+    def __call__(self, step_slug: Literal["summed"], /) -> list[list[float]]: ...
+
+    @overload
     def __call__(self, step_slug: Literal["report"], /) -> Report: ...
 
     @overload
@@ -167,6 +174,12 @@ class AsyncOrdersResults(Protocol):
 
     @overload
     async def __call__(self, step_slug: Literal["anything"], /) -> dict[str, Json]: ...
+
+    @overload
+    async def __call__(self, step_slug: Literal["priced"], /) -> list[Report]: ...
+
+    @overload
+    async def __call__(self, step_slug: Literal["summed"], /) -> list[list[float]]: ...
 
     @overload
     async def __call__(self, step_slug: Literal["report"], /) -> Report: ...

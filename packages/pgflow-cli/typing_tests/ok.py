@@ -50,6 +50,8 @@ def synchronous(client: Client) -> None:
     assert_type(run.result("lists"), ListType)
     assert_type(run.result("lists")["more"]["a"]["list"], list[str])
     assert_type(run.result("anything"), dict[str, Json])
+    assert_type(run.result("priced"), list[Report])
+    assert_type(ended.output["summed"], list[list[float]])
     assert_type(run.result("report"), Report)
     assert_type(run.result("report")["level"], Literal["low", "high", 3])
     assert_type(run.result("report").get("note"), str | None)

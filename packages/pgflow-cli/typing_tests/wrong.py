@@ -29,6 +29,8 @@ def results(client: Client, right: OrdersOrder) -> None:
     print(run.result("tree")["items"][0]["nmae"])  # error
     print(run.result("lists")["list"][0] + 1)  # error
     print(run.result("paid")["digits"])  # error
+    print(run.result("priced")["total"])  # error
+    print(run.output()["summed"][0].upper())  # error
     print(run.wait().output["pair"])  # error
     print(run.wait().output["report"]["totla"])  # error
     print(run.output()["list"]["total"])  # error

@@ -63,7 +63,12 @@ def test_a_step_that_uses_up_its_attempts_fails_the_test_with_the_cause() -> Non
         "flow 'unsteady': step 'work' failed after 2 attempts: RuntimeError: still broken"
     )
     assert (caught.value.flow_slug, caught.value.step_slug) == ("unsteady", "work")
-    assert caught.value.details == {"flow": "unsteady", "step": "work", "attempts": 2}
+    assert caught.value.details == {
+        "flow": "unsteady",
+        "step": "work",
+        "task_index": 0,
+        "attempts": 2,
+    }
 
 
 def test_giving_up_ends_the_step_at_once() -> None:

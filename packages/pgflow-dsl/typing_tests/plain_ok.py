@@ -48,6 +48,21 @@ async def merge(s=summarize.result, loud=capitalize.result, n=counted.result["wo
     return {"summary": s.summary, "loud": loud}
 
 
+@flow.map
+def shout(word=words.each, n=counted.result["words"]):
+    return {"text": word.upper(), "of": n}
+
+
+@flow.map(max_attempts=3)
+async def shorten(text=shout.each["text"]):
+    return text[:1]
+
+
+@flow.step
+def join(letters: list[str] = shorten.result, first=shorten.result[0]):
+    return first + "".join(letters)
+
+
 @flow.step
 def half(
     s: Summary = summarize.result,

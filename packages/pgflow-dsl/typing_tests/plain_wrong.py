@@ -58,6 +58,33 @@ def option_name(t=transcribe.result):
     return t
 
 
+@flow.step
+def words(t=transcribe.result):
+    return t.transcription.split()
+
+
+@flow.map
+def shout(word=words.each):
+    return word.upper()
+
+
+@flow.map
+def wrong_use_of_an_item(word=words.each):
+    return word.summary  # error by pyright, pyrefly
+
+
+@flow.map
+def wrong_item(
+    n: int = shout.each,  # error by pyright, pyrefly
+):
+    return n
+
+
+@flow.map
+def each_of_no_list(t=transcribe.each):  # error in statement by pyright, pyrefly
+    return t
+
+
 transcribe()  # error
 run = flow.test(VoiceMemo(object_name="", owner_id=""))
 wrong: Summary = run.result(transcribe)  # error by pyright, pyrefly

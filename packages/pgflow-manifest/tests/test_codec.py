@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from pgflow_manifest import (
     FORMAT_VERSION,
+    EachInput,
     FlowSpec,
     Manifest,
     ManifestError,
     ManifestInvalidError,
     ManifestVersionError,
     PayloadInput,
+    ResultInput,
     StepSpec,
     dump_manifest,
     load_manifest,
@@ -36,6 +38,20 @@ slugs = st.from_regex(r"\A[a-zA-Z_][a-zA-Z0-9_]{0,20}\Z").filter(lambda slug: sl
 
 
 @st.composite
+def maps_like(draw: st.DrawFn, step: StepSpec) -> StepSpec:
+    path = tuple(draw(st.lists(st.text(max_size=5) | st.integers(0, 9), max_size=3)))
+    lists = [PayloadInput(path=path), *(ResultInput(step=dep, path=path) for dep in step.deps)]
+    return step.model_copy(
+        update={
+            "kind": "map",
+            "over": draw(st.sampled_from(lists)),
+            "inputs": {**step.inputs, "item": EachInput(path=path)},
+            "result_schema": {"type": "array", "items": step.result_schema},
+        }
+    )
+
+
+@st.composite
 def manifests(draw: st.DrawFn) -> Manifest:
     schema = st.dictionaries(st.text(max_size=10), json_values, max_size=4)
     flows: list[FlowSpec] = []
@@ -44,16 +60,15 @@ def manifests(draw: st.DrawFn) -> Manifest:
         for step_slug in draw(st.lists(slugs, min_size=1, max_size=4, unique=True)):
             deps = draw(st.sets(st.sampled_from([step.slug for step in steps]))) if steps else ()
             path = tuple(draw(st.lists(st.text(max_size=5) | st.integers(0, 9), max_size=3)))
-            steps.append(
-                StepSpec(
-                    slug=step_slug,
-                    description=draw(st.text(max_size=20)),
-                    deps=tuple(sorted(deps)),
-                    inputs={"value": PayloadInput(path=path)},
-                    result_schema=draw(schema),
-                    digest="0" * 64,
-                )
+            whole = StepSpec(
+                slug=step_slug,
+                description=draw(st.text(max_size=20)),
+                deps=tuple(sorted(deps)),
+                inputs={"value": PayloadInput(path=path)},
+                result_schema=draw(schema),
+                digest="0" * 64,
             )
+            steps.append(draw(st.just(whole) | maps_like(whole)))
         flow = FlowSpec(slug=slug, payload_schema=draw(schema), steps=tuple(steps), digest="0" * 64)
         flows.append(with_digests(flow))
     return Manifest(flows=tuple(flows))

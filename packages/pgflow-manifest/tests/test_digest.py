@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pgflow_manifest import (
+    EachInput,
     FlowOptions,
     FlowSpec,
     JsonSchema,
@@ -78,6 +79,52 @@ def test_what_handlers_see_is_a_new_contract(
     changed: Callable[[], FlowSpec], same_steps: list[str]
 ) -> None:
     before, after = with_digests(a_flow()), with_digests(changed())
+    assert after.digest != before.digest
+    known = {step.digest for step in before.steps}
+    assert [step.slug for step in after.steps if step.digest in known] == same_steps
+
+
+def a_map(**changes: Any) -> FlowSpec:
+    return with_second_step(
+        **{
+            "kind": "map",
+            "over": ResultInput(step="first"),
+            "inputs": {"text": EachInput()},
+            "result_schema": {"type": "array", "items": TEXT},
+            **changes,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "same_steps"),
+    [
+        (lambda: a_map(over=ResultInput(step="first", path=("texts",))), ["first"]),
+        (lambda: a_map(over=PayloadInput()), ["first"]),
+        (lambda: a_map(inputs={"text": EachInput(path=("name",))}), ["first"]),
+        (lambda: a_map(inputs={"text": EachInput(), "all": ResultInput(step="first")}), ["first"]),
+        (lambda: a_map(kind="single", over=None), ["first"]),
+        (
+            lambda: a_map().model_copy(update={"payload_schema": {"type": "object"}}),
+            ["first", "second"],
+        ),
+        (
+            lambda: a_map().model_copy(
+                update={
+                    "steps": (
+                        a_map().steps[0].model_copy(update={"result_schema": {"type": "integer"}}),
+                        a_map().steps[1],
+                    )
+                }
+            ),
+            [],
+        ),
+    ],
+)
+def test_list_and_item_of_a_map_are_part_of_its_contract(
+    changed: Callable[[], FlowSpec], same_steps: list[str]
+) -> None:
+    before, after = with_digests(a_map()), with_digests(changed())
     assert after.digest != before.digest
     known = {step.digest for step in before.steps}
     assert [step.slug for step in after.steps if step.digest in known] == same_steps

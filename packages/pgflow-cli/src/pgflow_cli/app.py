@@ -158,6 +158,7 @@ def _add_project_commands(commands: _Commands) -> None:
     graph = commands.add(
         "graph",
         "draw the steps of a flow",
+        details='A map step, which has one task for each item of a list, is marked "(each)".',
         examples=["pgflow graph hello", "pgflow graph hello --mermaid > hello.mmd"],
     )
     graph.add_argument("flow", metavar="FLOW", help="slug of the flow")

@@ -32,5 +32,7 @@ def run(args: Namespace) -> int:
 def _document(flow: FlowSpec) -> dict[str, object]:
     return {
         "slug": flow.slug,
-        "steps": [{"slug": step.slug, "deps": list(step.deps)} for step in flow.steps],
+        "steps": [
+            {"slug": step.slug, "kind": step.kind, "deps": list(step.deps)} for step in flow.steps
+        ],
     }

@@ -1,10 +1,13 @@
-"""Draw the steps of a flow as boxes and lines, for the terminal and for Mermaid."""
+"""Draw the steps of a flow as boxes and lines, for the terminal and for Mermaid.
+
+A map step, which has one task for each item of a list, is marked "(each)".
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pgflow_cli.layout import Item, layers_of
-from pgflow_manifest import FlowSpec
+from pgflow_manifest import FlowSpec, StepSpec
 
 _NORTH, _EAST, _SOUTH, _WEST = 1, 2, 4, 8
 _LINES = dict(zip(range(16), " ╵╶└╷│┌├╴┘─┴┐┤┬┼", strict=True))
@@ -15,7 +18,9 @@ _MERMAID_WORDS = frozenset(
 
 def draw(flow: FlowSpec, *, columns: int) -> str:
     """Return the graph of *flow* as text, or a list where *columns* are too few for it."""
-    return draw_deps({step.slug: step.deps for step in flow.steps}, columns=columns)
+    labels = {step.slug: _label(step) for step in flow.steps}
+    deps = {labels[step.slug]: [labels[dep] for dep in step.deps] for step in flow.steps}
+    return draw_deps(deps, columns=columns)
 
 
 def draw_deps(deps: Mapping[str, Sequence[str]], *, columns: int) -> str:
@@ -36,13 +41,20 @@ def draw_deps(deps: Mapping[str, Sequence[str]], *, columns: int) -> str:
 def mermaid(flow: FlowSpec) -> str:
     """Return the graph of *flow* as a Mermaid flowchart; order-only deps are dotted."""
     lines = ["flowchart TD"]
-    lines += [f'    {_mermaid_id(step.slug)}["{step.slug}"]' for step in flow.steps]
     for step in flow.steps:
-        seen = {source.step for source in step.inputs.values() if source.source == "result"}
+        left, right = ("[[", "]]") if step.kind == "map" else ("[", "]")
+        lines.append(f'    {_mermaid_id(step.slug)}{left}"{_label(step)}"{right}')
+    for step in flow.steps:
+        sources = [*step.inputs.values(), *([] if step.over is None else [step.over])]
+        seen = {source.step for source in sources if source.source == "result"}
         for dep in step.deps:
             arrow = "-->" if dep in seen else "-.->"
             lines.append(f"    {_mermaid_id(dep)} {arrow} {_mermaid_id(step.slug)}")
     return "\n".join(lines)
+
+
+def _label(step: StepSpec) -> str:
+    return f"{step.slug} (each)" if step.kind == "map" else step.slug
 
 
 def _mermaid_id(slug: str) -> str:

@@ -19,31 +19,45 @@ def types_text(flows: Sequence[Flow[Any]]) -> str:
     parts: list[str] = []
     for flow in types_document(flows):
         heading = paint(flow["slug"], "bold", sys.stdout)
-        rows = [(step["slug"], step["result"], step["origin"]) for step in flow["steps"]]
-        steps = table(("STEP", "RESULT", "ORIGIN"), rows)
+        names = ["slug", "result", "origin"]
+        if any("over" in step for step in flow["steps"]):
+            names.insert(1, "over")
+        rows = [[step.get(name, "") for name in names] for step in flow["steps"]]
+        steps = table([name.upper().replace("SLUG", "STEP") for name in names], rows)
         parts.append(f"{heading} starts with {flow['payload']}\n{steps}")
     return "\n\n".join(parts)
 
 
 def types_document(flows: Sequence[Flow[Any]]) -> list[dict[str, Any]]:
     """Return the same for scripts, sorted by slug; steps in the order of their definition."""
+    for flow in flows:
+        flow.check()
     return [
         {
             "slug": flow.slug,
             "payload": shown(flow.payload_json_type().annotation),
-            "steps": [
-                {"slug": step.slug, "result": _result(step), "origin": _origin(step)}
-                for step in flow.steps.values()
-            ],
+            "steps": [_step(step) for step in flow.steps.values()],
         }
         for flow in flows
     ]
 
 
+def _step(step: Step[Any]) -> dict[str, str]:
+    over = step.handler.over
+    return {
+        "slug": step.slug,
+        "kind": step.kind,
+        **({} if over is None else {"over": str(over)}),
+        "result": _result(step),
+        "origin": _origin(step),
+    }
+
+
 def _result(step: Step[Any]) -> str:
-    if step.inferred is not None:
-        return shown_shape(step.inferred.shape)
-    return shown(step.binding.result.annotation)
+    if step.inferred is None:
+        return shown(step.binding.result.annotation)
+    returned = shown_shape(step.inferred.shape)
+    return f"list[{returned}]" if step.kind == "map" else returned
 
 
 def _origin(step: Step[Any]) -> str:

@@ -32,6 +32,11 @@ class Order(BaseModel):
 flow = Flow("random", payload=Order)
 
 
+@flow.step
+def several(o: Order = flow.payload) -> list[Order]:
+    return [o, Order(p=not o.p, q=o.q, n=o.n + 1)]
+
+
 def grow(d):
     d["grown"] = "x"
     return d
@@ -66,10 +71,10 @@ class Maker:
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
 
-    def handler(self, name: str) -> str:
+    def handler(self, name: str, *, is_map: bool) -> str:
         lines = [
-            "@flow.step",
-            f"def {name}(o=flow.payload):",
+            "@flow.map" if is_map else "@flow.step",
+            f"def {name}(o={'several.each' if is_map else 'flow.payload'}):",
             f"    a = {self._dict()}",
             f"    b = {self._dict()}",
             f"    xs = {self.rng.choice(['[]', '[1]', '[a]', '[o.n for _ in range(o.n)]'])}",
@@ -169,7 +174,10 @@ def test_random_handlers_return_nothing_that_their_schema_refuses(
     seed: int, tmp_path: Path
 ) -> None:
     rng = random.Random(seed)
-    sources = {f"s{number}": Maker(rng).handler(f"s{number}") for number in range(150)}
+    sources = {
+        f"s{number}": Maker(rng).handler(f"s{number}", is_map=number % 3 == 0)
+        for number in range(150)
+    }
     folder = tmp_path / "flows"
     folder.mkdir()
     refused: set[str] = set()
@@ -196,3 +204,4 @@ def test_random_handlers_return_nothing_that_their_schema_refuses(
             assert validator.is_valid(result), f"{sources[slug]}\n{payload} gave {result}"
             ran.add(slug)
     assert len(ran) > 30, "the net would catch nothing if everything were refused"
+    assert sum(spec.step(slug).kind == "map" for slug in ran) > 5

@@ -8,8 +8,10 @@ runs. What handlers without annotations return is inferred elsewhere, and adopte
 
 from pgflow_dsl.compile import compile_flows
 from pgflow_dsl.context import StepContext
+from pgflow_dsl.decorators import MapDecorator, StepDecorator
 from pgflow_dsl.discover import DiscoveredFlow, discover_flows
-from pgflow_dsl.flow import Flow, StepDecorator
+from pgflow_dsl.each_item import each
+from pgflow_dsl.flow import Flow
 from pgflow_dsl.handler_digest import handler_digest
 from pgflow_dsl.in_memory import FlowTestFailedError, TestRun
 from pgflow_dsl.outcomes import Cancelled, GiveUp, Retry
@@ -25,6 +27,7 @@ __all__ = [
     "FlowTestFailedError",
     "GiveUp",
     "Json",
+    "MapDecorator",
     "Retry",
     "StartedRun",
     "Step",
@@ -33,5 +36,6 @@ __all__ = [
     "TestRun",
     "compile_flows",
     "discover_flows",
+    "each",
     "handler_digest",
 ]

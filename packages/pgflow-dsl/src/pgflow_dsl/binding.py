@@ -2,8 +2,8 @@
 
 It runs when the decorator does. Where an annotation names something that the module defines
 further down, it runs again at `flow.check()`; where a result is not annotated, once its type was
-inferred. Next: `step.py`, which keeps the outcome, and the three checks made here: `json_type.py`,
-`lens.py` and `assignable.py` in `types/`.
+inferred. Next: `step.py`, which keeps the outcome, and the checks made here: `json_type.py`,
+`lens.py`, `items.py` and `assignable.py` in `types/`.
 """
 
 from collections.abc import Mapping
@@ -27,8 +27,10 @@ from pgflow_dsl.types.assignable import fits
 from pgflow_dsl.types.decode import ArgumentDecoder
 from pgflow_dsl.types.encode import ResultEncoder
 from pgflow_dsl.types.exact_json import InexactTypeError, check_exact
+from pgflow_dsl.types.in_schema import check_in_schema
+from pgflow_dsl.types.items import look_into_item
 from pgflow_dsl.types.json_type import JsonType, adapter_for, when_defined
-from pgflow_dsl.types.lens import Lens, LensError, check_in_schema, look
+from pgflow_dsl.types.lens import Lens, LensError, look
 from pgflow_manifest import HandlerSignatureError
 
 
@@ -37,7 +39,9 @@ class Arguments:
     """Where arguments of a handler are in the JSON of their sources, and what reads them."""
 
     paths: Mapping[str, tuple[str | int, ...]]
-    """For each argument, the path into its source."""
+    """For each argument, the path into its source; into the item, where it takes one."""
+    over: tuple[str | int, ...] | None
+    """Of a map step, the path into the source of its list; None while that is not known."""
     annotations: Mapping[str, Any]
     """For each argument, its type: as annotated, or else that of its source."""
     decoder: ArgumentDecoder
@@ -48,7 +52,11 @@ class Binding(Arguments):
     """The types of a step: all its arguments, and its result with what writes it."""
 
     result: JsonType
+    """The whole result; of a map step, the list."""
+    returned: JsonType
+    """What the handler returns: of a map step, one item of the result."""
     encoder: ResultEncoder
+    """Writes what the handler returns."""
 
 
 def read_hints(handler: Handler, local_names: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -78,7 +86,8 @@ def bind_arguments(
     Args:
         handler: the user's function and its sources.
         hints: its annotations by parameter.
-        types: by parameter, the type of the whole payload or result that it takes (a part of).
+        types: by parameter, the type of the whole payload or result that it takes (a part, or an
+            item of a list, of).
 
     Raises:
         HandlerSignatureError: an annotation that does not fit its source.
@@ -88,16 +97,19 @@ def bind_arguments(
     if context is not None and context in hints:
         _check_context(handler, context, hints)
     lenses: dict[str, Lens] = {}
+    over: tuple[str | int, ...] | None = None
     annotations: dict[str, Any] = {}
     for name, whole in types.items():
         source = handler.sources[name]
-        lens = _lens(handler, name, source, whole)
+        lens, list_path = _lens(handler, name, source, whole)
+        over = over if list_path is None else list_path
         annotation = hints.get(name, without_alias(lens.annotation))
         _check_annotation(handler, name, source, annotation, lens)
         _check_absence(handler, name, source, annotation, lens)
         lenses[name], annotations[name] = lens, annotation
     return Arguments(
         paths={name: lens.path for name, lens in lenses.items()},
+        over=over,
         annotations=annotations,
         decoder=ArgumentDecoder(
             annotations,
@@ -123,10 +135,16 @@ def _check_context(handler: Handler, name: str, hints: Mapping[str, Any]) -> Non
         )
 
 
-def _lens(handler: Handler, name: str, source: Source, whole: JsonType) -> Lens:
+def _lens(
+    handler: Handler, name: str, source: Source, whole: JsonType
+) -> tuple[Lens, tuple[str | int, ...] | None]:
+    """Return what the argument takes and, where that is of an item, the path of the list."""
     try:
+        if source.over is not None:
+            found = look_into_item(whole, source.over.parts, source.parts)
+            return found.item, found.over
         lens = look(whole.annotation, source.parts, written=whole.mode == "serialization")
-        check_in_schema(lens, whole)
+        check_in_schema(lens.path, whole)
     except LensError as error:
         raise handler.location.error(
             HandlerSignatureError,
@@ -134,7 +152,7 @@ def _lens(handler: Handler, name: str, source: Source, whole: JsonType) -> Lens:
             hint=error.hint,
             argument=name,
         ) from None
-    return lens
+    return lens, None
 
 
 def _check_annotation(

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from pgflow_dsl.source import Source
 from pgflow_dsl.step import Step, first_paragraph
 from pgflow_manifest import (
     CycleFoundError,
     DependencyCycleError,
     DuplicateStepError,
+    EachInput,
     FlowSpec,
     Input,
     Manifest,
@@ -56,15 +58,15 @@ def compile_flow(flow: Flow[Any]) -> FlowSpec:
 
 def _compile_step(step: Step[Any]) -> StepSpec:
     binding = step.binding
-    inputs: dict[str, Input] = {
-        name: PayloadInput(path=binding.paths[name])
-        if source.step is None
-        else ResultInput(step=source.step.slug, path=binding.paths[name])
-        for name, source in step.sources.items()
-    }
+    over, inputs = step.handler.over, dict[str, Input]()
+    for name, source in step.sources.items():
+        path = binding.paths[name]
+        inputs[name] = EachInput(path=path) if source.kind == "each" else _taken(source, path)
     return StepSpec(
         slug=step.slug,
         description=step.description,
+        kind=step.kind,
+        over=None if over is None else _taken(over, binding.over or ()),
         deps=step.deps,
         inputs=inputs,
         result_schema=binding.result.schema,
@@ -72,6 +74,12 @@ def _compile_step(step: Step[Any]) -> StepSpec:
         options=step.options,
         digest=_NO_DIGEST,
     )
+
+
+def _taken(source: Source, path: tuple[str | int, ...]) -> PayloadInput | ResultInput:
+    if source.step is None:
+        return PayloadInput(path=path)
+    return ResultInput(step=source.step.slug, path=path)
 
 
 def compile_flows(flows: Iterable[Flow[Any]]) -> Manifest:

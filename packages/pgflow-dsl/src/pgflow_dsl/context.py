@@ -25,6 +25,8 @@ class StepContext:
     max_attempts: int
     deadline: datetime | None
     """When the attempt times out; None when the step has no timeout."""
+    task_index: int = 0
+    """Which item of the list a map step works on, counted from 0; always 0 in other steps."""
     idempotency_key: str
     """The same for every attempt of the task: hand it to services that refuse repeats."""
     lease_id: UUID

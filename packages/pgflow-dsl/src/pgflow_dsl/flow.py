@@ -10,13 +10,11 @@
 
 Every argument names its source as its default. The decorators ask for a callable without required
 arguments, so a forgotten source is a type error, and each default is checked against its annotation
-by the ordinary rule of the language (`typing_tests/`). Two overloads, one for what is awaited: of
-a callable that returns `R | Awaitable[R]`, mypy joins the members of a union to their base class,
-and of a union of callables it makes `Coroutine | Any` where an `async def` is not annotated.
-Next: `step.py`, then `source.py`, `handlers.py`, `binding.py` and `compile.py`.
+by the ordinary rule of the language (`typing_tests/`). Two overloads, one for what is awaited: see
+`decorators.py`. Next: `defining.py`, then `step.py`, `source.py`, `handlers.py`, `binding.py` and
+`compile.py`.
 """
 
-import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Generic, cast, overload
 from uuid import UUID
@@ -24,10 +22,11 @@ from uuid import UUID
 from pgflow_dsl.adoption import adopt_types, inferred_in
 from pgflow_dsl.compile import compile_flow
 from pgflow_dsl.context import StepContext
-from pgflow_dsl.handlers import read_after, read_handler
+from pgflow_dsl.decorators import MapDecorator, StepDecorator
+from pgflow_dsl.defining import add_step, check_slug
 from pgflow_dsl.in_memory import Replacements, TestRun, run_in_memory, run_in_memory_blocking
-from pgflow_dsl.location import Location, location_of_caller, user_frame
-from pgflow_dsl.options import flow_options, step_options
+from pgflow_dsl.location import location_of_caller
+from pgflow_dsl.options import flow_options
 from pgflow_dsl.running import (
     AsyncStartedRun,
     StartedRun,
@@ -42,31 +41,11 @@ from pgflow_dsl.types.json_type import JsonType, NotYetDefinedError, payload_typ
 from pgflow_manifest import (
     DEFAULT_MAX_BYTES,
     DefinitionError,
-    DuplicateStepError,
     FlowSpec,
     InferredResult,
-    InvalidSlugError,
     Manifest,
     ResultTypeError,
-    slug_problem,
 )
-
-
-class StepDecorator:
-    """What `@flow.step(...)` with options gives: it makes a step of the handler below it."""
-
-    def __init__(self, make: Callable[[Callable[..., Any]], Step[Any]]) -> None:
-        self._make = make
-
-    @overload
-    def __call__(self, fn: Callable[[], Awaitable[R]], /) -> Step[R]: ...
-
-    @overload
-    def __call__(self, fn: Callable[[], R], /) -> Step[R]: ...
-
-    def __call__(self, fn: Callable[..., Any], /) -> Step[Any]:
-        """Make a step of *fn*; errors as `Flow.step`."""
-        return self._make(fn)
 
 
 class Flow(Generic[I]):
@@ -108,7 +87,7 @@ class Flow(Generic[I]):
         client_startable: bool = False,
     ) -> None:
         self.location = location_of_caller(slug)
-        _check_slug(slug, self.location)
+        check_slug(slug, self.location)
         self.slug = slug
         self.payload_type = payload
         self.description = description
@@ -208,37 +187,79 @@ class Flow(Generic[I]):
         }
 
         def make(handler: Callable[..., Any]) -> Step[Any]:
-            name: str = getattr(handler, "__name__", type(handler).__name__)
-            return self._add(handler, name if slug is None else slug, options, after)
+            return add_step(self, handler, kind="single", slug=slug, options=options, after=after)
 
         return StepDecorator(make) if fn is None else make(fn)
 
-    def _add(
+    @overload
+    def map(self, fn: Callable[[], Awaitable[R]], /) -> Step[list[R]]: ...
+
+    @overload
+    def map(self, fn: Callable[[], R], /) -> Step[list[R]]: ...
+
+    @overload
+    def map(
         self,
-        fn: Callable[..., Any],
-        slug: str,
-        options: Mapping[str, Any],
-        after: tuple[Step[Any], ...],
-    ) -> Step[Any]:
-        location = self.location.at_step(slug, fn)
-        _check_slug(slug, location)
-        if (other := self.steps.get(slug)) is not None:
-            raise location.error(
-                DuplicateStepError,
-                f"the flow already has a step {slug!r}, at {other.location.at}",
-                hint='rename the handler, or give it `@flow.step(slug="another_slug")`',
-            )
-        step = Step[Any](
-            slug=slug,
-            flow=self,
-            handler=read_handler(fn, self, location),
-            options=step_options(location, **options),
-            after=read_after(after, self, location),
-            local_names=_local_names(fn),
-        )
-        step.check_early()
-        self.steps[slug] = step
-        return step
+        /,
+        *,
+        slug: str | None = None,
+        max_attempts: int | None = None,
+        base_delay: float | None = None,
+        max_delay: float | None = None,
+        jitter: float | None = None,
+        timeout: float | None = None,
+        max_result_bytes: int | None = None,
+        after: tuple[Step[Any], ...] = (),
+    ) -> MapDecorator: ...
+
+    def map(
+        self,
+        fn: Callable[..., Any] | None = None,
+        /,
+        *,
+        slug: str | None = None,
+        max_attempts: int | None = None,
+        base_delay: float | None = None,
+        max_delay: float | None = None,
+        jitter: float | None = None,
+        timeout: float | None = None,
+        max_result_bytes: int | None = None,
+        after: tuple[Step[Any], ...] = (),
+    ) -> Step[Any] | MapDecorator:
+        """Make a map step of the handler below, which runs once for each item of a list.
+
+        Some argument takes the item, `word: str = words.each`, or `each[...]` around any list of
+        the payload or a result. Every item has attempts and a timeout of its own. The result is
+        the list of what the handler returned, in the order of the items; of no items, an empty one.
+
+        Args:
+            fn: the handler, when used without options.
+            slug: as for `step`, as are the other options; each holds for every item.
+            max_attempts: as for the flow.
+            base_delay: as for the flow.
+            max_delay: as for the flow.
+            jitter: as for the flow.
+            timeout: as for the flow.
+            max_result_bytes: how large the result of one item may be.
+            after: as for `step`.
+
+        Raises:
+            DefinitionError: a subclass says what is wrong with slug, arguments or types.
+            OptionOutOfRangeError: an option is out of range.
+        """
+        options = {
+            "max_attempts": max_attempts,
+            "base_delay": base_delay,
+            "max_delay": max_delay,
+            "jitter": jitter,
+            "timeout": timeout,
+            "max_result_bytes": max_result_bytes,
+        }
+
+        def make(handler: Callable[..., Any]) -> Step[Any]:
+            return add_step(self, handler, kind="map", slug=slug, options=options, after=after)
+
+        return MapDecorator(make) if fn is None else make(fn)
 
     def payload_json_type(self) -> JsonType:
         """Return the type of the payload with its schema; raises `NotYetDefinedError`."""
@@ -361,23 +382,3 @@ class Flow(Generic[I]):
         """Do what `test` does from within async code."""
         self.check(uninferred_is_fine=True)
         return await run_in_memory(self, payload, replace or {})
-
-
-def _check_slug(slug: object, location: Location) -> None:
-    problem = slug_problem(slug) if isinstance(slug, str) else f"{slug!r} is not a text"
-    if problem is not None:
-        raise location.error(
-            InvalidSlugError,
-            problem,
-            hint="use letters, digits and underscores; the slug is the name in the database",
-        )
-
-
-def _local_names(fn: Callable[..., Any]) -> Mapping[str, Any] | None:
-    """Return the names of the function in which *fn* is defined, for annotations kept as text."""
-    frame = user_frame()
-    is_module_level = frame.f_locals is frame.f_globals
-    inner = inspect.unwrap(fn)
-    if is_module_level or getattr(inner, "__globals__", None) is not frame.f_globals:
-        return None
-    return dict(frame.f_locals)

@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from pgflow_dsl.items import check_items
 from pgflow_dsl.location import Location
 from pgflow_dsl.source import Source, source_of
 from pgflow_manifest import (
     HandlerSignatureError,
     InvalidSlugError,
+    StepKind,
     UnknownDepError,
     slug_problem,
 )
@@ -30,6 +32,7 @@ class Handler:
     """A user's function, and where each of its arguments comes from."""
 
     fn: Callable[..., Any]
+    kind: StepKind
     location: Location
     is_async: bool
     sources: Mapping[str, Source]
@@ -39,17 +42,25 @@ class Handler:
     """Whether the return type is annotated; otherwise it is inferred when the flow is compiled."""
 
     @property
+    def over(self) -> Source | None:
+        """Where the list of a map step is; None in other steps."""
+        return next((s.over for s in self.sources.values() if s.over is not None), None)
+
+    @property
     def title(self) -> str:
         """How errors about values call it, such as "step 'merge' of flow 'voice_memo'"."""
         return f"step {self.location.step_slug!r} of flow {self.location.flow_slug!r}"
 
 
-def read_handler(fn: Callable[..., Any], flow: Flow[Any], location: Location) -> Handler:
+def read_handler(
+    fn: Callable[..., Any], kind: StepKind, flow: Flow[Any], location: Location
+) -> Handler:
     """Return what the signature of *fn* says.
 
     Raises:
         HandlerSignatureError: an argument without source, or of a kind that cannot be passed by
-            name; a generator; the context asked for twice.
+            name; a generator; the context asked for twice; items of a list where the step is no
+            map, none where it is one, or of two lists.
         UnknownDepError: a source of another flow.
     """
     inner = inspect.unwrap(fn)
@@ -85,8 +96,10 @@ def read_handler(fn: Callable[..., Any], flow: Flow[Any], location: Location) ->
                 hint="keep one of them",
                 argument=parameter.name,
             )
+    check_items(sources, kind, location)
     return Handler(
         fn=fn,
+        kind=kind,
         location=location,
         is_async=inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(inner),
         sources=sources,
@@ -195,15 +208,15 @@ def _check_owner(name: str, source: Source, flow: Flow[Any], location: Location)
         raise location.error(
             UnknownDepError,
             f"argument {name!r} takes `{source}` of {_of_flow(source.flow, flow)}",
-            hint=f"take the {source.kind} of the flow that the step belongs to",
+            hint=f"take the {source.whole.kind} of the flow that the step belongs to",
             argument=name,
         )
-    if source.kind == "context" and source.parts:
+    if source.whole.kind == "context" and (source.whole.parts or source.over is not None):
         raise location.error(
             HandlerSignatureError,
             f"argument {name!r} takes `{source}`, a part of the context",
             hint=f"take the whole, `ctx: StepContext = flow.context`, and read "
-            f"`ctx{''.join(map(str, source.parts))}` in the body",
+            f"`ctx{''.join(map(str, source.whole.parts))}` in the body",
             argument=name,
         )
 

@@ -1,7 +1,8 @@
-"""What stands as the default of a handler's argument: `step.result`, `flow.payload.owner_id`.
+"""What stands as the default of a handler's argument: `step.result`, `words.each.text`.
 
 A checker takes `step.result` for the result itself; at run time it is a `Ref`, which only records
-the path that was written. Next: `handlers.py`, which reads the refs from a signature.
+the path that was written. Next: `each_item.py`, the items of lists, and `handlers.py`, which reads
+the refs from a signature.
 """
 
 from __future__ import annotations
@@ -44,14 +45,47 @@ Part = Attribute | Item
 class Source:
     """Where the value of one argument comes from."""
 
-    kind: Literal["payload", "result", "context"]
+    kind: Literal["payload", "result", "context", "each"]
     flow: Flow[Any]
     step: Step[Any] | None = None
+    """The step whose result it is, or is in; of an item, the step whose result the list is in."""
     parts: tuple[Part, ...] = ()
+    """What is taken of the whole payload or result; of an item, what is taken of the item."""
+    over: Source | None = None
+    """Of an item, where the list is; None of anything else."""
 
     def __str__(self) -> str:
-        head = f"{self.step.slug}.result" if self.step is not None else f"flow.{self.kind}"
-        return head + "".join(str(part) for part in self.parts)
+        return self._head() + "".join(str(part) for part in self.parts)
+
+    def _head(self) -> str:
+        if self.over is not None:
+            is_whole_result = self.over.kind == "result" and not self.over.parts
+            return f"{self.over.slug}.each" if is_whole_result else f"each[{self.over}]"
+        return f"flow.{self.kind}" if self.step is None else f"{self.slug}.result"
+
+    @property
+    def slug(self) -> str:
+        """The slug of the step; empty when it is of no step."""
+        return "" if self.step is None else self.step.slug
+
+    @property
+    def whole(self) -> Source:
+        """The list that it is an item of, or itself."""
+        return self if self.over is None else self.over.whole
+
+    def is_same_as(self, other: Source) -> bool:
+        """Whether both take the same part of the same payload or result."""
+        return (self.kind, self.flow, self.step, self.parts) == (
+            other.kind,
+            other.flow,
+            other.step,
+            other.parts,
+        )
+
+
+def item_of(over: Source) -> Ref:
+    """Return what stands for one item of the list that *over* leads to."""
+    return Ref(Source(kind="each", flow=over.flow, step=over.step, over=over))
 
 
 class Ref:

@@ -1,8 +1,8 @@
-"""A step of a flow: what `@flow.step` leaves in place of the handler.
+"""A step of a flow: what `@flow.step` and `@flow.map` leave in place of the handler.
 
-Dependents take `step.result` as the default of an argument; the worker calls `decode_args`, the
-handler, `encode_result`. Not callable, since a call would run with refs for values: unit tests call
-`step.fn(...)`. Next: `source.py`, the defaults of arguments.
+Dependents take `step.result`, or `step.each`, as the default of an argument; for each task the
+worker calls `decode_args`, the handler, `encode_result`. Not callable, since a call would run with
+refs for values: unit tests call `step.fn(...)`. Next: `source.py`, the defaults of arguments.
 """
 
 from __future__ import annotations
@@ -16,12 +16,18 @@ from pgflow_dsl.adoption import unknown_result
 from pgflow_dsl.binding import Arguments, Binding, bind_arguments, read_hints
 from pgflow_dsl.handlers import Handler
 from pgflow_dsl.location import Location
-from pgflow_dsl.source import Ref, Source
+from pgflow_dsl.source import Ref, Source, item_of
 from pgflow_dsl.types.annotations import awaited_type
-from pgflow_dsl.types.bound import R_co
+from pgflow_dsl.types.bound import R_co, T
 from pgflow_dsl.types.encode import ResultEncoder
 from pgflow_dsl.types.json_type import JsonType, NotYetDefinedError, result_type
-from pgflow_manifest import HandlerSignatureError, InferredResult, StepOptions
+from pgflow_manifest import (
+    MAX_JSON_DEPTH,
+    HandlerSignatureError,
+    InferredResult,
+    StepKind,
+    StepOptions,
+)
 
 if TYPE_CHECKING:
     from pgflow_dsl.flow import Flow
@@ -49,6 +55,7 @@ class Step(Generic[R_co]):
         self._read_hints: Mapping[str, Any] | None = None
         self._inferred: InferredResult | None = None
         self._adopted: Any = None
+        self._returned: JsonType | None = None
         self._result: JsonType | None = None
         self._arguments: Arguments | None = None
         self._binding: Binding | None = None
@@ -60,6 +67,19 @@ class Step(Generic[R_co]):
     def result(self) -> R_co:
         """The result, as the default of an argument; `.field` and `[key]` take a part of it."""
         return cast("R_co", Ref(Source(kind="result", flow=self._flow, step=self)))
+
+    @property
+    def each(self: Step[list[T]]) -> T:
+        """One item of the result, which is a list, as the default of an argument of a map step.
+
+        The same as `each[step.result]`.
+        """
+        return cast("T", item_of(Source(kind="result", flow=self._flow, step=self)))
+
+    @property
+    def kind(self) -> StepKind:
+        """Whether the step has one task, or, as a `map`, one for each item of a list."""
+        return self.handler.kind
 
     @property
     def fn(self) -> Callable[..., Any]:
@@ -156,40 +176,57 @@ class Step(Generic[R_co]):
             return
 
     def result_json_type(self) -> JsonType:
-        """Return the type of the result.
+        """Return the type of the whole result, which of a map step is a list.
 
         Raises:
             ResultTypeError: it has no exact JSON form, or nothing says what it is.
             NotYetDefinedError: its annotation names something that is not defined yet.
         """
         if self._result is None:
+            whole = self._returned_json_type()
+            if self.kind == "map":
+                annotation: Any = list.__class_getitem__(whole.annotation)
+                whole = result_type(annotation, self.location)
+            self._result = whole
+        return self._result
+
+    def _returned_json_type(self) -> JsonType:
+        """Return the type of what one call of the handler returns."""
+        if self._returned is None:
             if self.needs_inference:
                 raise unknown_result(self.handler)
             annotation = self._adopted
             if self.handler.says_result:
                 annotation, _ = awaited_type(self._hints["return"])
-            self._result = result_type(annotation, self.location)
-        return self._result
+            self._returned = result_type(annotation, self.location)
+        return self._returned
 
     def adopt(self, inferred: InferredResult, annotation: Any) -> None:
-        """Take *annotation*, which *inferred* stands for, as the type of the result."""
+        """Take *annotation*, which *inferred* stands for, as the type that the handler returns."""
         self._inferred, self._adopted = inferred, annotation
 
     def forget_types(self) -> None:
         """Drop what is known about types: one that this step depends on was adopted."""
-        self._result = self._arguments = self._binding = None
+        self._result = self._returned = self._arguments = self._binding = None
 
     def _bound(self) -> Binding:
         if self._binding is None:
-            result = self.result_json_type()
+            result, returned = self.result_json_type(), self._returned_json_type()
             types = {name: self._type_of(source) for name, source in self.sources.items()}
             arguments = bind_arguments(self.handler, self._hints, types)
             self._binding = Binding(
                 result=result,
+                returned=returned,
                 paths=arguments.paths,
+                over=arguments.over,
                 annotations=arguments.annotations,
                 decoder=arguments.decoder,
-                encoder=ResultEncoder(result, self.handler.title),
+                encoder=ResultEncoder(
+                    returned,
+                    self.handler.title,
+                    # the list around it is one more
+                    levels=MAX_JSON_DEPTH - (self.kind == "map"),
+                ),
             )
         return self._binding
 
@@ -238,7 +275,8 @@ class Step(Generic[R_co]):
         """Return the handler's keyword arguments, the context aside, in the handler's types.
 
         Args:
-            args: the JSON text of the object that `claim_tasks` gives.
+            args: the JSON text of the object that `claim_tasks` gives for one task; of a map step,
+                with (parts of) its item in it.
 
         Raises:
             ArgumentsInvalidError: a value does not fit (PF605).
@@ -246,7 +284,7 @@ class Step(Generic[R_co]):
         return self.binding.decoder.decode(args)
 
     def encode_result(self, value: object) -> bytes:
-        """Return the JSON text of what the handler returned.
+        """Return the JSON text of what the handler returned for one task.
 
         Raises:
             ResultNotSerializableError: not of the declared type, or nothing that jsonb can hold
@@ -255,7 +293,7 @@ class Step(Generic[R_co]):
         return self.binding.encoder.encode(value)
 
     def decode_result(self, result: bytes | str) -> R_co:
-        """Return the result that *result*, its JSON text, stands for.
+        """Return the whole result that *result*, its JSON text, stands for; of a map, the list.
 
         Raises:
             pydantic.ValidationError: it does not fit the declared type.

@@ -1,11 +1,11 @@
-"""Checks of a manifest that a JSON Schema cannot say: names, deps, order, digests."""
+"""Checks of a manifest that a JSON Schema cannot say: names, deps, order, maps, digests."""
 
 from collections.abc import Iterator, Sequence
 
 from pgflow_manifest.digest import with_digests
 from pgflow_manifest.errors import ManifestInvalidError
 from pgflow_manifest.graph import CycleFoundError, topological_order
-from pgflow_manifest.models import FlowSpec, Manifest, ResultInput, StepSpec
+from pgflow_manifest.models import EachInput, FlowSpec, Manifest, ResultInput, StepSpec
 from pgflow_manifest.slug import slug_problem
 
 Problem = tuple[str, str]
@@ -64,6 +64,8 @@ def _graph_problems(flow: FlowSpec, at: str) -> Iterator[Problem]:
         for problem_at, text in _dep_problems(step, set(slugs)):
             broken_names = True
             yield f"{step_at}{problem_at}", text
+        for problem_at, text in _map_problems(step):
+            yield f"{step_at}{problem_at}", text
     if broken_names:
         return
     try:
@@ -92,6 +94,28 @@ def _dep_problems(step: StepSpec, slugs: set[str]) -> Iterator[Problem]:
                 f"/inputs/{name}/step",
                 f"argument {name!r} takes the result of {source.step!r}, which is not in deps",
             )
+
+
+def _map_problems(step: StepSpec) -> Iterator[Problem]:
+    of_items = [name for name, source in step.inputs.items() if isinstance(source, EachInput)]
+    if step.kind == "single":
+        if step.over is not None:
+            yield "/over", f"step {step.slug!r} is no map, so it goes over no list"
+        for name in of_items:
+            yield f"/inputs/{name}", f"argument {name!r} takes an item, but the step is no map"
+        return
+    if step.over is None:
+        yield "/over", f"map step {step.slug!r} does not say which list it goes over"
+    elif isinstance(step.over, ResultInput) and step.over.step not in step.deps:
+        yield "/over/step", f"the list is the result of {step.over.step!r}, which is not in deps"
+    if not of_items:
+        yield "/inputs", f"no argument of map step {step.slug!r} takes the item"
+    schema = step.result_schema
+    if schema.get("type") != "array" or not isinstance(schema.get("items"), dict):
+        text = (
+            f"map step {step.slug!r} returns a list: the type must be 'array', and 'items' a schema"
+        )
+        yield "/result_schema", text
 
 
 def _digest_problems(flow: FlowSpec, at: str) -> Iterator[Problem]:

@@ -11,7 +11,14 @@ from typing import Any
 import orjson
 from pydantic import JsonValue
 
-from pgflow_manifest.models import FlowSpec, JsonSchema, ResultInput, StepSpec
+from pgflow_manifest.models import (
+    EachInput,
+    FlowSpec,
+    JsonSchema,
+    PayloadInput,
+    ResultInput,
+    StepSpec,
+)
 
 _ANNOTATIONS = frozenset(
     [
@@ -62,25 +69,29 @@ def _step_digest(
     payload_schema: JsonSchema,
     result_schemas: Mapping[str, JsonSchema],
 ) -> str:
-    """Return the contract of *step*: its arguments, the schemas they come from, and its result.
+    """Return the contract of *step*: kind, list, arguments, the schemas of these, and its result.
 
     Order-only deps are left out: the handler cannot see them, so it need not change with them.
     """
-    inputs = {
-        name: {
-            **source.model_dump(mode="json"),
-            "schema": contract_of_schema(
-                result_schemas[source.step] if isinstance(source, ResultInput) else payload_schema
-            ),
-        }
-        for name, source in step.inputs.items()
-    }
+
+    def taken(source: PayloadInput | ResultInput) -> dict[str, Any]:
+        schema = result_schemas[source.step] if isinstance(source, ResultInput) else payload_schema
+        return {**source.model_dump(mode="json"), "schema": contract_of_schema(schema)}
+
     return digest_of(
         {
             "flow": flow_slug,
             "step": step.slug,
             "kind": step.kind,
-            "inputs": inputs,
+            # no key at all in other steps, whose digests are older than map steps
+            **({} if step.over is None else {"over": taken(step.over)}),
+            "inputs": {
+                # the schema of an item is in that of the list
+                name: source.model_dump(mode="json")
+                if isinstance(source, EachInput)
+                else taken(source)
+                for name, source in step.inputs.items()
+            },
             "result_schema": contract_of_schema(step.result_schema),
         }
     )

@@ -80,11 +80,25 @@ class ResultInput(_Model):
     path: tuple[str | int, ...] = ()
 
 
+class EachInput(_Model):
+    """An argument of a map step that takes one item of the list, or a part of the item."""
+
+    source: Literal["each"] = "each"
+    path: tuple[str | int, ...] = ()
+    """Keys and indexes from the item down to the part; empty for the whole item."""
+
+
 # pydantic writes the slug rule as a pattern of names; without this, other names are not looked at
 _NO_OTHER_NAMES: Final[JsonDict] = {"additionalProperties": False}
 
-Input = Annotated[PayloadInput | ResultInput, Field(discriminator="source")]
+Input = Annotated[PayloadInput | ResultInput | EachInput, Field(discriminator="source")]
 """Where the value of one handler argument comes from."""
+
+Over = Annotated[PayloadInput | ResultInput, Field(discriminator="source")]
+"""Where the list of a map step is."""
+
+StepKind = Literal["single", "map"]
+"""Whether a step has one task, or one for each item of a list."""
 
 
 class StepSpec(_Model):
@@ -92,14 +106,19 @@ class StepSpec(_Model):
 
     slug: Slug
     description: str = ""
-    kind: Literal["single"] = "single"
+    kind: StepKind = "single"
+    over: Annotated[Over | None, Field(exclude_if=lambda value: value is None)] = None
+    """The list of a map step, which has one task for each item; left out of the file otherwise."""
     deps: tuple[Slug, ...] = ()
-    """The steps that must complete first, sorted; those of `inputs` among them."""
+    """The steps that must complete first, sorted; those of `inputs` and `over` among them."""
     inputs: Annotated[dict[Slug, Input], Field(json_schema_extra=_NO_OTHER_NAMES)] = {}
     """The arguments that the engine fills in, by the handler's parameter name."""
     result_schema: JsonSchema
+    """Of the whole result; that of a map step is an array of what its tasks return (`items`)."""
     inferred: Annotated[InferredResult | None, Field(exclude_if=lambda value: value is None)] = None
-    """For a handler without return annotation; left out of the file otherwise."""
+    """For a handler without return annotation; left out of the file otherwise.
+
+    It is what one call of the handler returns: of a map step, one item of the result."""
     options: StepOptions = StepOptions()
     digest: Digest
     """Contract of the step: a handler may run a task only when this is the same."""

@@ -237,7 +237,7 @@ def _missing(step: Step[Any]) -> dict[str, Any]:
             is_context = name == step.context_parameter
             types[name] = StepContext if is_context else binding.annotations[name]
     if not step.handler.says_result:
-        types[_RESULT] = binding.result.annotation
+        types[_RESULT] = binding.returned.annotation
     return types
 
 

@@ -25,14 +25,14 @@ from pgflow_cli.inference.parameters import Passed
 from pgflow_cli.inference.plan import Call, FunctionPlan, Leaf, all_within
 from pgflow_cli.inference.planning import plan_function
 from pgflow_cli.inference.pyrefly import Pyrefly, is_installed
-from pgflow_cli.inference.shapes import holds_never, part_of, widen
+from pgflow_cli.inference.shapes import holds_never, item_of_list, part_of, widen
 from pgflow_cli.inference.sources import FunctionNode, Sources, is_of_project
 from pgflow_dsl import Flow, Step, handler_digest
 from pgflow_dsl.adoption import annotated_head, unknown_result
 from pgflow_dsl.source import Source as ArgumentSource
 from pgflow_dsl.types.from_inferred import VanishedError, annotation_from, object_title
 from pgflow_dsl.types.json_type import result_type
-from pgflow_manifest import InferredResult, ResultTypeError, Shape
+from pgflow_manifest import CollectionShape, InferredResult, ResultTypeError, Shape
 
 
 def infer_flows(flows: Sequence[Flow[Any]]) -> Mapping[tuple[str, str], InferredResult]:
@@ -162,8 +162,16 @@ class _Inference:
         return line if overlay is None else overlay.original_line(line)
 
     def _result_of(self, source: ArgumentSource) -> Shape | None:
-        found = None if source.step is None else self._found.get(_key(source.step))
-        return None if found is None else part_of(found.shape, source.parts)
+        """Return what *source* leads to, when it begins at a result that was inferred here."""
+        if source.over is not None:
+            the_list = self._result_of(source.over)
+            whole = None if the_list is None else item_of_list(the_list)
+        else:
+            found = None if source.step is None else self._found.get(_key(source.step))
+            whole = None if found is None else found.shape
+            if whole is not None and source.step is not None and source.step.kind == "map":
+                whole = CollectionShape(kind="list", items=whole)
+        return None if whole is None else part_of(whole, source.parts)
 
     def _infer(
         self,
@@ -218,7 +226,11 @@ class _Inference:
         answer = answers[inner.node]
         try:
             if isinstance(answer, Instance) and answer.name == "Step":
-                return classes.shape(answer.arguments[0])
+                whole = classes.shape(answer.arguments[0])
+                if step.kind == "single":
+                    return whole
+                if (item := item_of_list(whole)) is not None:
+                    return item
             reason = "its decorator may return something else"
         except NoShapeError as error:
             reason = f"behind its decorator, {error.reason}"

@@ -174,6 +174,16 @@ def part_of(shape: Shape, parts: Sequence[Part]) -> Shape | None:
     return shape
 
 
+def item_of_list(shape: Shape) -> Shape | None:
+    """Return the shape of the items of a list; None when it may be something else than a list."""
+    found = [
+        member.items
+        for member in members_of(shape)
+        if isinstance(member, CollectionShape) and member.kind in ("list", "tuple")
+    ]
+    return unite(found) if found and len(found) == len(members_of(shape)) else None
+
+
 def _item(shape: Shape, key: object) -> Shape | None:
     match shape:
         case ObjectShape(fields=fields) if isinstance(key, str) and key in fields:

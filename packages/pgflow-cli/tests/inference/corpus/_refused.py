@@ -348,3 +348,20 @@ def growing(value, n):
 def grows(o=flow.payload):
     """it calls itself (at `def growing`)"""
     return growing(o.n, 3)
+
+
+@flow.step
+def listed_for_maps() -> list[int]:
+    return [1]
+
+
+@flow.map
+def loaded_for_each(n=listed_for_maps.each):
+    """the type checker knows it only as `Any` (at `json.loads(str(n))`)"""
+    return json.loads(str(n))
+
+
+@flow.map
+def over_what_failed(n=loaded_for_each.each):
+    """not told: what it depends on is"""
+    return n

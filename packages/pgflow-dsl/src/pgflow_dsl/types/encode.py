@@ -45,10 +45,12 @@ class ResultEncoder:
         json_type: the declared type of the result.
         what: whose it is, as errors say it, such as "step 'merge' of flow 'voice_memo'".
         subject: what the values are, as errors say it.
+        levels: how deeply values may nest.
     """
 
     __slots__ = (
         "_declared",
+        "_levels",
         "_may_be_deep",
         "_may_be_non_finite",
         "_may_be_none",
@@ -57,12 +59,20 @@ class ResultEncoder:
         "_what",
     )
 
-    def __init__(self, json_type: JsonType, what: str, subject: str = "the result") -> None:
+    def __init__(
+        self,
+        json_type: JsonType,
+        what: str,
+        subject: str = "the result",
+        *,
+        levels: int = MAX_JSON_DEPTH,
+    ) -> None:
         self._to_json = cast("Callable[..., bytes]", json_type.adapter.serializer.to_json)
         self._declared = shown(json_type.annotation)
         self._may_be_non_finite = json_type.may_be_non_finite
         self._may_be_deep = json_type.may_be_deep
         self._may_be_none = json_type.may_be_none
+        self._levels = levels
         self._what = what
         self._subject = subject
 
@@ -99,14 +109,14 @@ class ResultEncoder:
             )
         if _REPLACED in text and holds_lone_surrogate(value):
             raise self._lone_surrogate()
-        if self._may_be_deep and text.count(b"[") + text.count(b"{") > MAX_JSON_DEPTH:
+        if self._may_be_deep and text.count(b"[") + text.count(b"{") > self._levels:
             self._check_depth(text)
         if len(text) > MAX_DIGITS:
             self._check_size(text)
         return text
 
     def _check_depth(self, text: bytes) -> None:
-        if depth_of(text, at_most=MAX_JSON_DEPTH) > MAX_JSON_DEPTH:
+        if depth_of(text, at_most=self._levels) > self._levels:
             raise self._too_deep()
 
     def _check_size(self, text: bytes) -> None:
@@ -126,7 +136,7 @@ class ResultEncoder:
 
     def _too_deep(self) -> ResultNotSerializableError:
         return self._error(
-            f"it is nested more than {MAX_JSON_DEPTH} levels deep",
+            f"it is nested more than {self._levels} levels deep",
             "return a flatter form, such as a list of nodes with the ids of their parents",
         )
 

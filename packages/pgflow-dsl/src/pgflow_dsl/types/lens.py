@@ -1,8 +1,8 @@
 """Follow `step.result.items[0].name` through types down to keys and indexes of the JSON.
 
 The two differ: aliases rename keys, a NamedTuple is an array, the keys of a dict are text. Whatever
-does not lead to a part of the JSON is refused here. Next: `../binding.py`, which calls `look` and
-`check_in_schema` for every argument.
+does not lead to a part of the JSON is refused here. Next: `in_schema.py`, which
+makes sure that the schema knows the path, and `items.py`, which goes into the items of a list.
 """
 
 import copy
@@ -29,11 +29,11 @@ from pgflow_dsl.types.annotations import (
     unqualified,
 )
 from pgflow_dsl.types.fields import read_paths, schema_fields
-from pgflow_dsl.types.json_type import JsonType, adapter_for
+from pgflow_dsl.types.json_type import adapter_for
 from pgflow_dsl.types.walk import walk
 
 MakeDefault = Callable[[], Any]
-_TAKE_THE_WHOLE = "take the whole and reach into it in the body of the handler"
+TAKE_THE_WHOLE = "take the whole and reach into it in the body of the handler"
 _PLAIN = {
     "ser_json_bytes": "utf8",
     "val_json_bytes": "utf8",
@@ -106,7 +106,7 @@ def _default_through(lens: Lens, part: Part, hop: _Hop) -> MakeDefault | None:
     if hop.may_be_absent and _value_of(through) != _value_of(hop.make_default):
         raise LensError(
             f"`{shown(lens.annotation)}` and its `{part}` can be absent, with different defaults",
-            _TAKE_THE_WHOLE,
+            TAKE_THE_WHOLE,
         )
     return through
 
@@ -143,12 +143,17 @@ def _hop(annotation: Any, part: Part, *, written: bool) -> _Hop:
             return _hop_into_tuple(peeled, part)
         if issubclass(cls, Mapping):
             return _hop_into_mapping(peeled, part)
-        if issubclass(cls, Sequence) and not issubclass(cls, str | bytes):
+        if _is_list(peeled):
             return _hop_into_list(peeled, part)
-    raise LensError(
-        f"`{shown(peeled)}` has no `{part}` in JSON",
-        _TAKE_THE_WHOLE,
-    )
+    advice = TAKE_THE_WHOLE
+    if part == Attribute("each") and _is_list(peeled):
+        advice = "write `each[...]` around the list, with `from pgflow_dsl import each`"
+    raise LensError(f"`{shown(peeled)}` has no `{part}` in JSON", advice)
+
+
+def _is_list(annotation: Any) -> bool:
+    cls = class_of(annotation)
+    return cls is not None and issubclass(cls, Sequence) and not issubclass(cls, str | bytes)
 
 
 def _hop_into_union(union: Any, part: Part, *, written: bool) -> _Hop:
@@ -161,12 +166,12 @@ def _hop_into_union(union: Any, part: Part, *, written: bool) -> _Hop:
     if len({(type(hop.key), hop.key) for hop in hops}) > 1:
         raise LensError(
             f"`{part}` has different keys in the members of `{shown(union)}`",
-            _TAKE_THE_WHOLE,
+            TAKE_THE_WHOLE,
         )
     absent = [hop for hop in hops if hop.may_be_absent]
     if any(_value_of(hop.make_default) != _value_of(absent[0].make_default) for hop in absent):
         raise LensError(
-            f"`{part}` has different defaults in the members of `{shown(union)}`", _TAKE_THE_WHOLE
+            f"`{part}` has different defaults in the members of `{shown(union)}`", TAKE_THE_WHOLE
         )
     return _Hop(
         key=hops[0].key,
@@ -189,7 +194,7 @@ def _hop_into_fields(annotation: Any, part: Part, *, written: bool) -> _Hop:
         raise LensError(
             f"`{shown(annotation)}{part}` is written as the configuration of its class says, which "
             "a part of it does not know",
-            _TAKE_THE_WHOLE,
+            TAKE_THE_WHOLE,
         )
     facts = schema_fields(adapter_for(annotation)).get(name)
     if facts is None or (written and facts.get("serialization_exclude")):
@@ -239,7 +244,7 @@ def _is_read_in_its_own_way(owner: Any, annotation: Any) -> bool:
 def _default_of(schema: Mapping[str, Any]) -> MakeDefault | None:
     if (factory := schema.get("default_factory")) is not None:
         if schema.get("default_factory_takes_data"):
-            raise LensError("its default is made from other parts of the payload", _TAKE_THE_WHOLE)
+            raise LensError("its default is made from other parts of the payload", TAKE_THE_WHOLE)
         return cast("MakeDefault", factory)
     default = schema["default"]
     return lambda: copy.deepcopy(default)
@@ -317,34 +322,3 @@ def _hop_into_mapping(annotation: Any, part: Item) -> _Hop:
             f"use a key of type `{shown(key_type)}`",
         ) from None
     return _Hop(key=str(next(iter(written))), annotation=value_type)
-
-
-def check_in_schema(lens: Lens, whole: JsonType) -> None:
-    """Refuse a path of which the schema of the whole knows nothing; raises `LensError`."""
-    if not _leads_somewhere(whole.schema, whole.schema, lens.path):
-        raise LensError(
-            f"the JSON of `{shown(whole.annotation)}` has no part at "
-            f"`/{'/'.join(map(str, lens.path))}`: a custom serializer writes it in another form",
-            _TAKE_THE_WHOLE,
-        )
-
-
-def _leads_somewhere(schema: Any, root: Mapping[str, Any], path: Sequence[str | int]) -> bool:
-    if not path or schema is True or not isinstance(schema, dict):
-        return True
-    node = cast("dict[str, Any]", schema)
-    if "$ref" in node:
-        target: Any = root
-        for key in node["$ref"].removeprefix("#/").split("/"):
-            target = target[key.replace("~1", "/").replace("~0", "~")]
-        return _leads_somewhere(target, root, path)
-    for keyword in ("anyOf", "oneOf", "allOf"):
-        if keyword in node:
-            return any(_leads_somewhere(member, root, path) for member in node[keyword])
-    key, rest = path[0], path[1:]
-    if isinstance(key, int):
-        items = node.get("prefixItems", [])
-        part = items[key] if key < len(items) else node.get("items", False)
-    else:
-        part = node.get("properties", {}).get(key, node.get("additionalProperties", not node))
-    return part is not False and _leads_somewhere(part, root, rest)

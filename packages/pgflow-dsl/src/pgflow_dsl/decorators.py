@@ -1,0 +1,46 @@
+"""What `@flow.step(...)` and `@flow.map(...)` with options give: decorators of handlers.
+
+Two overloads each, one for what is awaited: of a callable that returns `R | Awaitable[R]`, mypy
+joins the members of a union to their base class, and of a union of callables it makes
+`Coroutine | Any` where an `async def` is not annotated. Next: `flow.py`.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, overload
+
+from pgflow_dsl.step import Step
+from pgflow_dsl.types.bound import R
+
+
+class StepDecorator:
+    """What `@flow.step(...)` with options gives: it makes a step of the handler below it."""
+
+    def __init__(self, make: Callable[[Callable[..., Any]], Step[Any]]) -> None:
+        self._make = make
+
+    @overload
+    def __call__(self, fn: Callable[[], Awaitable[R]], /) -> Step[R]: ...
+
+    @overload
+    def __call__(self, fn: Callable[[], R], /) -> Step[R]: ...
+
+    def __call__(self, fn: Callable[..., Any], /) -> Step[Any]:
+        """Make a step of *fn*; errors as `Flow.step`."""
+        return self._make(fn)
+
+
+class MapDecorator:
+    """What `@flow.map(...)` with options gives: it makes a map step of the handler below it."""
+
+    def __init__(self, make: Callable[[Callable[..., Any]], Step[Any]]) -> None:
+        self._make = make
+
+    @overload
+    def __call__(self, fn: Callable[[], Awaitable[R]], /) -> Step[list[R]]: ...
+
+    @overload
+    def __call__(self, fn: Callable[[], R], /) -> Step[list[R]]: ...
+
+    def __call__(self, fn: Callable[..., Any], /) -> Step[Any]:
+        """Make a map step of *fn*; errors as `Flow.map`."""
+        return self._make(fn)
