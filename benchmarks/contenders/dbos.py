@@ -235,17 +235,20 @@ def _work_off(
             if not start_within:
                 _start_in_bulk(conn, name, payloads)
 
+            connections = connections_for(conn, job.workers, _CONNECTIONS)
+            # a run waits for a connection in vain when there are more threads than that
+            threads = min(_THREADS, connections)
+            # not so many that one process would have all that there is
+            share = max(threads, min(_CONCURRENCY, job.runs // (4 * job.workers)))
+
             def release() -> None:
                 if start_within:
                     _start_in_bulk(conn, name, payloads)
-                queue.set_worker_concurrency(_CONCURRENCY)
+                queue.set_worker_concurrency(share)
 
-            connections = connections_for(conn, job.workers, _CONNECTIONS)
             processes = WorkerProcesses(
                 *(_WORKER, job.url, "--executor", "worker-{number}"),
-                *("--connections", str(connections)),
-                # a run waits for a connection in vain when there are more threads than that
-                *("--threads", str(min(_THREADS, connections))),
+                *("--connections", str(connections), "--threads", str(threads)),
                 workers=job.workers,
             )
             answer = work_off(
@@ -291,8 +294,8 @@ CONTENDER: Final = Contender(
         f" max_executor_threads) and the default pool of {_CONNECTIONS} connections"
         " (sys_db_pool_size), fewer where the server has not enough; async ones were no"
         " faster. The two middle steps run one after the other: parallel ones, which must be"
-        f" async, were slower. The queue has worker_concurrency={_CONCURRENCY}, as Queues &"
-        " Concurrency recommends, so that processes share what waits, and"
+        f" async, were slower. The queue has worker_concurrency of up to {_CONCURRENCY}, as"
+        " Queues & Concurrency recommends, so that processes share what waits, and"
         f" polling_interval_sec={_POLL_SECONDS}. Serialization is portable JSON, because all"
         " runs but those of one by one, transition and wake are started by the documented SQL"
         " function dbos.enqueue_workflow (DBOS System Database): pipelined with a commit each,"
