@@ -83,6 +83,10 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.2g}" if value < 10 else f"{value:.1f}"
 
 
+def _short_at(value: float, _: int) -> str:
+    return _short(value)
+
+
 def _throughput(figure: _Figure, results: Results) -> bool:
     diamonds = _medians(results, "diamonds", "", "steps")
     singles = _medians(results, "singles", "", "runs")
@@ -126,9 +130,11 @@ def _scale(figure: _Figure, results: Results) -> bool:
         return False
     left, right = figure.axes(2)
     if history:
-        bars = left.bar(list(history), list(history.values()), color=_OURS_COLOUR, width=0.6)
+        names = [case.removesuffix(" runs").replace(",000,000", " M") for case in history]
+        bars = left.bar(names, list(history.values()), color=_OURS_COLOUR, width=0.6)
         left.bar_label(bars, fmt=_short, padding=3, color=_INK)
     left.set_title("pgflow: diamonds beside finished runs", loc="left", fontsize=11)
+    left.set_xlabel("finished runs in the tables", color=_INK)
     left.set_ylabel("steps/s", color=_INK)
     colours = _colours(results)
     for name, points in processes.items():
@@ -140,6 +146,8 @@ def _scale(figure: _Figure, results: Results) -> bool:
             color=colours[name],
         )
     right.set_yscale("log")
+    right.yaxis.set_major_formatter(_short_at)
+    right.yaxis.set_minor_formatter(_short_at)
     right.set_xticks([1, 2, 4, 8])
     right.set_xlim(0.5, 12)
     right.set_title("Worker processes", loc="left", fontsize=11)
