@@ -121,7 +121,7 @@ def _ahead(figure: Key, at_least: bool, peer: str | None = None) -> Value:
         if peer is not None:
             peers = {name: value for name, value in peers.items() if name == peer}
         ours = results.median(*figure)
-        if not peers or not ours:
+        if not peers or not ours or not max(peers.values()):
             return None
         return ours / max(peers.values()) if at_least else min(peers.values()) / ours
 

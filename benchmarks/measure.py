@@ -136,6 +136,8 @@ class Workload:
     measure: Callable[[Bench, Trial], Taken]
     only: Sequence[str] = ()
     """The contenders that it is about, where not about all."""
-    seconds: float = 8.0
+    seconds: float = 6.0
     """How long one measurement should take: slow contenders get smaller sizes; 0: all the same."""
+    one_size: bool = False
+    """Whether a contender has the same size in every case, because the cases are compared."""
     most_rounds: int | None = None

@@ -59,13 +59,14 @@ class Suite:
                     key = (name, case.name)
                     if failures.get(key, 0) >= _MOST_FAILURES:
                         continue
-                    if key not in sizes:
+                    measured = (name, "" if workload.one_size else case.name)
+                    if measured not in sizes:
                         size = self._size(workload, case, able[name])
                         if size is None:
                             failures[key] = _MOST_FAILURES
                             continue
-                        sizes[key] = size
-                    if self._take(workload, case, able[name], sizes[key], number) is None:
+                        sizes[measured] = size
+                    if self._take(workload, case, able[name], sizes[measured], number) is None:
                         failures[key] = failures.get(key, 0) + 1
         self.say(f"  {monotonic() - began:.0f} s")
 

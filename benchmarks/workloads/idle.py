@@ -14,7 +14,7 @@ from benchmarks.measure import Bench, Case, Taken, Trial, Workload
 
 ASKED = "transactions of one worker"
 _SETTLED_SECONDS = 4.0
-_APART_SECONDS = 1.2
+_APART_SECONDS = 0.8
 """How much later each worker may be ready than the one before."""
 _READY_SECONDS = 90.0
 _FLUSH_SECONDS = 1.5
@@ -22,7 +22,7 @@ _FLUSH_SECONDS = 1.5
 
 
 def _measure(bench: Bench, trial: Trial) -> Taken:
-    window = (5.0 if bench.quick else 20.0) * bench.scale
+    window = (5.0 if bench.quick else 15.0) * bench.scale
     seconds = _SETTLED_SECONDS + window + 2 * _FLUSH_SECONDS + _APART_SECONDS * trial.size
     with bench.database(trial.contender) as url, ThreadPoolExecutor(trial.size) as threads:
         workers = [

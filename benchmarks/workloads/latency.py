@@ -24,7 +24,7 @@ TRANSITION = Workload(
     "handler to the beginning of the next",
     needs="transition",
     figures={P50: "ms", P99: "ms"},
-    cases=(Case(size=60, quick=15),),
+    cases=(Case(size=40, quick=15),),
     measure=_measure("transition"),
     seconds=0,
 )
@@ -33,7 +33,7 @@ WAKE = Workload(
     about="a run is started while a worker is idle: from the call to the beginning of its handler",
     needs="wake",
     figures={P50: "ms", P99: "ms"},
-    cases=(Case(size=50, quick=15),),
+    cases=(Case(size=30, quick=15),),
     measure=_measure("wake"),
     seconds=0,
 )

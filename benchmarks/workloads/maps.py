@@ -26,4 +26,5 @@ MAP = Workload(
         Case(name="100,000 items", size=100_000, quick=600),
     ),
     measure=_measure,
+    seconds=4,
 )

@@ -24,5 +24,5 @@ PAYLOAD = Workload(
         Case(name="1 MB", size=40, quick=5, options={"size": 1_000_000}, least=4),
     ),
     measure=_measure,
-    seconds=4,
+    seconds=2,
 )

@@ -39,7 +39,8 @@ DIAMONDS_BY = Workload(
     figures={STEPS: "steps/s", SERVER_CPU: "µs/step"},
     cases=tuple(_case(workers, 6_000, 150) for workers in (1, 2, 4, 8)),
     measure=_diamonds,
-    seconds=4,
+    seconds=3,
+    one_size=True,
 )
 SINGLES_BY = replace(
     DIAMONDS_BY,
@@ -48,5 +49,5 @@ SINGLES_BY = replace(
     needs="singles",
     cases=tuple(_case(workers, 20_000, 500) for workers in (1, 2, 4, 8)),
     measure=_singles,
-    only=("pgflow", "pgqueuer", "procrastinate"),
+    only=("pgqueuer", "procrastinate"),
 )

@@ -41,7 +41,7 @@ START = Workload(
         Case(name=BULK, size=50_000, quick=2_000, options={"how": "bulk"}),
     ),
     measure=_measure,
-    seconds=4,
+    seconds=2,
 )
 COMMIT = Workload(
     slug="commit",
