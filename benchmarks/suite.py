@@ -16,6 +16,9 @@ from benchmarks.results import Measurement, Missing, Results
 
 Say = Callable[[str], None]
 _MOST_FAILURES = 2
+_LONG_ENOUGH = 5
+"""A calibration that took less than this part of what a measurement takes is no measure yet."""
+_MOST_GROWTH = 16
 _CALIBRATION = 0
 """The round that does not count."""
 
@@ -100,12 +103,17 @@ class Suite:
         if self.bench.quick or workload.seconds == 0:
             look = self.bench.quick and (entrant.name != OURS or workload.seconds == 0)
             return max(2, int((case.quick if look else case.size) * scale))
-        few = max(2, int(max(case.least, case.quick // 2) * scale))
-        taken = self._take(workload, case, entrant, few, _CALIBRATION)
-        if taken is None:
-            return None
-        fitting = few * workload.seconds / max(taken.seconds, 0.001)
-        return max(2, int(min(case.size * scale, max(case.least * scale, fitting))))
+        least, most = max(2, int(case.least * scale)), max(2, int(case.size * scale))
+        few = max(least, int(case.quick * scale / 2))
+        while True:
+            taken = self._take(workload, case, entrant, few, _CALIBRATION)
+            if taken is None:
+                return None
+            times = workload.seconds / max(taken.seconds, 0.001)
+            if few * times >= most or times < _LONG_ENOUGH:
+                return max(least, min(most, int(few * times)))
+            # so short that what comes once, such as waiting for a poll, would pass for slowness
+            few = min(most, int(few * min(times / 2, _MOST_GROWTH)))
 
     def _take(
         self, workload: Workload, case: Case, entrant: Entrant, size: int, number: int
