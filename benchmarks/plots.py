@@ -32,7 +32,7 @@ class _Figure:
         # here, because whoever only reads results needs no plots
         self._matplotlib = cast("Any", import_module("matplotlib"))
         figures = cast("Any", import_module("matplotlib.figure"))
-        self._figure = figures.Figure(figsize=(8, 4.2), layout="constrained")
+        self._figure = figures.Figure(figsize=(9.5, 4.4), layout="constrained")
 
     def axes(self, count: int) -> list[Any]:
         found = self._figure.subplots(1, count, squeeze=False)[0]
@@ -73,6 +73,7 @@ def _bars(
         color=[colours[name] for name in ordered],
     )
     axes.set_xscale("log")
+    axes.xaxis.set_minor_formatter(_no_name)
     axes.bar_label(bars, fmt=_short, padding=3, color=_INK)
     axes.set_xlim(min(values.values()) / 2, max(values.values()) * 6)
     axes.set_title(title, loc="left", fontsize=11)
@@ -83,8 +84,18 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.2g}" if value < 10 else f"{value:.1f}"
 
 
+def _no_name(value: float, position: int) -> str:
+    del value, position
+    return ""
+
+
 def _short_at(value: float, _: int) -> str:
     return _short(value)
+
+
+def _short_at_some(value: float, position: int) -> str:
+    """Name of the ticks between the powers of ten as many as can be read."""
+    return _short_at(value, position) if f"{value:e}"[0] in "25" else ""
 
 
 def _throughput(figure: _Figure, results: Results) -> bool:
@@ -93,8 +104,8 @@ def _throughput(figure: _Figure, results: Results) -> bool:
     panels = [
         (values, title, unit)
         for values, title, unit in (
-            (diamonds, "Diamonds, one worker", "steps/s"),
-            (singles, "Runs of one step, one worker", "runs/s"),
+            (diamonds, "Diamonds", "steps/s"),
+            (singles, "Runs of one step", "runs/s"),
         )
         if values
     ]
@@ -107,7 +118,7 @@ def _throughput(figure: _Figure, results: Results) -> bool:
 
 def _transition(figure: _Figure, results: Results) -> bool:
     panels = [
-        (values, f"One transition on an idle system, {figure_name}")
+        (values, f"One transition, {figure_name}")
         for figure_name in ("p50", "p99")
         if (values := _medians(results, "transition", "", figure_name))
     ]
@@ -119,41 +130,51 @@ def _transition(figure: _Figure, results: Results) -> bool:
 
 
 def _scale(figure: _Figure, results: Results) -> bool:
-    """Draw, against its own beginning, what history and further processes do to the rate."""
+    """Draw what history and further processes do to the rate."""
     history = {
-        case: value
+        case.replace("no runs", "none").removesuffix(" runs").replace(",000,000", " M"): value
         for case in results.cases("history")
         if (value := results.median("history", case, "steps")) is not None
     }
     processes = _by_processes(results)
     if not history and not processes:
         return False
-    left, right = figure.axes(2)
+    axes = figure.axes(bool(history) + bool(processes))
     if history:
-        names = [case.removesuffix(" runs").replace(",000,000", " M") for case in history]
-        bars = left.bar(names, list(history.values()), color=_OURS_COLOUR, width=0.6)
-        left.bar_label(bars, fmt=_short, padding=3, color=_INK)
-    left.set_title("pgflow: diamonds beside finished runs", loc="left", fontsize=11)
-    left.set_xlabel("finished runs in the tables", color=_INK)
-    left.set_ylabel("steps/s", color=_INK)
+        _draw_history(axes[0], history)
+    if processes:
+        _draw_processes(axes[-1], results, processes)
+    return True
+
+
+def _draw_history(axes: Any, history: Mapping[str, float]) -> None:
+    bars = axes.bar(list(history), list(history.values()), color=_OURS_COLOUR, width=0.6)
+    axes.bar_label(bars, fmt=_short, padding=3, color=_INK)
+    axes.set_title("pgflow: diamonds", loc="left", fontsize=11)
+    axes.set_xlabel("finished runs in the tables", color=_INK)
+    axes.set_ylabel("steps/s", color=_INK)
+
+
+def _draw_processes(
+    axes: Any, results: Results, processes: Mapping[str, list[tuple[int, float]]]
+) -> None:
     colours = _colours(results)
     for name, points in processes.items():
-        right.plot(*zip(*points, strict=True), marker="o", color=colours[name])
-        right.annotate(
-            *(results.title(name), points[-1]),
-            xytext=(6, 0),
-            textcoords="offset points",
-            color=colours[name],
+        axes.plot(
+            *zip(*points, strict=True), marker="o", color=colours[name], label=results.title(name)
         )
-    right.set_yscale("log")
-    right.yaxis.set_major_formatter(_short_at)
-    right.yaxis.set_minor_formatter(_short_at)
-    right.set_xticks([1, 2, 4, 8])
-    right.set_xlim(0.5, 12)
-    right.set_title("Worker processes", loc="left", fontsize=11)
-    right.set_xlabel("processes, beside the server", color=_INK)
-    right.set_ylabel("diamond steps/s (queues: runs/s), logarithmic", color=_INK)
-    return True
+    _use_log_scale(axes)
+    axes.set_xticks(sorted({count for points in processes.values() for count, _ in points}))
+    axes.set_title("Worker processes", loc="left", fontsize=11)
+    axes.set_xlabel("processes, beside the server", color=_INK)
+    axes.set_ylabel("diamond steps/s (queues: runs/s)", color=_INK)
+    axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+
+
+def _use_log_scale(axes: Any) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(_short_at)
+    axes.yaxis.set_minor_formatter(_short_at_some)
 
 
 def _by_processes(results: Results) -> dict[str, list[tuple[int, float]]]:
@@ -186,7 +207,7 @@ def _held(figure: _Figure, results: Results) -> bool:
             linestyle="-" if is_held else ":",
             label=f"{results.title(one.contender)}{'' if is_held else ', no transaction held'}",
         )
-    axes.set_yscale("log")
+    _use_log_scale(axes)
     axes.set_title("Runs of one step while a transaction is held open", loc="left", fontsize=11)
     axes.set_xlabel("seconds", color=_INK)
     axes.set_ylabel("runs/s (logarithmic)", color=_INK)
