@@ -323,7 +323,7 @@ def wheels(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the engine; not a test: `-- --quick` takes two minutes, `-- NAME` measures one."""
+    """Measure us beside our peers; not a test: `-- --quick` is a look, `-- NAME` one thing."""
     everything(session, ("python", "-m", "benchmarks", *session.posargs))
 
 

@@ -1,36 +1,29 @@
-"""Measure pgflow on an embedded PostgreSQL: `python -m benchmarks --quick`.
+"""Measure pgflow and its peers on an embedded PostgreSQL: `python -m benchmarks --quick`.
 
-A benchmark is a module with a `BENCHMARK`; this file lists them. The server is durable (fsync and
-synchronous_commit on), because figures without that say nothing about production.
+The server is durable (fsync and synchronous_commit on), because figures without that say nothing
+about production. Written are raw data, a table and plots, into benchmarks/results/.
 """
 
 import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
 import psycopg
-from benchmarks import compilation, one_worker, sql_alone, startup, transition, validation
+from benchmarks.catalogue import CONTENDERS, WORKLOADS
+from benchmarks.entrants import enter
+from benchmarks.flows_deployed import compile_all
 from benchmarks.machine import describe_machine, describe_server
-from benchmarks.measure import FLOWS_DIR, TEMPLATE, Bench, Benchmark, Figure
-from benchmarks.report import Report
-from psycopg import sql
+from benchmarks.measure import Bench, Workload
+from benchmarks.plots import draw
+from benchmarks.report import markdown
+from benchmarks.results import RESULTS_DIR, Results
+from benchmarks.suite import Suite
 
-from pgflow_core_sql import migrate
 from pgflow_core_sql.embedded import EmbeddedPostgres
-from pgflow_dsl import compile_flows, discover_flows
-from pgflow_manifest import Manifest, dump_manifest
-
-BENCHMARKS = (
-    sql_alone.BENCHMARK,
-    one_worker.BENCHMARK,
-    transition.BENCHMARK,
-    validation.BENCHMARK,
-    compilation.BENCHMARK,
-    startup.BENCHMARK,
-)
 
 SETTINGS = {
     "fsync": "on",
@@ -38,65 +31,102 @@ SETTINGS = {
     "full_page_writes": "on",
     "shared_buffers": "512MB",
     "max_wal_size": "8GB",
-    "max_connections": "50",
+    "max_connections": "300",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the benchmarks that were asked for, print the table and write the results."""
+    """Measure what was asked for, print the table and write the results."""
     options = _parser().parse_args(argv)
-    chosen = [one for one in BENCHMARKS if not options.slugs or one.slug in options.slugs]
+    chosen = [one for one in WORKLOADS if not options.workloads or one.slug in options.workloads]
     began = monotonic()
+    results = _measure(chosen, options)
+    path = write(results, Path(options.results))
+    _say(f"\n{markdown(results)}\n{path} ({monotonic() - began:.0f} s in all)")
+    return 0
+
+
+def write(results: Results, folder: Path) -> Path:
+    """Write raw data, table and plots under one name; return the path of the raw data."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.fromisoformat(results.at).strftime("%Y%m%dT%H%M%SZ")
+    path = folder / f"{stamp}{'-quick' if results.quick else ''}.json"
+    results.write(path)
+    path.with_suffix(".md").write_text(markdown(results), encoding="utf-8")
+    draw(results, folder, f"{path.stem}-")
+    return path
+
+
+def _measure(chosen: Sequence[Workload], options: argparse.Namespace) -> Results:
     with tempfile.TemporaryDirectory(prefix="pgflow-bench-") as directory:
         Path(directory).chmod(0o755)
-        data_dir = Path(directory, "data")
         machine = describe_machine(Path(directory))
+        data_dir = Path(directory, "data")
         with EmbeddedPostgres(data_dir, version=18, settings=SETTINGS) as server:
-            manifest = compile_flows([found.flow for found in discover_flows(FLOWS_DIR)])
-            settings = _prepare(server, manifest)
+            with psycopg.connect(server.url(), autocommit=True) as admin:
+                settings = describe_server(admin)
             _say("PostgreSQL " + ", ".join(f"{name}={value}" for name, value in settings.items()))
-            bench = Bench(server=server, manifest=manifest, quick=options.quick)
-            figures = [figure for one in chosen for figure in _measure(one, bench, options.rounds)]
-    report = Report(quick=options.quick, machine=machine, server=settings, figures=figures)
-    path = report.write()
-    _say(f"\n{report.markdown()}\n{path} ({monotonic() - began:.0f} s in all)")
-    return 0
+            entrants, templates, described = enter(server, options.contenders, _say)
+            results = Results(
+                at=datetime.now(UTC).isoformat(timespec="seconds"),
+                quick=options.quick,
+                rounds=options.rounds or (1 if options.quick else 3),
+                scale=options.scale,
+                machine=machine,
+                server=settings,
+                contenders=described,
+                workloads={
+                    one.slug: {"about": one.about, "figures": dict(one.figures)} for one in chosen
+                },
+            )
+            bench = Bench(
+                server=server,
+                manifest=compile_all(),
+                quick=options.quick,
+                scale=options.scale,
+                templates=templates,
+            )
+            suite = Suite(
+                bench=bench, entrants=entrants, rounds=results.rounds, results=results, say=_say
+            )
+            try:
+                for one in chosen:
+                    suite.run(one)
+            except KeyboardInterrupt:
+                _say("interrupted: what was measured so far is written")
+    return results
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small sizes, under two minutes")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each (default: 5)")
+    parser.add_argument("--quick", action="store_true", help="one round of small sizes: a look")
+    parser.add_argument("--rounds", type=int, help="how often each (default: 3, 1 with --quick)")
     parser.add_argument(
-        "slugs",
+        "--contenders",
+        type=lambda text: [part for part in text.split(",") if part],
+        default=list(CONTENDERS),
+        metavar="A,B",
+        help=f"only these (default: {','.join(CONTENDERS)})",
+    )
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="multiplies sizes; 0.01 shows that all runs"
+    )
+    parser.add_argument("--results", default=str(RESULTS_DIR), help="folder for what is written")
+    parser.add_argument(
+        "workloads",
         nargs="*",
-        choices=[one.slug for one in BENCHMARKS],
-        help="only these; all when none is named",
+        type=_workload,
+        metavar="WORKLOAD",
+        help="only these, of " + ", ".join(one.slug for one in WORKLOADS),
     )
     return parser
 
 
-def _prepare(server: EmbeddedPostgres, manifest: Manifest) -> dict[str, str]:
-    with psycopg.connect(server.url(), autocommit=True) as admin:
-        admin.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
-        settings = describe_server(admin)
-    with psycopg.connect(server.url(TEMPLATE), autocommit=True) as conn:
-        migrate(conn)
-        conn.execute("select pgflow.deploy(%s::jsonb)", (dump_manifest(manifest).decode(),))
-    return settings
-
-
-def _measure(one: Benchmark, bench: Bench, rounds: int) -> list[Figure]:
-    _say(f"\n{one.slug}: {one.about}")
-    measured: dict[str, list[float]] = {name: [] for name in one.figures}
-    for number in range(1, rounds + 1):
-        for name, value in one.run_round(bench).items():
-            measured[name].append(value)
-            _say(f"  round {number}: {value:,.2f} {one.figures[name][0]}  {name}")
-    return [
-        Figure(name=name, unit=unit, rounds=measured[name], goal=goal)
-        for name, (unit, goal) in one.figures.items()
-    ]
+def _workload(slug: str) -> str:
+    known = [one.slug for one in WORKLOADS]
+    if slug not in known:
+        raise argparse.ArgumentTypeError(f"no workload {slug!r}; there are {', '.join(known)}")
+    return slug
 
 
 def _say(text: str) -> None:

@@ -4,24 +4,23 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-
-from benchmarks.measure import FLOWS_DIR
+from pathlib import Path
 
 _STOP_SECONDS = 30
 
 
-def worker_command(url: str, flow: str, *more: str) -> list[str]:
-    """Return the command line of a worker that serves one flow of the benchmarks."""
+def worker_command(url: str, flows: Path, *more: str) -> list[str]:
+    """Return the command line of a worker that serves a folder, or a file, of flows."""
     return [
-        *(sys.executable, "-m", "pgflow_worker", str(FLOWS_DIR / f"{flow}.py")),
+        *(sys.executable, "-m", "pgflow_worker", str(flows)),
         *("--database-url", url, "--log-level", "warning", *more),
     ]
 
 
 @contextmanager
-def running_worker(url: str, flow: str) -> Generator[subprocess.Popen[bytes]]:
+def running_worker(url: str, flows: Path, *more: str) -> Generator[subprocess.Popen[bytes]]:
     """Let a worker run for the time of the block."""
-    with subprocess.Popen(worker_command(url, flow)) as process:
+    with subprocess.Popen(worker_command(url, flows, *more)) as process:
         try:
             yield process
         finally:

@@ -5,6 +5,7 @@ its own for each measurement, so that no engine meets the imports, threads and e
 another, and it answers with one line of JSON:
 
     python -m benchmarks.contenders.dbos diamonds --url postgresql://… --runs 2000
+    python -m benchmarks.contenders.dbos describe
 
 What a workload is, is said once, in `WORKLOADS`; what is compared is the median of its figures.
 """
@@ -27,7 +28,8 @@ WORKLOADS: Final[Mapping[Slug, str]] = {
     "completed run: seconds, and what `Stopwatch` adds.",
     "transition": "`runs` chains of ten steps, one at a time, on an idle system, one worker: the "
     "milliseconds from the beginning of one handler to the beginning of the next.",
-    "singles": "as diamonds, with runs of a single step.",
+    "singles": "as diamonds, with runs of a single step; called again and again on one database "
+    "when a transaction is held open beside it.",
     "map": "one run: a list of `items` small integers, a task for each that returns its square, "
     "then one step that sums them up. From the start of the run to its end: seconds.",
     "start": "`runs` runs of the diamond are started and not worked off: `one_by_one`, each with "
@@ -92,13 +94,26 @@ class Contender:
 def main(contender: Contender, argv: Sequence[str] | None = None) -> None:
     """Do the workload that the command line names, and print the answer as one line of JSON."""
     parser = argparse.ArgumentParser(prog=contender.slug, description=contender.configuration)
-    parser.add_argument("workload", choices=sorted(contender.can))
-    parser.add_argument("--url", required=True)
+    parser.add_argument("workload", choices=(*sorted(contender.can), "describe"))
+    parser.add_argument("--url", default="")
     parser.add_argument("--how", default="bulk", choices=("one_by_one", "pipelined", "bulk"))
     for name in ("runs", "workers", "items", "size"):
         parser.add_argument(f"--{name}", type=int, default=1 if name == "workers" else 0)
     parser.add_argument("--seconds", type=float, default=0.0)
     options = vars(parser.parse_args(argv))
-    workload: Slug = options.pop("workload")
-    answer = contender.can[workload](Job(**options))
-    sys.stdout.write(json.dumps({name: getattr(answer, name) for name in Answer.__slots__}) + "\n")
+    workload: Slug | Literal["describe"] = options.pop("workload")
+    if workload == "describe":
+        _write(
+            {name: getattr(contender, name) for name in ("slug", "title", "configuration")}
+            | {"packages": list(contender.packages), "can": list(contender.can)}
+            | {"cannot": dict(contender.cannot)}
+        )
+    elif not options["url"]:
+        parser.error(f"{workload} needs --url")
+    else:
+        answer = contender.can[workload](Job(**options))
+        _write({name: getattr(answer, name) for name in Answer.__slots__})
+
+
+def _write(document: Mapping[str, object]) -> None:
+    sys.stdout.write(json.dumps(document) + "\n")

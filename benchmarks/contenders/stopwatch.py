@@ -51,12 +51,12 @@ class Stopwatch:
             perf_counter(),
             row[0],
             row[1],
-            _seconds_of(psutil.Process(os.getpid())),
-            _seconds_of(self._server),
+            processor_seconds(psutil.Process(os.getpid())),
+            processor_seconds(self._server),
         )
 
 
-def _seconds_of(process: psutil.Process) -> float:
+def processor_seconds(process: psutil.Process) -> float:
     """Return the processor time of a process, of what it started, and of what of that has ended."""
     total = 0.0
     for one in (process, *process.children(recursive=True)):

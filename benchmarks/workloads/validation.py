@@ -14,7 +14,7 @@ from typing import Final, LiteralString, NamedTuple
 
 import psycopg
 from benchmarks.measure import Bench, Benchmark, Goal, Round
-from benchmarks.validation_schemas import Sample, samples
+from benchmarks.workloads.validation_schemas import Sample, samples
 from psycopg import sql
 
 _SETUP: Final = """
