@@ -39,7 +39,13 @@ PHRASES: Final = {
 """Phrases that documents do not use."""
 
 # These compare pgflow with others, in their words, or say which words are not used.
-_SPEAKS_OF_OTHERS: Final = ("VOCABULARY.md", "docs/decisions/", "tools/", "tests/test_tools.py")
+_SPEAKS_OF_OTHERS: Final = (
+    "VOCABULARY.md",
+    "benchmarks/contenders/",
+    "docs/decisions/",
+    "tools/",
+    "tests/test_tools.py",
+)
 _PART: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SQL_NAME: Final = re.compile(
     r"create (?:or replace )?(?:table|function|index|view|type)\s+(?:if not exists )?([\w.]+)"
