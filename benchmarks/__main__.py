@@ -12,12 +12,12 @@ from pathlib import Path
 from time import monotonic
 
 import psycopg
+from benchmarks import compilation, one_worker, sql_alone, transition, validation
 from benchmarks.machine import describe_machine, describe_server
 from benchmarks.measure import FLOWS_DIR, TEMPLATE, Bench, Benchmark, Figure
 from benchmarks.report import Report
 from psycopg import sql
 
-from benchmarks import compilation, one_worker, sql_alone, transition, validation
 from pgflow_core_sql import migrate
 from pgflow_core_sql.embedded import EmbeddedPostgres
 from pgflow_dsl import compile_flows, discover_flows
