@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from benchmarks import startup
 from benchmarks.measure import OURS, Bench, Benchmark, Case, Taken, Trial, Workload
 from benchmarks.workloads import compilation, sql_alone, validation
 from benchmarks.workloads.held import HELD_OPEN
@@ -15,8 +16,6 @@ from benchmarks.workloads.processes import DIAMONDS_BY, SINGLES_BY
 from benchmarks.workloads.starts import COMMIT, START
 from benchmarks.workloads.throughput import DIAMONDS, SINGLES
 from benchmarks.workloads.validated import VALIDATED
-
-from benchmarks import startup
 
 CONTENDERS: Final = ("pgflow", "absurd", "dbos", "pgflow_ts", "procrastinate", "pgqueuer")
 """Modules of `benchmarks.contenders`; a name with a dot is a module elsewhere."""

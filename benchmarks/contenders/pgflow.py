@@ -27,8 +27,8 @@ _LOOK_SECONDS: Final = 0.05
 _CLAIMED_TO_ENDED: Final = """
 select extract(epoch from
   (select max(r.ended_at) from pgflow.runs as r where r.run_id between %(first)s and %(last)s)
-  - (select min(a.started_at) from pgflow.attempts as a
-     where a.run_id between %(first)s and %(last)s)
+  - (select min(s.claimed_at) from pgflow.step_states as s
+     where s.run_id between %(first)s and %(last)s)
 )::float8
 """
 _RIGHT: Final = """

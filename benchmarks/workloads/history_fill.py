@@ -48,18 +48,13 @@ join pgflow.flows as f on f.flow_slug = 'single'
 order by p.run_id
 """
 _INSERT_STATES: Final = """
-insert into pgflow.step_states (run_id, step_slug, status, step_result, started_at, ended_at)
-select p.run_id, 'only', 'completed', to_jsonb(p.number), p.at, p.at + interval '20 milliseconds'
-from past as p
-order by p.run_id
-"""
-_INSERT_ATTEMPTS: Final = """
-insert into pgflow.attempts (
-  run_id, step_slug, task_index, lease_id, attempt, worker_id, outcome, started_at, ended_at
+insert into pgflow.step_states (
+  run_id, step_slug, status, step_result, started_at, ended_at,
+  attempt, lease_id, worker_id, claimed_at
 )
 select
-  p.run_id, 'only', 0, gen_random_uuid(), 1, %(worker_id)s,
-  'completed', p.at + interval '10 milliseconds', p.at + interval '20 milliseconds'
+  p.run_id, 'only', 'completed', to_jsonb(p.number), p.at, p.at + interval '20 milliseconds',
+  1, gen_random_uuid(), %(worker_id)s, p.at + interval '10 milliseconds'
 from past as p
 order by p.run_id
 """
@@ -75,8 +70,7 @@ def fill_history(url: str, runs: int) -> None:
             with conn.transaction():
                 conn.execute(_RUNS, {"first": first, "last": last, "all": runs})
                 conn.execute(_INSERT_RUNS)
-                conn.execute(_INSERT_STATES)
-                conn.execute(_INSERT_ATTEMPTS, {"worker_id": row[0]})
+                conn.execute(_INSERT_STATES, {"worker_id": row[0]})
                 conn.execute("drop table past")
-        conn.execute("vacuum (analyze) pgflow.runs, pgflow.step_states, pgflow.attempts")
+        conn.execute("vacuum (analyze) pgflow.runs, pgflow.step_states")
         conn.execute("checkpoint")

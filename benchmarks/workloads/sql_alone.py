@@ -113,8 +113,8 @@ def _array(items: Iterable[str]) -> str:
 
 BENCHMARK = Benchmark(
     slug="sql_alone",
-    about="diamonds through the SQL functions alone: complete and claim in one call, batches of 500, one "
-    "connection, dependency results delivered",
+    about="diamonds through the SQL functions alone: complete and claim in one call, batches of "
+    "500, one connection, dependency results delivered",
     figures={
         RATE: ("steps/s", Goal(value=20_000, at_least=True)),
         WAL: ("bytes", Goal(value=1_070, at_least=False)),

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from benchmarks import publish as publishing
 from benchmarks.goals import judge
 from benchmarks.plots import draw
 from benchmarks.publish import BEGIN, END, main, publish
 from benchmarks.report import goals_table, markdown, workload_table
 from benchmarks.results import Measurement, Missing, Results
-
-from benchmarks import publish as publishing
 
 STEPS = {"steps": "steps/s"}
 PERCENTILES = {"p50": "ms", "p99": "ms"}
