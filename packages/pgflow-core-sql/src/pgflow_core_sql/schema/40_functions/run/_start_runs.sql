@@ -13,6 +13,7 @@ as $$
 declare
   v_now timestamptz := pgflow._now();
   v_contract_ids integer[];
+  v_maps pgflow.ready_map[];
   v_count integer;
 begin
   insert into pgflow.runs (run_id, flow_slug, version, owner, payload, started_at)
@@ -30,7 +31,7 @@ begin
   end if;
 
   with root as (
-    select s.step_slug, s.contract_id
+    select s.step_slug, s.contract_id, s.kind
     from pgflow.steps as s
     where s.flow_slug = p_flow_slug
       and s.version = p_version
@@ -46,14 +47,26 @@ begin
     insert into pgflow.step_states (run_id, step_slug, started_at)
     select n.run_id, root.step_slug, v_now
     from unnest(p_run_ids) as n (run_id) cross join root
+    where root.kind = 'single'
   ),
   queued as (
     insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
     select n.run_id, root.step_slug, root.contract_id, v_now
     from unnest(p_run_ids) as n (run_id) cross join root
+    where root.kind = 'single'
   )
-  select array_agg(root.contract_id) into v_contract_ids from root;
+  select
+    (select array_agg(root.contract_id) from root where root.kind = 'single'),
+    (
+      select array_agg((n.run_id, root.step_slug, root.contract_id)::pgflow.ready_map)
+      from root cross join unnest(p_run_ids) as n (run_id)
+      where root.kind = 'map'
+    )
+  into v_contract_ids, v_maps;
 
   perform pgflow._wake_workers(v_contract_ids);
+  if v_maps is not null then
+    perform pgflow._start_maps(v_maps);
+  end if;
 end;
 $$;

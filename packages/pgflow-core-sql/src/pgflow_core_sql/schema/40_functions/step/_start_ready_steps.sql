@@ -1,30 +1,31 @@
--- _start_ready_steps: queue every step whose last dep has just completed.
+-- _start_ready_steps: queue every single step whose last dep has just completed, and tell the maps.
 -- The caller holds the locks of the runs and wrote the results in an earlier statement, so this
 -- one sees every dep that has completed, whoever completed it; a step cannot be ready twice,
 -- because one of its deps completed only now.
 -- `offset 0` keeps each lookup a lookup by whole key. Flattened into joins, a plan that was made
 -- while the tables were small reads an index by its last column and never recovers.
--- Called by: complete_tasks.
+-- Called by: complete_tasks, _start_maps.
 -- Locks:     none further; the rows are new.
 -- Raises:    nothing.
--- Returns:   nothing.
+-- Returns:   the map steps among them, which _start_maps is to start; null when there are none.
 create or replace function pgflow._start_ready_steps(
   p_run_ids uuid [],
   p_step_slugs text [],
   p_worker_id uuid,
   p_claiming integer
-) returns void
+) returns pgflow.ready_map []
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := pgflow._now();
   v_contract_ids integer[];
+  v_maps pgflow.ready_map[];
 begin
   with candidate as (
     select distinct n.run_id, r.flow_slug, r.version, d.to_step_slug as step_slug
     from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
-    join pgflow.runs as r on r.run_id = n.run_id
+    join pgflow.runs as r on r.run_id = n.run_id and r.status = 'started'
     cross join lateral (
       select d.to_step_slug
       from pgflow.deps as d
@@ -35,7 +36,7 @@ begin
     ) as d
   ),
   ready as (
-    select c.run_id, c.step_slug, s.contract_id
+    select c.run_id, c.step_slug, s.contract_id, s.kind
     from candidate as c
     join pgflow.steps as s
       on s.flow_slug = c.flow_slug and s.version = c.version and s.step_slug = c.step_slug
@@ -58,16 +59,20 @@ begin
   ),
   states as (
     insert into pgflow.step_states (run_id, step_slug, started_at)
-    select r.run_id, r.step_slug, v_now from ready as r
+    select r.run_id, r.step_slug, v_now from ready as r where r.kind = 'single'
   ),
   queued as (
     insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
-    select r.run_id, r.step_slug, r.contract_id, v_now from ready as r
+    select r.run_id, r.step_slug, r.contract_id, v_now from ready as r where r.kind = 'single'
   )
-  select array_agg(r.contract_id) into v_contract_ids from ready as r;
+  select
+    array_agg(r.contract_id) filter (where r.kind = 'single'),
+    array_agg((r.run_id, r.step_slug, r.contract_id)::pgflow.ready_map) filter (where r.kind = 'map')
+  into v_contract_ids, v_maps
+  from ready as r;
 
   if v_contract_ids is null then
-    return;
+    return v_maps;
   end if;
   -- The caller takes the new tasks itself as far as it can; others are woken for the rest.
   if cardinality(v_contract_ids) > p_claiming
@@ -79,5 +84,6 @@ begin
   then
     perform pgflow._wake_workers(v_contract_ids, p_worker_id);
   end if;
+  return v_maps;
 end;
 $$;

@@ -33,6 +33,9 @@ declare
   v_fits boolean[];
   v_errors jsonb[];
   v_unfit bigint;
+  v_of_map boolean[];  -- null when no task of the batch is one of a map step
+  v_items pgflow.map_results[];
+  v_maps pgflow.ready_map[];
 begin
   perform pgflow._require_read_committed();
   perform pgflow._require_batch(
@@ -40,16 +43,17 @@ begin
     array[cardinality(p_results), case when array_position(p_results, null) is null then cardinality(p_results) end]
   );
   select
-    array_agg(k.fits order by k.ordinal), array_agg(k.error order by k.ordinal), count(k.error)
-  into v_fits, v_errors, v_unfit
+    array_agg(k.fits order by k.ordinal), array_agg(k.error order by k.ordinal), count(k.error),
+    case when bool_or(k.of_map) then array_agg(k.of_map order by k.ordinal) end
+  into v_fits, v_errors, v_unfit, v_of_map
   from pgflow._check_results(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results) as k;
   perform pgflow._lock_runs(p_run_ids);
   v_now := pgflow._now();
 
   with reported as (
     select n.*
-    from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results, v_fits)
-      with ordinality as n (run_id, step_slug, task_index, lease_id, result, fits, ordinal)
+    from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results, v_fits, v_of_map)
+      with ordinality as n (run_id, step_slug, task_index, lease_id, result, fits, of_map, ordinal)
     where n.fits
   ),
   ended as (
@@ -59,7 +63,7 @@ begin
       and l.step_slug = n.step_slug
       and l.task_index = n.task_index
       and l.lease_id = n.lease_id
-    returning l.*, n.result, n.ordinal
+    returning l.*, n.result, n.of_map, n.ordinal
   ),
   history as (
     insert into pgflow.attempts (
@@ -76,15 +80,25 @@ begin
     from ended as e
     where s.run_id = e.run_id
       and s.step_slug = e.step_slug
+      and e.of_map is not true
   )
   select
-    array_agg(e.run_id), array_agg(e.step_slug), array_agg(e.ordinal),
-    (array_agg(e.worker_id))[1]
-  into v_run_ids, v_step_slugs, v_ordinals, v_worker_id
+    array_agg(e.run_id) filter (where e.of_map is not true), array_agg(e.step_slug) filter (where e.of_map is not true),
+    array_agg((e.run_id, e.step_slug, e.task_index, e.result)::pgflow.map_results) filter (where e.of_map),
+    array_agg(e.ordinal), (array_agg(e.worker_id))[1]
+  into v_run_ids, v_step_slugs, v_items, v_ordinals, v_worker_id
   from ended as e;
 
+  if v_items is not null then
+    select v_run_ids || array_agg(m.run_id), v_step_slugs || array_agg(m.step_slug)
+    into v_run_ids, v_step_slugs
+    from pgflow._complete_items(v_items) as m;
+  end if;
   if v_run_ids is not null then
-    perform pgflow._start_ready_steps(v_run_ids, v_step_slugs, v_worker_id, p_claiming);
+    v_maps := pgflow._start_ready_steps(v_run_ids, v_step_slugs, v_worker_id, p_claiming);
+    if v_maps is not null then
+      perform pgflow._start_maps(v_maps, v_worker_id);
+    end if;
     perform pgflow._complete_runs(v_run_ids, v_step_slugs);
     perform pgflow._notify_watchers(v_run_ids);
   end if;
@@ -96,6 +110,8 @@ begin
   if v_unfit > 0 then
     perform pgflow._fail_unfit(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, v_errors);
   end if;
+  v_ordinals := v_ordinals
+    || pgflow._repeated_items(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results);
 
   return query
   select
@@ -106,12 +122,11 @@ begin
         select 1
         from pgflow.attempts as a
         join pgflow.step_states as s on s.run_id = a.run_id and s.step_slug = a.step_slug
-        where a.run_id = n.run_id
-          and a.step_slug = n.step_slug
-          and a.task_index = n.task_index
+        where a.run_id = n.run_id and a.step_slug = n.step_slug and a.task_index = n.task_index
           and a.lease_id = n.lease_id
           and a.outcome = 'completed'
           and s.step_result = n.result
+          and not exists (select 1 from pgflow.maps as m where m.run_id = n.run_id and m.step_slug = n.step_slug)
       ) then 'completed'
       when f.error is not null then 'failed'
       else 'stale'
