@@ -14,11 +14,13 @@ from psycopg.rows import dict_row, scalar_row
 from psycopg.types.json import Jsonb
 
 from pgflow_manifest import (
+    EachInput,
     FlowOptions,
     FlowSpec,
     Input,
     JsonSchema,
     Manifest,
+    Over,
     PayloadInput,
     ResultInput,
     StepOptions,
@@ -58,6 +60,26 @@ def a_step(
         options=options or StepOptions(),
         digest=NO_DIGEST,
     )
+
+
+def a_map(
+    slug: str,
+    over: Over,
+    *deps: str,
+    inputs: Mapping[str, Input] | None = None,
+    item_schema: JsonSchema = ANYTHING,
+    options: StepOptions | None = None,
+) -> StepSpec:
+    """Return a map step; its handler takes the item as `item`, unless *inputs* say else."""
+    source = {over.step} if isinstance(over, ResultInput) else set[str]()
+    step = a_step(
+        slug,
+        *(source | set(deps)),
+        inputs={"item": EachInput()} if inputs is None else inputs,
+        result_schema={"type": "array", "items": item_schema},
+        options=options,
+    )
+    return step.model_copy(update={"kind": "map", "over": over})
 
 
 def a_flow(
@@ -123,6 +145,21 @@ def a_diamond(
         payload_schema=payload_schema,
         options=options,
         client_startable=client_startable,
+    )
+
+
+def a_mapped_list(
+    slug: str = "mapped",
+    *,
+    item_schema: JsonSchema = ANYTHING,
+    options: StepOptions | None = None,
+) -> FlowSpec:
+    """Return numbers -> double (a map over them) -> total."""
+    return a_flow(
+        slug,
+        a_step("numbers", inputs={"given": PayloadInput()}),
+        a_map("double", ResultInput(step="numbers"), item_schema=item_schema, options=options),
+        a_step("total", "double", inputs={"doubled": ResultInput(step="double")}),
     )
 
 
@@ -194,6 +231,14 @@ def claim(
             [worker_id, limit, lease_seconds],
         ).fetchall()
     return [Claimed(**row) for row in rows]
+
+
+def claim_in_order(
+    conn: Connection[Any], worker_id: UUID, limit: int = 100, lease_seconds: float = 30
+) -> list[Claimed]:
+    """Claim up to *limit* tasks; those of a map come in the order of its items."""
+    tasks = claim(conn, worker_id, limit, lease_seconds)
+    return sorted(tasks, key=lambda task: (task.run_id, task.step_slug, task.task_index))
 
 
 def keys(tasks: Sequence[Claimed]) -> list[list[Any]]:
@@ -307,6 +352,15 @@ def a_claimed_task(
     start_run(conn, chosen.slug, payload)
     [task] = claim(conn, worker_id)
     return worker_id, task
+
+
+def a_started_map(
+    conn: Connection[Any], items: Any, flow: FlowSpec | None = None
+) -> tuple[UUID, UUID]:
+    """Deploy, start and claim `a_mapped_list` until its map goes over *items*; worker and run."""
+    worker_id, task = a_claimed_task(conn, flow or a_mapped_list(), {})
+    assert complete(conn, [task], [items]) == ["completed"]
+    return worker_id, task.run_id
 
 
 def attempts(conn: Connection[Any], run_id: UUID) -> list[tuple[str, int, str]]:

@@ -56,11 +56,82 @@ _INVARIANTS: Final = {
         select r.run_id, r.status from pgflow.runs r
         where (r.status = 'failed') is distinct from exists (
           select 1 from pgflow.step_states x where x.run_id = r.run_id and x.status = 'failed')""",
-    "a completed step was completed by no attempt, or by two": """
+    "a completed task was completed by no attempt, or by two": """
         select s.run_id, s.step_slug from pgflow.step_states s
-        where s.status = 'completed' and 1 <> (
+        left join pgflow.maps m using (run_id, step_slug)
+        cross join lateral (
+          select count(*) as total, count(distinct a.task_index) as tasks from pgflow.attempts a
+          where a.run_id = s.run_id and a.step_slug = s.step_slug and a.outcome = 'completed') a
+        where s.status = 'completed'
+          and (coalesce(m.tasks_count, 1), coalesce(m.tasks_count, 1)) <> (a.total, a.tasks)""",
+    "a map step has begun and its row in maps is missing, or the other way round": """
+        select s.run_id, s.step_slug from pgflow.step_states s
+        join pgflow.runs r using (run_id)
+        join pgflow.steps d using (flow_slug, version, step_slug)
+        left join pgflow.maps m using (run_id, step_slug)
+        where (d.kind = 'map' and s.error ->> 'code' is distinct from 'PF609')
+          is distinct from (m.run_id is not null)
+        union all
+        select m.run_id, m.step_slug from pgflow.maps m
+        left join pgflow.step_states s using (run_id, step_slug)
+        where s.run_id is null""",
+    "a task of a map at work is not exactly one of waiting, leased and completed": """
+        select m.run_id, m.step_slug, n.task_index from pgflow.maps m
+        join pgflow.step_states s using (run_id, step_slug)
+        cross join lateral generate_series(0, m.tasks_count - 1) as n (task_index)
+        left join pgflow.tasks t using (run_id, step_slug, task_index)
+        left join pgflow.leases l using (run_id, step_slug, task_index)
+        left join pgflow.map_results x using (run_id, step_slug, task_index)
+        left join pgflow.map_items i using (run_id, step_slug, task_index)
+        where s.status = 'started'
+          and (num_nonnulls(t.run_id, l.run_id, x.run_id) <> 1 or i.run_id is null)""",
+    "a task, a lease, an item or a result is of no item of its step": """
+        select t.run_id, t.step_slug, t.task_index
+        from (
+          select run_id, step_slug, task_index, 1 as single from pgflow.tasks
+          union all
+          select run_id, step_slug, task_index, 1 from pgflow.leases
+          union all
+          select run_id, step_slug, task_index, 0 from pgflow.map_items
+          union all
+          select run_id, step_slug, task_index, 0 from pgflow.map_results
+        ) as t
+        left join pgflow.maps m using (run_id, step_slug)
+        where t.task_index not between 0 and coalesce(m.tasks_count, t.single) - 1""",
+    "the task of a map that is noted as the highest open one is not that": """
+        select m.run_id, m.step_slug, m.open_index from pgflow.maps m
+        join pgflow.step_states s using (run_id, step_slug)
+        where s.status in ('started', 'completed') and m.open_index is distinct from coalesce((
+          select max(t.task_index)
+          from (
+            select run_id, step_slug, task_index from pgflow.tasks
+            union all
+            select run_id, step_slug, task_index from pgflow.leases
+          ) as t
+          where (t.run_id, t.step_slug) = (m.run_id, m.step_slug)), -1)""",
+    "items or results of a map that has ended are still there": """
+        select x.run_id, x.step_slug
+        from (
+          select run_id, step_slug from pgflow.map_items
+          union all
+          select run_id, step_slug from pgflow.map_results
+          union all
+          select run_id, step_slug from pgflow.maps where shared_args is not null
+        ) as x
+        left join pgflow.step_states s using (run_id, step_slug)
+        where s.status is distinct from 'started'""",
+    "the list of a completed map has not one result for each item": """
+        select m.run_id, m.step_slug from pgflow.maps m
+        join pgflow.step_states s using (run_id, step_slug)
+        where s.status = 'completed' and (
+          jsonb_typeof(s.step_result) <> 'array'
+          or jsonb_array_length(s.step_result) <> m.tasks_count)""",
+    "a map that has ended miscounted what has completed": """
+        select m.run_id, m.step_slug from pgflow.maps m
+        join pgflow.step_states s using (run_id, step_slug)
+        where s.status <> 'started' and m.completed_count <> (
           select count(*) from pgflow.attempts a
-          where a.run_id = s.run_id and a.step_slug = s.step_slug and a.outcome = 'completed')""",
+          where a.run_id = m.run_id and a.step_slug = m.step_slug and a.outcome = 'completed')""",
     "a task forgot an attempt, or counted one that does not count": """
         select t.run_id, t.step_slug, t.used
         from (

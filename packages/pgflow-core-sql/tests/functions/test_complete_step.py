@@ -49,6 +49,7 @@ def test_effect_of_a_handler_that_lost_its_lease_is_rolled_back(conn: Conn) -> N
     assert refusal.details == {
         "run_id": str(task.run_id),
         "step_slug": "transcribe",
+        "task_index": 0,
         "lease_id": str(task.lease_id),
     }
     assert scalar(conn, "select count(*) from public.effects") == 0

@@ -48,6 +48,7 @@ def test_new_run_has_exactly_these_fields(tx: Conn, set_clock: SetClock) -> None
     }
     assert steps[0] == {
         "slug": "transcribe",
+        "kind": "single",
         "status": "started",
         "result": None,
         "error": None,
@@ -57,6 +58,7 @@ def test_new_run_has_exactly_these_fields(tx: Conn, set_clock: SetClock) -> None
         "running": False,
         "worker": None,
         "retry_at": None,
+        "tasks": None,
     }
     assert steps[3] == {**steps[0], "slug": "merge", "status": "created", "started_at": None}
 

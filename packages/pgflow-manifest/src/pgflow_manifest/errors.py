@@ -21,6 +21,7 @@
        |- ResultNotSerializableError (PF601)  HandlerTimeoutError (PF602)
        |- HandlerRaisedError (PF603)  LeaseExpiredError (PF604)  ArgumentsInvalidError (PF605)
        |- ResultInvalidError (PF606)  ResultTooLargeError (PF607)  ResultLimitError (PF608)
+       |- NotAListError (PF609)
 
 `ERRORS_BY_CODE` is the only table of codes: SQL sources, docs/errors.md and these classes are
 compared with it by a test. The docstring of a class is its default message.
@@ -311,6 +312,13 @@ class ResultLimitError(TaskError):
     """Validating the result hit a limit of time or depth, so it was not taken for valid."""
 
     code = "PF608"
+    retryable = False
+
+
+class NotAListError(TaskError):
+    """The value that a map step goes over is not a list."""
+
+    code = "PF609"
     retryable = False
 
 

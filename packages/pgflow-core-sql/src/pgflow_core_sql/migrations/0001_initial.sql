@@ -47,6 +47,13 @@ create type pgflow.ended_attempt as (
 );
 comment on column pgflow.ended_attempt.retry_at is 'null: no further attempt, the step fails';
 
+-- ready_map: a map step of a run that may start now.
+create type pgflow.ready_map as (
+  run_id uuid,
+  step_slug text,
+  contract_id integer
+);
+
 -- flows: what can be started, and which version new runs get.
 create table pgflow.flows (
   flow_slug text primary key,
@@ -116,10 +123,20 @@ create table pgflow.contracts (
   timeout_seconds double precision,
   result_schema_id bytea not null references pgflow.schemas,
   max_result_bytes integer not null,
+  over_source text,
+  over_step_slug text,
+  over_path text [],
+  constraint source_is_known check (over_source in ('payload', 'result')),
+  constraint step_only_with_result check (
+    (over_source is not distinct from 'result') = (over_step_slug is not null)
+  ),
+  constraint path_only_with_source check ((over_source is null) = (over_path is null)),
   constraint digest_once_per_step unique (flow_slug, step_slug, digest)
 );
-comment on column pgflow.contracts.result_schema_id is 'what complete_tasks holds each result against';
-comment on column pgflow.contracts.max_result_bytes is 'budget of a result, in bytes as jsonb';
+comment on column pgflow.contracts.result_schema_id is 'what complete_tasks holds the result of each task against';
+comment on column pgflow.contracts.max_result_bytes is 'budget of the result of a task, in bytes as jsonb';
+comment on column pgflow.contracts.over_source is
+  'where the list of a map step is; null: the step is no map, it has one task';
 
 -- steps: the nodes of each flow version.
 create table pgflow.steps (
@@ -136,7 +153,7 @@ create table pgflow.steps (
   primary key (flow_slug, version, step_slug),
   foreign key (flow_slug, version) references pgflow.flow_versions,
   constraint step_slug_is_a_slug check (pgflow._is_slug(step_slug)),
-  constraint kind_is_known check (kind in ('single'))
+  constraint kind_is_known check (kind in ('single', 'map'))
 );
 comment on column pgflow.steps.step_index is 'position in topological order, from 0';
 comment on column pgflow.steps.result_schema is 'JSON Schema of step_states.step_result';
@@ -168,10 +185,11 @@ create table pgflow.step_inputs (
   from_step_slug text,
   path text [] not null default '{}',
   primary key (contract_id, parameter),
-  constraint source_is_known check (source in ('payload', 'result')),
+  constraint source_is_known check (source in ('payload', 'result', 'each')),
   constraint step_only_with_result check ((source = 'result') = (from_step_slug is not null))
 );
-comment on column pgflow.step_inputs.path is 'keys and indexes down to the part that is passed';
+comment on column pgflow.step_inputs.path is
+  'keys and indexes down to the part that is passed; of an item, when the source is each';
 
 -- attempt_log: the ended attempts that did not complete a step; rows are only ever added.
 -- The one that completed a step is told by the row of the step, which is written then anyway: a row
@@ -222,6 +240,47 @@ create table pgflow.leases (
 );
 comment on column pgflow.leases.lease_id is
   'the fence: new with every claim, named by every report; a report with another one is stale';
+
+-- map_items: the items of map steps that have not ended, each under the index of its task.
+-- Written once, when the step starts, so that no claim unpacks the list.
+create table pgflow.map_items (
+  run_id uuid not null,
+  step_slug text not null,
+  task_index integer not null,
+  item jsonb not null,
+  primary key (run_id, step_slug, task_index)
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+-- map_results: the results of the completed tasks of map steps that have not ended.
+-- With the last one they are gathered into step_states.step_result. A table of its own and not a column of
+-- map_items: an update would write the item again.
+create table pgflow.map_results (
+  run_id uuid not null,
+  step_slug text not null,
+  task_index integer not null,
+  result jsonb not null,
+  primary key (run_id, step_slug, task_index)
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+-- maps: the map steps of a run that have begun: how many tasks each has, and what these share.
+-- What the tasks share is gathered once, when the step starts: a claim that took it out of payload and
+-- results for each task would read the whole payload as often as there are items in it.
+create table pgflow.maps (
+  run_id uuid not null,
+  step_slug text not null,
+  tasks_count integer not null,
+  completed_count integer not null default 0,
+  open_index integer not null,
+  shared_args jsonb,
+  primary key (run_id, step_slug)
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+comment on column pgflow.maps.tasks_count is 'one for each item of the list';
+comment on column pgflow.maps.completed_count is
+  'written when the step ends; until then those have completed that neither wait nor are leased';
+comment on column pgflow.maps.open_index is
+  'every task with a higher index has completed; -1 when all have';
+comment on column pgflow.maps.shared_args is
+  'arguments that are the same for every item, by parameter; null once the step has ended';
 
 -- migrations: which migrations this database has; each one records itself.
 create table pgflow.migrations (
@@ -524,6 +583,77 @@ begin
 end;
 $$;
 
+-- _check_map: refuse a map without list, item or list of results, and any of these in another step.
+-- Called by: _check_step.
+-- Locks:     none.
+-- Raises:    PF205 list of a step that is no dep; PF206 not a manifest.
+-- Returns:   nothing.
+create or replace function pgflow._check_map(
+  p_step jsonb, p_at text, p_flow_slug text
+) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_schema jsonb := p_step -> 'result_schema';
+  v_of_item text;
+  v_further text;
+begin
+  select i.key into v_of_item
+  from jsonb_each(coalesce(p_step -> 'inputs', '{}')) as i
+  where i.value ->> 'source' = 'each'
+  limit 1;
+
+  if coalesce(p_step ->> 'kind', 'single') = 'single' then
+    if coalesce(p_step -> 'over', 'null') <> 'null' then
+      perform pgflow._raise_manifest_invalid(
+        'PF206', p_at || '/over', format('flow %L: only a map step goes over a list', p_flow_slug)
+      );
+    end if;
+    if v_of_item is not null then
+      perform pgflow._raise_manifest_invalid(
+        'PF206',
+        pgflow._pointer(p_at || '/inputs', v_of_item),
+        format('flow %L: only an argument of a map step takes an item', p_flow_slug)
+      );
+    end if;
+    return;
+  end if;
+
+  perform pgflow._check_source(
+    p_step -> 'over', p_at || '/over', p_step, p_flow_slug, array['payload', 'result']
+  );
+  if v_of_item is null then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/inputs', format('flow %L: no argument of the map step takes the item', p_flow_slug)
+    );
+  end if;
+  if v_schema -> 'type' is distinct from '"array"' or jsonb_typeof(v_schema -> 'items') is distinct from 'object' then
+    perform pgflow._raise_manifest_invalid(
+      'PF206',
+      p_at || '/result_schema',
+      format('flow %L: a map step returns a list: the type must be "array", and "items" a schema', p_flow_slug)
+    );
+  end if;
+  -- Each result is checked when it comes, and the list that is made of them not again.
+  select k.key into v_further
+  from jsonb_object_keys(v_schema) as k (key)
+  where k.key not in (
+    'type', 'items', '$defs', '$schema', '$id', '$comment', 'title', 'description', 'default',
+    'examples', 'deprecated', 'readOnly', 'writeOnly'
+  )
+  limit 1;
+  if v_further is not null then
+    perform pgflow._raise_manifest_invalid(
+      'PF206',
+      pgflow._pointer(p_at || '/result_schema', v_further),
+      format('flow %L: the list of a map step has as many items as the list that it goes over, '
+        'so its schema may say of what kind they are, and no more', p_flow_slug)
+    );
+  end if;
+end;
+$$;
+
 -- _check_options: refuse options out of their range; one that is missing or null has its default.
 -- Called by: _check_flow, _check_step.
 -- Locks:     none.
@@ -664,7 +794,7 @@ begin
     where v.flow_slug = v_slug
       and v.digest = p_flow ->> 'digest'
     union all
-    select format('the result of step %L', c.step_slug), c.result_schema_id, s.value -> 'result_schema'
+    select format('the result of step %L', c.step_slug), c.result_schema_id, pgflow._task_schema(s.value)
     from jsonb_array_elements(p_flow -> 'steps') as s
     join pgflow.contracts as c
       on c.flow_slug = v_slug
@@ -709,6 +839,48 @@ begin
 end;
 $$;
 
+-- _check_source: refuse what does not say where a value comes from.
+-- Called by: _check_step, _check_map.
+-- Locks:     none.
+-- Raises:    PF205 result of a step that is no dep; PF206 not a source.
+-- Returns:   nothing.
+create or replace function pgflow._check_source(
+  p_source jsonb, p_at text, p_step jsonb, p_flow_slug text, p_allowed text []
+) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if jsonb_typeof(p_source) is distinct from 'object'
+    or coalesce(p_source ->> 'source', '') <> all (p_allowed)
+    or jsonb_typeof(coalesce(p_source -> 'path', '[]')) <> 'array'
+    or exists (
+      select 1
+      from jsonb_array_elements(coalesce(p_source -> 'path', '[]')) as part
+      where jsonb_typeof(part.value) not in ('string', 'number')
+    )
+  then
+    perform pgflow._raise_manifest_invalid(
+      'PF206',
+      p_at,
+      format(
+        'flow %L: must name its source, %s, and its path',
+        p_flow_slug, (select string_agg(format('"%s"', a), ' or ') from unnest(p_allowed) as a)
+      )
+    );
+  end if;
+  if p_source ->> 'source' = 'result'
+    and not coalesce(p_step -> 'deps' ? (p_source ->> 'step'), false)
+  then
+    perform pgflow._raise_manifest_invalid(
+      'PF205',
+      p_at || '/step',
+      format('flow %L: the step that is named here is not in deps', p_flow_slug)
+    );
+  end if;
+end;
+$$;
+
 -- _check_step: refuse a step whose own parts are missing or wrong.
 -- Called by: _check_flow.
 -- Locks:     none.
@@ -722,7 +894,6 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_input record;
-  v_at text;
 begin
   if jsonb_typeof(p_step) is distinct from 'object' then
     perform pgflow._raise_manifest_invalid('PF206', p_at, 'a step must be a JSON object');
@@ -730,7 +901,7 @@ begin
   perform pgflow._check_slug(p_step -> 'slug', p_at || '/slug');
   perform pgflow._check_digest(p_step -> 'digest', p_at || '/digest');
   perform pgflow._check_options(p_step -> 'options', p_at || '/options', true);
-  if coalesce(p_step ->> 'kind', 'single') <> 'single' then
+  if coalesce(p_step ->> 'kind', 'single') not in ('single', 'map') then
     perform pgflow._raise_manifest_invalid(
       'PF206', p_at || '/kind', format('flow %L: unknown kind of step', p_flow_slug)
     );
@@ -764,37 +935,18 @@ begin
   for v_input in
     select i.key, i.value from jsonb_each(coalesce(p_step -> 'inputs', '{}')) as i
   loop
-    v_at := pgflow._pointer(p_at || '/inputs', v_input.key);
-    if jsonb_typeof(v_input.value) <> 'object'
-      or coalesce(v_input.value ->> 'source', '') not in ('payload', 'result')
-      or jsonb_typeof(coalesce(v_input.value -> 'path', '[]')) <> 'array'
-      or exists (
-        select 1
-        from jsonb_array_elements(coalesce(v_input.value -> 'path', '[]')) as part
-        where jsonb_typeof(part.value) not in ('string', 'number')
-      )
-    then
-      perform pgflow._raise_manifest_invalid(
-        'PF206',
-        v_at,
-        format('flow %L: must name its source, "payload" or "result", and its path', p_flow_slug)
-      );
-    end if;
-    if v_input.value ->> 'source' = 'result'
-      and not coalesce(p_step -> 'deps' ? (v_input.value ->> 'step'), false)
-    then
-      perform pgflow._raise_manifest_invalid(
-        'PF205',
-        v_at || '/step',
-        format('flow %L: the step that is named here is not in deps', p_flow_slug)
-      );
-    end if;
+    perform pgflow._check_source(
+      v_input.value, pgflow._pointer(p_at || '/inputs', v_input.key), p_step, p_flow_slug,
+      array['payload', 'result', 'each']
+    );
   end loop;
+  perform pgflow._check_map(p_step, p_at, p_flow_slug);
 end;
 $$;
 
 -- _pointer: the JSON pointer (RFC 6901) of a member of what p_at points to.
--- Called by: _check_options, _check_step, _link_keywords, _link_schema, _schema_resources, _under.
+-- Called by: _check_map, _check_options, _check_step, _link_keywords, _link_schema, _no_list_error,
+--            _schema_resources, _under.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the pointer.
@@ -821,7 +973,7 @@ begin
   insert into pgflow.contracts as c (
     flow_slug, step_slug, digest,
     max_attempts, base_delay_seconds, max_delay_seconds, jitter, timeout_seconds,
-    result_schema_id, max_result_bytes
+    result_schema_id, max_result_bytes, over_source, over_step_slug, over_path
   )
   select
     p_flow ->> 'slug',
@@ -832,13 +984,19 @@ begin
     coalesce((o.options ->> 'max_delay_seconds')::double precision, 300),
     coalesce((o.options ->> 'jitter')::double precision, 0.5),
     (o.options ->> 'timeout_seconds')::double precision,
-    pgflow._schema_id(s.value -> 'result_schema'),
-    coalesce((o.options ->> 'max_result_bytes')::numeric::integer, 4194304)
+    pgflow._schema_id(pgflow._task_schema(s.value)),
+    coalesce((o.options ->> 'max_result_bytes')::numeric::integer, 4194304),
+    m.value ->> 'source',
+    case when m.value ->> 'source' = 'result' then m.value ->> 'step' end,
+    case when m.value is not null then
+      array(select jsonb_array_elements_text(coalesce(m.value -> 'path', '[]')))
+    end
   from jsonb_array_elements(p_flow -> 'steps') as s
   cross join lateral (
     select coalesce(jsonb_strip_nulls(p_flow -> 'options'), '{}')
       || coalesce(jsonb_strip_nulls(s.value -> 'options'), '{}') as options
   ) as o
+  left join lateral (select s.value -> 'over' as value) as m on s.value ->> 'kind' = 'map'
   on conflict (flow_slug, step_slug, digest) do update
     set max_attempts = excluded.max_attempts,
       base_delay_seconds = excluded.base_delay_seconds,
@@ -862,7 +1020,7 @@ begin
     c.contract_id,
     i.key,
     i.value ->> 'source',
-    i.value ->> 'step',
+    case when i.value ->> 'source' = 'result' then i.value ->> 'step' end,
     array(select jsonb_array_elements_text(coalesce(i.value -> 'path', '[]')))
   from jsonb_array_elements(p_flow -> 'steps') as s
   join pgflow.contracts as c
@@ -980,6 +1138,14 @@ begin
     format('the result schema of step %L of flow %L', s.value ->> 'slug', v_slug)
   )
   from jsonb_array_elements(p_flow -> 'steps') with ordinality as s;
+  -- After the whole, in which errors have their right pointers.
+  perform pgflow._put_schema(
+    pgflow._task_schema(s.value),
+    format('%s/steps/%s/result_schema/items', p_at, s.ordinality - 1),
+    format('the schema of one task of map step %L of flow %L', s.value ->> 'slug', v_slug)
+  )
+  from jsonb_array_elements(p_flow -> 'steps') with ordinality as s
+  where s.value ->> 'kind' = 'map';
 end;
 $$;
 
@@ -1005,7 +1171,7 @@ begin
     p_version,
     n.value ->> 'slug',
     n.ordinality - 1,
-    coalesce(n.value ->> 'kind', 'single'),
+    case when c.over_source is null then 'single' else 'map' end,
     coalesce(n.value ->> 'description', ''),
     n.value -> 'result_schema',
     c.contract_id,
@@ -1039,7 +1205,7 @@ $$;
 
 -- _raise_manifest_invalid: say where in the manifest what is wrong.
 -- Called by: _check_manifest, _check_flow, _check_step, _check_graph, _check_options, _check_slug,
---            _check_digest.
+--            _check_digest, _check_source, _check_map.
 -- Locks:     none.
 -- Raises:    the given code.
 -- Returns:   never.
@@ -1056,6 +1222,30 @@ begin
     detail = (jsonb_build_object('at', p_at) || p_details)::text,
     hint = 'write the manifest anew with `pgflow compile`, or correct it at this JSON pointer';
 end;
+$$;
+
+-- _task_schema: the schema of what one task of a step returns: of a map step, one item of its result.
+-- Called by: _put_schemas, _put_contracts, _check_same_schemas.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the result schema; of a map, what stands under its `items`, with the definitions of the whole.
+create or replace function pgflow._task_schema(p_step jsonb) returns jsonb
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when p_step ->> 'kind' = 'map' then
+      (s.whole -> 'items')
+      || case when s.whole ? '$schema' then jsonb_build_object('$schema', s.whole -> '$schema') else '{}' end
+      || case
+        when s.whole ? '$defs' then jsonb_build_object(
+          '$defs', coalesce(s.whole #> '{items,$defs}', '{}') || (s.whole -> '$defs')
+        )
+        else '{}'
+      end
+    else s.whole
+  end
+  from (select p_step -> 'result_schema' as whole) as s;
 $$;
 
 -- deploy: put the flows of a manifest into the database, all of them or none.
@@ -1286,6 +1476,518 @@ begin
 end;
 $$;
 
+-- _complete_items: keep the results of tasks of map steps, and complete the steps whose last these were.
+-- The caller holds the locks of the runs and ended the leases in an earlier statement. A task is open as
+-- long as it waits or is leased. Of each map one is noted above which none is open, in maps.open_index: as
+-- long as that one is, the step is not complete, and two lookups tell it. Nothing is counted.
+-- Called by: _complete_batch.
+-- Locks:     step states, tasks, leases of runs that fail; otherwise none further.
+-- Raises:    nothing.
+-- Returns:   the steps that have completed.
+create or replace function pgflow._complete_items(p_results pgflow.map_results [])
+returns table (run_id uuid, step_slug text)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_run_ids uuid[];
+  v_step_slugs text[];
+begin
+  insert into pgflow.map_results (run_id, step_slug, task_index, result)
+  select n.run_id, n.step_slug, n.task_index, n.result
+  from unnest(p_results) as n;
+
+  with moved as (
+    update pgflow.maps as m
+    set open_index = pgflow._open_index(m.run_id, m.step_slug, m.open_index)
+    from (select distinct n.run_id, n.step_slug from unnest(p_results) as n) as r
+    where m.run_id = r.run_id
+      and m.step_slug = r.step_slug
+      and not exists (
+        select 1
+        from pgflow.tasks as t
+        where t.run_id = m.run_id and t.step_slug = m.step_slug and t.task_index = m.open_index
+        offset 0
+      )
+      and not exists (
+        select 1
+        from pgflow.leases as l
+        where l.run_id = m.run_id and l.step_slug = m.step_slug and l.task_index = m.open_index
+        offset 0
+      )
+    returning m.run_id, m.step_slug, m.open_index
+  )
+  select array_agg(m.run_id), array_agg(m.step_slug) into v_run_ids, v_step_slugs
+  from moved as m
+  where m.open_index < 0;
+
+  perform pgflow._notify_watchers(array_agg(distinct n.run_id)) from unnest(p_results) as n;
+  if v_run_ids is not null then
+    return query
+    select g.run_id, g.step_slug from pgflow._gather_results(v_run_ids, v_step_slugs) as g;
+  end if;
+end;
+$$;
+
+-- _drop_items: forget items and results of the map steps of runs that end early, but not how many there were.
+-- Called by: _end_runs. The caller holds the locks of the runs.
+-- Locks:     none further.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._drop_items(p_run_ids uuid []) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  with dropped as (
+    delete from pgflow.map_results as r
+    where r.run_id = any (p_run_ids)
+    returning r.run_id, r.step_slug
+  )
+  update pgflow.maps as m
+  set completed_count = d.completed_count
+  from (
+    select d.run_id, d.step_slug, count(*) as completed_count
+    from dropped as d
+    group by d.run_id, d.step_slug
+  ) as d
+  where m.run_id = d.run_id
+    and m.step_slug = d.step_slug;
+
+  delete from pgflow.map_items as i
+  where i.run_id = any (p_run_ids);
+
+  update pgflow.maps as m
+  set shared_args = null
+  where m.run_id = any (p_run_ids)
+    and m.shared_args is not null;
+end;
+$$;
+
+-- _gather_results: complete map steps with the list of the results of their tasks.
+-- Called by: _complete_items, _gather_results. The caller holds the locks of the runs.
+-- Locks:     step states, tasks, leases of runs that fail; otherwise none further.
+-- Raises:    nothing.
+-- Returns:   the steps that have completed. One whose list is more than a jsonb can hold has failed, and
+--            with it its run.
+create or replace function pgflow._gather_results(p_run_ids uuid [], p_step_slugs text [])
+returns table (run_id uuid, step_slug text)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := pgflow._now();
+begin
+  begin
+    update pgflow.step_states as s
+    set
+      status = 'completed',
+      ended_at = v_now,
+      step_result = (
+        select jsonb_agg(r.result order by r.task_index)
+        from pgflow.map_results as r
+        where r.run_id = s.run_id and r.step_slug = s.step_slug
+      )
+    from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+    where s.run_id = n.run_id
+      and s.step_slug = n.step_slug
+      and s.status = 'started';
+  exception
+    when program_limit_exceeded then
+      if cardinality(p_run_ids) > 1 then
+        return query
+        select g.run_id, g.step_slug
+        from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+        cross join lateral pgflow._gather_results(array[n.run_id], array[n.step_slug]) as g;
+      else
+        perform pgflow._fail_steps(p_run_ids, p_step_slugs, array[jsonb_build_object(
+          'code', 'PF607',
+          'type', 'ResultTooLargeError',
+          'message', 'the results of all items make a list that is larger than a jsonb can be: ' || sqlerrm
+        )]);
+      end if;
+      return;
+  end;
+
+  delete from pgflow.map_results as r
+  using unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+  where r.run_id = n.run_id and r.step_slug = n.step_slug;
+
+  delete from pgflow.map_items as i
+  using unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+  where i.run_id = n.run_id and i.step_slug = n.step_slug;
+
+  update pgflow.maps as m
+  set completed_count = m.tasks_count, shared_args = null
+  from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+  where m.run_id = n.run_id and m.step_slug = n.step_slug;
+
+  return query
+  select n.run_id, n.step_slug
+  from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug);
+end;
+$$;
+
+-- _map_progress: how far a map step is.
+-- A task that neither waits nor is leased has completed, so of a step at work only those are read, and
+-- of one that has ended none.
+-- Called by: get_run.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   one row for a map step that has begun: tasks by state; the attempts of the task that has
+--            needed most of those that wait or run; the last error and the time of the task that is
+--            tried again first.
+create or replace function pgflow._map_progress(p_run_id uuid, p_step_slug text, p_status text)
+returns table (tasks jsonb, attempts integer, error jsonb, retry_at timestamptz)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    jsonb_build_object(
+      'total', m.tasks_count,
+      'completed', case
+        when p_status = 'started' then m.tasks_count - w.waiting - l.running else m.completed_count
+      end,
+      'running', l.running,
+      'waiting', w.waiting
+    ),
+    greatest(w.attempts, l.attempts, 0),
+    case when f.task_index is not null then e.error || jsonb_build_object('task_index', f.task_index) end,
+    f.available_at
+  from pgflow.maps as m
+  cross join lateral (
+    select count(*) as waiting, max(t.attempts_count) as attempts
+    from pgflow.tasks as t
+    where t.run_id = m.run_id and t.step_slug = m.step_slug and p_status = 'started'
+  ) as w
+  cross join lateral (
+    select count(*) as running, max(l.attempt) as attempts
+    from pgflow.leases as l
+    where l.run_id = m.run_id and l.step_slug = m.step_slug and p_status = 'started'
+  ) as l
+  left join lateral (
+    select t.task_index, t.available_at
+    from pgflow.tasks as t
+    where t.run_id = m.run_id and t.step_slug = m.step_slug and t.attempts_count > 0 and w.attempts > 0
+    order by t.available_at, t.task_index
+    limit 1
+  ) as f on true
+  left join lateral (
+    select a.error
+    from pgflow.attempt_log as a
+    where a.run_id = m.run_id and a.step_slug = m.step_slug and a.task_index = f.task_index
+    order by a.ended_at desc, a.attempt desc
+    limit 1
+  ) as e on true
+  where m.run_id = p_run_id
+    and m.step_slug = p_step_slug;
+$$;
+
+-- _map_source: what a map step of a run goes over.
+-- Called by: _start_map_wave.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the list, or whatever stands there instead of one; null for nothing.
+create or replace function pgflow._map_source(p_run_id uuid, p_contract_id integer) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    case c.over_source
+      when 'payload' then (select r.payload from pgflow.runs as r where r.run_id = p_run_id)
+      else (
+        select s.step_result
+        from pgflow.step_states as s
+        where s.run_id = p_run_id and s.step_slug = c.over_step_slug
+      )
+    end #> c.over_path
+  from pgflow.contracts as c
+  where c.contract_id = p_contract_id;
+$$;
+
+-- _no_list_error: the error of a map step whose list is none.
+-- Called by: _start_map_wave.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the error, with the code PF609.
+create or replace function pgflow._no_list_error(p_contract_id integer, p_found jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'code', 'PF609',
+    'type', 'NotAListError',
+    'message', format(
+      'step %L goes over %s%s, where there is %s and not a list',
+      c.step_slug,
+      case c.over_source when 'payload' then 'the payload' else format('the result of step %L', c.over_step_slug) end,
+      (select string_agg(pgflow._pointer('', k.key), '' order by k.ordinality)
+        from unnest(c.over_path) with ordinality as k (key)),
+      coalesce(jsonb_typeof(p_found), 'nothing')
+    )
+  )
+  from pgflow.contracts as c
+  where c.contract_id = p_contract_id;
+$$;
+
+-- _open_index: the highest task of a map step, up to a given one, that is open: waits or is leased.
+-- It goes down in strides, and never up again: what lies above has completed for good. So all calls of
+-- one map pass each of its dead rows once, or a stride of them at most. A search for any open task would
+-- pass all that were claimed before, with each report.
+-- `stable`: both tables are read as they are at one moment, for a claim under way moves a row from
+-- the one to the other.
+-- Called by: _complete_items.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   its index, or -1.
+create or replace function pgflow._open_index(
+  p_run_id uuid, p_step_slug text, p_from integer
+) returns integer
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_stride constant integer := 1000;
+  v_high integer := p_from;
+  v_found integer;
+begin
+  while v_high >= 0 loop
+    select greatest(
+      (
+        select t.task_index
+        from pgflow.tasks as t
+        where t.run_id = p_run_id
+          and t.step_slug = p_step_slug
+          and t.task_index between v_high - v_stride + 1 and v_high
+        order by t.task_index desc
+        limit 1
+      ),
+      (
+        select l.task_index
+        from pgflow.leases as l
+        where l.run_id = p_run_id
+          and l.step_slug = p_step_slug
+          and l.task_index between v_high - v_stride + 1 and v_high
+        order by l.task_index desc
+        limit 1
+      )
+    ) into v_found;
+    if v_found is not null then
+      return v_found;
+    end if;
+    v_high := v_high - v_stride;
+  end loop;
+  return -1;
+end;
+$$;
+
+-- _repeated_items: which reports of a batch repeat an accepted result of a task of a map step.
+-- The whole list is read once for all reports of one step.
+-- Called by: _outcomes.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   their ordinals, or null.
+create or replace function pgflow._repeated_items(
+  p_run_ids uuid [],
+  p_step_slugs text [],
+  p_task_indexes integer [],
+  p_lease_ids uuid [],
+  p_results jsonb []
+) returns integer []
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (
+    with asked as materialized (
+      select n.run_id, n.step_slug, n.task_index, n.result, n.ordinal
+      from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results)
+        with ordinality as n (run_id, step_slug, task_index, lease_id, result, ordinal)
+      cross join lateral (
+        select 1 from pgflow.maps as m where m.run_id = n.run_id and m.step_slug = n.step_slug offset 0
+      ) as m
+      cross join lateral (
+        select 1
+        from pgflow.attempt_log as a
+        where a.run_id = n.run_id
+          and a.step_slug = n.step_slug
+          and a.task_index = n.task_index
+          and a.lease_id = n.lease_id
+          and a.outcome = 'completed'
+        offset 0
+      ) as a
+    ),
+    gathered as materialized (
+      -- `||` makes a value in memory of what would be read from TOAST again for each report
+      select d.run_id, d.step_slug, s.step_result || '[]' as list
+      from (select distinct a.run_id, a.step_slug from asked as a) as d
+      cross join lateral (
+        select s.step_result
+        from pgflow.step_states as s
+        where s.run_id = d.run_id and s.step_slug = d.step_slug and s.status = 'completed'
+        offset 0
+      ) as s
+    )
+    select array_agg(a.ordinal::integer)
+    from asked as a
+    left join gathered as g on g.run_id = a.run_id and g.step_slug = a.step_slug
+    where a.result = coalesce(
+      g.list -> a.task_index,
+      (
+        select r.result
+        from pgflow.map_results as r
+        where r.run_id = a.run_id and r.step_slug = a.step_slug and r.task_index = a.task_index
+      )
+    )
+  );
+end;
+$$;
+
+-- _shared_args: the arguments of a map step that are the same for every item.
+-- Called by: _start_map_wave.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   them by parameter.
+create or replace function pgflow._shared_args(p_run_id uuid, p_contract_id integer) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    jsonb_object_agg(
+      i.parameter,
+      case i.source
+        when 'payload' then (select r.payload from pgflow.runs as r where r.run_id = p_run_id)
+        else (
+          select s.step_result
+          from pgflow.step_states as s
+          where s.run_id = p_run_id and s.step_slug = i.from_step_slug
+        )
+      end #> i.path
+    ),
+    '{}'
+  )
+  from pgflow.step_inputs as i
+  where i.contract_id = p_contract_id
+    and i.source <> 'each';
+$$;
+
+-- _start_map_wave: start map steps: write their items and queue a task for each.
+-- One over an empty list completes at once, one over no list fails, and with it the run.
+-- Called by: _start_maps. The caller holds the locks of the runs, or made them.
+-- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
+-- Raises:    nothing.
+-- Returns:   one row: the steps that have completed, or nulls; what waits for them may be ready now.
+create or replace function pgflow._start_map_wave(
+  p_maps pgflow.ready_map [], p_worker_id uuid
+) returns table (run_ids uuid [], step_slugs text [])
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := pgflow._now();
+  v_run_ids uuid[];
+  v_step_slugs text[];
+  v_queued_contract_ids integer[];
+  v_failed_run_ids uuid[];
+  v_failed_step_slugs text[];
+  v_errors jsonb[];
+begin
+  with opened as materialized (
+    select
+      n.run_id, n.step_slug, n.contract_id, o.list,
+      case when jsonb_typeof(o.list) = 'array' then jsonb_array_length(o.list) end as tasks_count
+    from unnest(p_maps) as n
+    cross join lateral (
+      select pgflow._map_source(n.run_id, n.contract_id) as list offset 0
+    ) as o
+  ),
+  states as (
+    insert into pgflow.step_states (run_id, step_slug, status, step_result, started_at, ended_at)
+    select
+      o.run_id, o.step_slug,
+      case o.tasks_count when 0 then 'completed' else 'started' end,
+      case o.tasks_count when 0 then '[]'::jsonb end,
+      v_now,
+      case o.tasks_count when 0 then v_now end
+    from opened as o
+  ),
+  begun as (
+    insert into pgflow.maps (run_id, step_slug, tasks_count, open_index, shared_args)
+    select
+      o.run_id, o.step_slug, o.tasks_count, o.tasks_count - 1,
+      case when o.tasks_count > 0 then pgflow._shared_args(o.run_id, o.contract_id) end
+    from opened as o
+    where o.tasks_count is not null
+  ),
+  items as (
+    insert into pgflow.map_items (run_id, step_slug, task_index, item)
+    select o.run_id, o.step_slug, e.ordinality - 1, e.value
+    from opened as o
+    cross join lateral jsonb_array_elements(
+      case when o.tasks_count > 0 then o.list else '[]' end
+    ) with ordinality as e
+  ),
+  queued as (
+    insert into pgflow.tasks (run_id, step_slug, task_index, contract_id, available_at)
+    select o.run_id, o.step_slug, n.task_index, o.contract_id, v_now
+    from opened as o
+    cross join lateral generate_series(0, o.tasks_count - 1) as n (task_index)
+  )
+  select
+    array_agg(o.run_id) filter (where o.tasks_count = 0),
+    array_agg(o.step_slug) filter (where o.tasks_count = 0),
+    array_agg(distinct o.contract_id) filter (where o.tasks_count > 0),
+    array_agg(o.run_id) filter (where o.tasks_count is null),
+    array_agg(o.step_slug) filter (where o.tasks_count is null),
+    array_agg(pgflow._no_list_error(o.contract_id, o.list)) filter (where o.tasks_count is null)
+  into v_run_ids, v_step_slugs, v_queued_contract_ids, v_failed_run_ids, v_failed_step_slugs, v_errors
+  from opened as o;
+
+  perform pgflow._wake_workers(v_queued_contract_ids, p_worker_id);
+  if v_failed_run_ids is not null then
+    perform pgflow._fail_steps(v_failed_run_ids, v_failed_step_slugs, v_errors);
+  end if;
+  return query select v_run_ids, v_step_slugs;
+end;
+$$;
+
+-- _start_maps: start map steps that are ready, and whatever becomes ready because their lists are empty.
+-- A loop, not a recursion: a chain of empty maps may be of any length.
+-- Called by: _complete_batch, _start_runs. The caller holds the locks of the runs, or made them.
+-- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._start_maps(
+  p_maps pgflow.ready_map [],
+  p_worker_id uuid default null  -- who claims next, and need not be woken
+) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_maps pgflow.ready_map[] := p_maps;
+  v_run_ids uuid[];
+  v_step_slugs text[];
+begin
+  while v_maps is not null loop
+    select w.run_ids, w.step_slugs into v_run_ids, v_step_slugs
+    from pgflow._start_map_wave(v_maps, p_worker_id) as w;
+    exit when v_run_ids is null;
+    select r.maps into v_maps
+    from pgflow._start_ready_steps(v_run_ids, v_step_slugs, p_worker_id, 0, 0) as r;
+    perform pgflow._complete_runs(v_run_ids, v_step_slugs);
+  end loop;
+end;
+$$;
+
 -- _check_payloads: hold payloads against budget and payload schema of their flow.
 -- Called by: start_flow, start_flows.
 -- Locks:     none.
@@ -1416,7 +2118,7 @@ $$;
 -- _complete_runs: complete every run whose last leaf has just completed.
 -- When all leaves have, every step has: each of the others is a dep of one of them.
 -- `offset 0`: see _start_ready_steps.
--- Called by: _complete_batch. The caller holds the locks of the runs.
+-- Called by: _complete_batch, _start_maps. The caller holds the locks of the runs.
 -- Locks:     none further.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -1441,6 +2143,7 @@ begin
   set status = 'completed', ended_at = pgflow._now()
   from candidate as c
   where r.run_id = c.run_id
+    and r.status = 'started'
     and not exists (
       select 1
       from pgflow.steps as s
@@ -1498,6 +2201,10 @@ begin
     e.run_id, e.step_slug, e.task_index, e.lease_id, e.attempt, e.worker_id,
     'cancelled', e.claimed_at, v_now
   from ended as e;
+
+  if exists (select 1 from pgflow.maps as m where m.run_id = any (p_run_ids)) then
+    perform pgflow._drop_items(p_run_ids);
+  end if;
 
   update pgflow.runs as r
   set status = p_status, error = n.error, ended_at = v_now
@@ -1565,6 +2272,8 @@ declare
   v_now timestamptz := pgflow._now();
   v_step_slugs text[];
   v_contract_ids integer[];
+  v_map_slugs text[];
+  v_map_contract_ids integer[];
   v_count integer;
 begin
   insert into pgflow.runs (run_id, flow_slug, version, owner, payload, started_at)
@@ -1581,7 +2290,12 @@ begin
       hint = 'leave p_run_id out, or look at the run that has this id';
   end if;
 
-  select array_agg(s.step_slug), array_agg(s.contract_id) into v_step_slugs, v_contract_ids
+  select
+    array_agg(s.step_slug) filter (where s.kind = 'single'),
+    array_agg(s.contract_id) filter (where s.kind = 'single'),
+    array_agg(s.step_slug) filter (where s.kind = 'map'),
+    array_agg(s.contract_id) filter (where s.kind = 'map')
+  into v_step_slugs, v_contract_ids, v_map_slugs, v_map_contract_ids
   from pgflow.steps as s
   where s.flow_slug = p_flow_slug
     and s.version = p_version
@@ -1595,6 +2309,11 @@ begin
   cross join unnest(v_step_slugs, v_contract_ids) as r (step_slug, contract_id);
 
   perform pgflow._wake_workers(v_contract_ids);
+  if v_map_slugs is not null then
+    perform pgflow._start_maps(array_agg((n.run_id, r.step_slug, r.contract_id)::pgflow.ready_map))
+    from unnest(p_run_ids) as n (run_id)
+    cross join unnest(v_map_slugs, v_map_contract_ids) as r (step_slug, contract_id);
+  end if;
 end;
 $$;
 
@@ -1649,7 +2368,8 @@ $$;
 -- Raises:    PF102 unknown run, or not the caller's.
 -- Returns:   run_id, flow_slug, version, status, owner, payload, output (the results of the leaf
 --            steps by slug, once completed), error, started_at, ended_at, and steps in topological
---            order, those that still wait among them as 'created'.
+--            order, those that still wait among them as 'created'. A map step that has begun tells
+--            its tasks by state; attempts, error and retry_at are then as _map_progress says.
 create or replace function pgflow.get_run(p_run_id uuid) returns jsonb
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -1668,17 +2388,21 @@ begin
     jsonb_agg(
       jsonb_build_object(
         'slug', s.step_slug,
+        'kind', s.kind,
         'status', coalesce(
           ss.status, case v_run.status when 'started' then 'created' else 'cancelled' end
         ),
         'result', ss.step_result,
-        'error', coalesce(ss.error, last_attempt.error),
-        'attempts', coalesce(l.attempt, t.attempts_count, ss.attempt, last_attempt.attempt, 0),
+        'error', coalesce(ss.error, m.error, last_attempt.error),
+        'attempts', coalesce(
+          m.attempts, l.attempt, t.attempts_count, ss.attempt, last_attempt.attempt, 0
+        ),
         'started_at', ss.started_at,
         'ended_at', ss.ended_at,
-        'running', l.lease_id is not null,
+        'running', l.lease_id is not null or coalesce((m.tasks ->> 'running')::integer > 0, false),
         'worker', w.name,
-        'retry_at', case when t.attempts_count > 0 then t.available_at end
+        'retry_at', coalesce(m.retry_at, case when t.attempts_count > 0 then t.available_at end),
+        'tasks', m.tasks
       )
       order by s.step_index
     ),
@@ -1686,17 +2410,27 @@ begin
   into v_steps, v_output
   from pgflow.steps as s
   left join pgflow.step_states as ss on ss.run_id = p_run_id and ss.step_slug = s.step_slug
-  left join pgflow.tasks as t on t.run_id = p_run_id and t.step_slug = s.step_slug
-  left join pgflow.leases as l on l.run_id = p_run_id and l.step_slug = s.step_slug
+  left join pgflow.tasks as t
+    on t.run_id = p_run_id and t.step_slug = s.step_slug and t.task_index = 0 and s.kind = 'single'
+  left join pgflow.leases as l
+    on l.run_id = p_run_id and l.step_slug = s.step_slug and l.task_index = 0 and s.kind = 'single'
   left join lateral (
     select a.worker_id, a.attempt, a.error
     from pgflow.attempt_log as a
     where a.run_id = p_run_id
       and a.step_slug = s.step_slug
+      and s.kind = 'single'
       and ss.lease_id is null
     order by a.ended_at desc, a.attempt desc
     limit 1
   ) as last_attempt on true
+  left join lateral (
+    -- `offset 0`: so that it is called for maps only
+    select p.*
+    from pgflow._map_progress(p_run_id, s.step_slug, ss.status) as p
+    where s.kind = 'map'
+    offset 0
+  ) as m on true
   left join pgflow.workers as w on w.worker_id = coalesce(l.worker_id, ss.worker_id, last_attempt.worker_id)
   where s.flow_slug = v_run.flow_slug
     and s.version = v_run.version;
@@ -1846,13 +2580,14 @@ $$;
 -- Raises:    nothing.
 -- Returns:   per task whether the result fits; else the error that the step gets, which is null when
 --            the lease is over. Codes: PF606 does not fit; PF607 too large; PF608 a limit was hit.
+--            And whether it is one of a map step.
 create or replace function pgflow._check_results(
   p_run_ids uuid [],
   p_step_slugs text [],
   p_task_indexes integer [],
   p_lease_ids uuid [],
   p_results jsonb []
-) returns table (ordinal bigint, fits boolean, error jsonb)
+) returns table (ordinal bigint, fits boolean, error jsonb, of_map boolean)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -1862,7 +2597,8 @@ begin
   select
     n.ordinal,
     c.contract_id is not null and k.error is null,
-    k.error
+    k.error,
+    c.over_source is not null
   from (
     select u.*, pg_column_size(u.result) as bytes
     from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results)
@@ -1906,7 +2642,7 @@ end;
 $$;
 
 -- _fail_steps: fail steps, and with them their runs.
--- Called by: _end_attempts. The caller holds the locks of the runs.
+-- Called by: _end_attempts, _start_map_wave, _gather_results. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases of the runs.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -1919,7 +2655,13 @@ as $$
 begin
   update pgflow.step_states as s
   set status = 'failed', error = n.error, ended_at = pgflow._now()
-  from unnest(p_run_ids, p_step_slugs, p_errors) as n (run_id, step_slug, error)
+  from (
+    -- A step fails for one reason, even when two of its tasks fail in the same batch.
+    select distinct on (n.run_id, n.step_slug) n.run_id, n.step_slug, n.error
+    from unnest(p_run_ids, p_step_slugs, p_errors)
+      with ordinality as n (run_id, step_slug, error, ordinal)
+    order by n.run_id, n.step_slug, n.ordinal
+  ) as n
   where s.run_id = n.run_id
     and s.step_slug = n.step_slug
     and s.status = 'started';
@@ -1932,8 +2674,9 @@ begin
   from (
     -- A run fails for one reason, even when two of its steps fail in the same batch.
     select distinct on (n.run_id) n.run_id, n.step_slug, n.error
-    from unnest(p_run_ids, p_step_slugs, p_errors) as n (run_id, step_slug, error)
-    order by n.run_id, n.step_slug
+    from unnest(p_run_ids, p_step_slugs, p_errors)
+      with ordinality as n (run_id, step_slug, error, ordinal)
+    order by n.run_id, n.step_slug, n.ordinal
   ) as f;
 end;
 $$;
@@ -1962,23 +2705,26 @@ as $$
 $$;
 
 -- _start_ready_steps: start every step whose last dep has just completed: hand it to the worker that
--- completed the dep, or queue it.
+-- completed the dep, or queue it. Map steps are only told.
 -- The caller holds the locks of the runs and wrote the results in an earlier statement, so this
 -- one sees every dep that has completed, whoever completed it; a step cannot be ready twice,
 -- because one of its deps completed only now.
 -- `offset 0` keeps each lookup a lookup by whole key. Flattened into joins, a plan that was made
 -- while the tables were small reads an index by its last column and never recovers.
--- Called by: _complete_batch.
+-- Called by: _complete_batch, _start_maps.
 -- Locks:     none further; the rows are new.
 -- Raises:    nothing.
--- Returns:   the leases of those handed to the worker.
+-- Returns:   the leases of those handed to the worker, and the map steps, which _start_maps is to
+--            start; null for none.
 create or replace function pgflow._start_ready_steps(
   p_run_ids uuid [],
   p_step_slugs text [],
   p_worker_id uuid,
   p_taking integer,  -- how many tasks the worker takes; all but one of them may be handed to it
-  p_lease_seconds double precision
-) returns pgflow.leases []
+  p_lease_seconds double precision,
+  out handed pgflow.leases [],
+  out maps pgflow.ready_map []
+)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -1986,7 +2732,6 @@ declare
   v_now timestamptz := pgflow._now();
   v_served integer[];
   v_queued integer[];
-  v_handed pgflow.leases[];
 begin
   if p_taking > 0 then
     select w.contract_ids into v_served
@@ -1996,7 +2741,7 @@ begin
   with candidate as (
     select distinct n.run_id, r.flow_slug, r.version, d.to_step_slug as step_slug
     from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
-    join pgflow.runs as r on r.run_id = n.run_id
+    join pgflow.runs as r on r.run_id = n.run_id and r.status = 'started'
     cross join lateral (
       select d.to_step_slug
       from pgflow.deps as d
@@ -2008,9 +2753,11 @@ begin
   ),
   ready as (
     select
-      c.run_id, c.step_slug, s.contract_id,
-      coalesce(s.contract_id = any (v_served), false)
-        and row_number() over (order by s.contract_id = any (v_served) desc nulls last) < p_taking as handed
+      c.run_id, c.step_slug, s.contract_id, s.kind,
+      coalesce(s.contract_id = any (v_served) and s.kind = 'single', false)
+        and row_number() over (
+          order by s.contract_id = any (v_served) and s.kind = 'single' desc nulls last
+        ) < p_taking as is_handed
     from candidate as c
     join pgflow.steps as s
       on s.flow_slug = c.flow_slug and s.version = c.version and s.step_slug = c.step_slug
@@ -2033,11 +2780,13 @@ begin
   ),
   states as (
     insert into pgflow.step_states (run_id, step_slug, started_at)
-    select r.run_id, r.step_slug, v_now from ready as r
+    select r.run_id, r.step_slug, v_now from ready as r where r.kind = 'single'
   ),
   queued as (
     insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
-    select r.run_id, r.step_slug, r.contract_id, v_now from ready as r where not r.handed
+    select r.run_id, r.step_slug, r.contract_id, v_now
+    from ready as r
+    where r.kind = 'single' and not r.is_handed
   ),
   leased as (
     insert into pgflow.leases as l (
@@ -2048,25 +2797,26 @@ begin
       r.run_id, r.step_slug, 0, r.contract_id, 1, gen_random_uuid(), p_worker_id,
       v_now, v_now + make_interval(secs => p_lease_seconds)
     from ready as r
-    where r.handed
+    where r.is_handed
     returning l as lease
   )
   select
-    (select array_agg(r.contract_id) from ready as r where not r.handed),
+    array_agg(r.contract_id) filter (where r.kind = 'single' and not r.is_handed),
+    array_agg((r.run_id, r.step_slug, r.contract_id)::pgflow.ready_map) filter (where r.kind = 'map'),
     (select array_agg(l.lease) from leased as l)
-  into v_queued, v_handed;
+  into v_queued, maps, handed
+  from ready as r;
 
   -- The worker claims what is left of them itself as far as it can; others are woken for the rest.
-  if cardinality(v_queued) > p_taking - coalesce(cardinality(v_handed), 0)
+  if cardinality(v_queued) > p_taking - coalesce(cardinality(handed), 0)
     or not v_queued <@ coalesce(v_served, '{}')
   then
     perform pgflow._wake_workers(v_queued, p_worker_id);
   end if;
-  return v_handed;
 end;
 $$;
 
--- complete_step: store the result of one step, within the caller's own transaction.
+-- complete_step: store the result of one step, or of one item of a map step, within the caller's own transaction.
 -- What the handler wrote to this database commits with it, or not at all: effects exactly once.
 -- Called by: handlers that finish themselves; other languages' first worker.
 -- Locks:     run, then step state, then lease.
@@ -2077,7 +2827,8 @@ create or replace function pgflow.complete_step(
   p_run_id uuid,
   p_step_slug text,
   p_lease_id uuid,  -- from claim_tasks; proves that the step is still ours
-  p_result jsonb
+  p_result jsonb,
+  p_task_index integer default 0  -- of a map step: which item the result is of
 ) returns text
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -2087,14 +2838,14 @@ declare
 begin
   select c.outcome into v_outcome
   from pgflow.complete_tasks(
-    array[p_run_id], array[p_step_slug], array[0], array[p_lease_id], array[p_result]
+    array[p_run_id], array[p_step_slug], array[p_task_index], array[p_lease_id], array[p_result]
   ) as c;
   if v_outcome = 'stale' then
     raise exception using
       errcode = 'PF301',
       message = format('the lease of step %L of run %s is over', p_step_slug, p_run_id),
       detail = jsonb_build_object(
-        'run_id', p_run_id, 'step_slug', p_step_slug, 'lease_id', p_lease_id
+        'run_id', p_run_id, 'step_slug', p_step_slug, 'task_index', p_task_index, 'lease_id', p_lease_id
       )::text,
       hint = 'roll back: another worker may have the task, or the run has ended';
   end if;
@@ -2177,6 +2928,9 @@ declare
   v_fits boolean[];
   v_errors jsonb[];
   v_unfit bigint;
+  v_of_map boolean[];  -- null when no task of the batch is one of a map step
+  v_items pgflow.map_results[];
+  v_maps pgflow.ready_map[];
 begin
   perform pgflow._require_read_committed();
   perform pgflow._require_batch(
@@ -2184,16 +2938,17 @@ begin
     array[cardinality(p_results), case when array_position(p_results, null) is null then cardinality(p_results) end]
   );
   select
-    array_agg(k.fits order by k.ordinal), array_agg(k.error order by k.ordinal), count(k.error)
-  into v_fits, v_errors, v_unfit
+    array_agg(k.fits order by k.ordinal), array_agg(k.error order by k.ordinal), count(k.error),
+    case when bool_or(k.of_map) then array_agg(k.of_map order by k.ordinal) end
+  into v_fits, v_errors, v_unfit, v_of_map
   from pgflow._check_results(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results) as k;
   perform pgflow._lock_runs(p_run_ids);
   v_now := pgflow._now();
 
   with reported as (
     select n.*
-    from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results, v_fits)
-      with ordinality as n (run_id, step_slug, task_index, lease_id, result, fits, ordinal)
+    from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results, v_fits, v_of_map)
+      with ordinality as n (run_id, step_slug, task_index, lease_id, result, fits, of_map, ordinal)
     where n.fits
   ),
   ended as (
@@ -2203,7 +2958,7 @@ begin
       and l.step_slug = n.step_slug
       and l.task_index = n.task_index
       and l.lease_id = n.lease_id
-    returning l.*, n.result, n.ordinal
+    returning l.*, n.result, n.of_map, n.ordinal
   ),
   states as (
     update pgflow.step_states as s
@@ -2212,17 +2967,40 @@ begin
     from ended as e
     where s.run_id = e.run_id
       and s.step_slug = e.step_slug
+      and e.of_map is not true
+  ),
+  history as (
+    insert into pgflow.attempt_log (
+      run_id, step_slug, task_index, lease_id, attempt, worker_id, outcome, started_at, ended_at
+    )
+    select
+      e.run_id, e.step_slug, e.task_index, e.lease_id, e.attempt, e.worker_id,
+      'completed', e.claimed_at, v_now
+    from ended as e
+    where v_of_map is not null and e.of_map
   )
   select
-    array_agg(e.run_id), array_agg(e.step_slug), array_agg(e.ordinal),
-    coalesce(p_worker_id, (array_agg(e.worker_id))[1])
-  into v_run_ids, v_step_slugs, ordinals, v_worker_id
+    array_agg(e.run_id) filter (where e.of_map is not true),
+    array_agg(e.step_slug) filter (where e.of_map is not true),
+    array_agg((e.run_id, e.step_slug, e.task_index, e.result)::pgflow.map_results) filter (where e.of_map),
+    array_agg(e.ordinal), coalesce(p_worker_id, (array_agg(e.worker_id))[1])
+  into v_run_ids, v_step_slugs, v_items, ordinals, v_worker_id
   from ended as e;
 
+  if v_items is not null then
+    select v_run_ids || array_agg(m.run_id), v_step_slugs || array_agg(m.step_slug)
+    into v_run_ids, v_step_slugs
+    from pgflow._complete_items(v_items) as m;
+  end if;
+
   if v_run_ids is not null then
-    handed := pgflow._start_ready_steps(
+    select r.handed, r.maps into handed, v_maps
+    from pgflow._start_ready_steps(
       v_run_ids, v_step_slugs, v_worker_id, p_taking, p_lease_seconds
-    );
+    ) as r;
+    if v_maps is not null then
+      perform pgflow._start_maps(v_maps, v_worker_id);
+    end if;
     perform pgflow._complete_runs(v_run_ids, v_step_slugs);
     perform pgflow._notify_watchers(v_run_ids);
   end if;
@@ -2283,7 +3061,11 @@ begin
   select
     array_agg(
       (
-        e.run_id, e.step_slug, e.task_index, e.lease_id, e.contract_id, e.attempt, e.error,
+        e.run_id, e.step_slug, e.task_index, e.lease_id, e.contract_id, e.attempt,
+        case
+          when c.over_source is null then e.error
+          else coalesce(e.error, '{}') || jsonb_build_object('task_index', e.task_index)
+        end,
         case
           when coalesce(e.retryable, true) and e.attempt < c.max_attempts then
             v_now + coalesce(
@@ -2322,9 +3104,9 @@ begin
   perform pgflow._wake_workers(v_contract_ids);
 
   perform pgflow._fail_steps(
-    array_agg(e.run_id order by e.step_slug),
-    array_agg(e.step_slug order by e.step_slug),
-    array_agg(e.error order by e.step_slug)
+    array_agg(e.run_id order by e.step_slug, e.task_index),
+    array_agg(e.step_slug order by e.step_slug, e.task_index),
+    array_agg(e.error order by e.step_slug, e.task_index)
   )
   from unnest(v_ended) as e
   where e.retry_at is null
@@ -2438,17 +3220,21 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set plan_cache_mode = force_generic_plan
 as $$
+declare
+  v_completed integer[] := p_completed;
 begin
   if cardinality(p_completed) = cardinality(p_run_ids) then
     return query
     select n::integer, 'completed', null::jsonb from generate_series(1, cardinality(p_run_ids)) as n;
     return;
   end if;
+  v_completed := v_completed
+    || pgflow._repeated_items(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results);
   return query
   select
     n.ordinal::integer,
     case
-      when n.ordinal = any (p_completed) then 'completed'
+      when n.ordinal = any (v_completed) then 'completed'
       when exists (
         select 1
         from pgflow.step_states as s
@@ -2552,23 +3338,33 @@ begin
     coalesce(
       jsonb_object_agg(
         i.parameter,
-        case i.source
-          when 'payload' then (
-            select r.payload from pgflow.runs as r where r.run_id = l.run_id
+        case
+          when i.source = 'each' then (
+            select m.item
+            from pgflow.map_items as m
+            where m.run_id = l.run_id and m.step_slug = l.step_slug and m.task_index = l.task_index
+          ) #> i.path
+          when c.over_source is not null then (
+            select m.shared_args -> i.parameter
+            from pgflow.maps as m
+            where m.run_id = l.run_id and m.step_slug = l.step_slug
           )
+          when i.source = 'payload' then (
+            select r.payload from pgflow.runs as r where r.run_id = l.run_id
+          ) #> i.path
           else (
             select s.step_result
             from pgflow.step_states as s
             where s.run_id = l.run_id and s.step_slug = i.from_step_slug
-          )
-        end #> i.path
+          ) #> i.path
+        end
       ) filter (where i.parameter is not null),
       '{}'
     )
   from unnest(p_leases) as l
   join pgflow.contracts as c on c.contract_id = l.contract_id
   left join pgflow.step_inputs as i on i.contract_id = l.contract_id
-  -- Two subqueries by whole key, not joins: from a plan made while the tables were small, a join
+  -- Subqueries by whole key, not joins: from a plan made while the tables were small, a join
   -- read step_states by step_slug alone (17,000 steps/s fell to 1,100). And one grouping, not a
   -- join of gathered arguments with leases, which was quadratic: 12 of 17 ms for 500 tasks.
   group by
@@ -6679,7 +7475,7 @@ $$;
 -- _wake_workers: send one NOTIFY when an idle worker could take one of these tasks.
 -- A busy worker claims again by itself; not notifying it keeps the database-wide lock that NOTIFY
 -- takes at commit off the hot path. A wake-up lost to a race costs one polling interval at most.
--- Called by: _start_runs, _start_ready_steps, _end_attempts, release_tasks.
+-- Called by: _start_runs, _start_ready_steps, _start_map_wave, _end_attempts, release_tasks.
 -- Locks:     the queue of notifications, at commit, when a worker is idle.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -6911,6 +7707,21 @@ create policy steps_of_own_runs on pgflow.step_states for select using (
 alter table pgflow.attempt_log enable row level security;
 create policy attempts_of_own_runs on pgflow.attempt_log for select using (
   exists (select 1 from pgflow.runs as r where r.run_id = attempt_log.run_id)
+);
+
+alter table pgflow.maps enable row level security;
+create policy maps_of_own_runs on pgflow.maps for select using (
+  exists (select 1 from pgflow.runs as r where r.run_id = maps.run_id)
+);
+
+alter table pgflow.map_items enable row level security;
+create policy map_items_of_own_runs on pgflow.map_items for select using (
+  exists (select 1 from pgflow.runs as r where r.run_id = map_items.run_id)
+);
+
+alter table pgflow.map_results enable row level security;
+create policy map_results_of_own_runs on pgflow.map_results for select using (
+  exists (select 1 from pgflow.runs as r where r.run_id = map_results.run_id)
 );
 
 -- On a database with Supabase's roles: signed-in users are clients, the service role is worker and

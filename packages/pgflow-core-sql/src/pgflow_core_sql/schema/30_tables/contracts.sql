@@ -13,7 +13,17 @@ create table pgflow.contracts (
   timeout_seconds double precision,
   result_schema_id bytea not null references pgflow.schemas,
   max_result_bytes integer not null,
+  over_source text,
+  over_step_slug text,
+  over_path text [],
+  constraint source_is_known check (over_source in ('payload', 'result')),
+  constraint step_only_with_result check (
+    (over_source is not distinct from 'result') = (over_step_slug is not null)
+  ),
+  constraint path_only_with_source check ((over_source is null) = (over_path is null)),
   constraint digest_once_per_step unique (flow_slug, step_slug, digest)
 );
-comment on column pgflow.contracts.result_schema_id is 'what complete_tasks holds each result against';
-comment on column pgflow.contracts.max_result_bytes is 'budget of a result, in bytes as jsonb';
+comment on column pgflow.contracts.result_schema_id is 'what complete_tasks holds the result of each task against';
+comment on column pgflow.contracts.max_result_bytes is 'budget of the result of a task, in bytes as jsonb';
+comment on column pgflow.contracts.over_source is
+  'where the list of a map step is; null: the step is no map, it has one task';

@@ -13,7 +13,7 @@ create table pgflow.steps (
   primary key (flow_slug, version, step_slug),
   foreign key (flow_slug, version) references pgflow.flow_versions,
   constraint step_slug_is_a_slug check (pgflow._is_slug(step_slug)),
-  constraint kind_is_known check (kind in ('single'))
+  constraint kind_is_known check (kind in ('single', 'map'))
 );
 comment on column pgflow.steps.step_index is 'position in topological order, from 0';
 comment on column pgflow.steps.result_schema is 'JSON Schema of step_states.step_result';

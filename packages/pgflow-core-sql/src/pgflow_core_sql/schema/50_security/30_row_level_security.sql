@@ -12,3 +12,18 @@ alter table pgflow.attempt_log enable row level security;
 create policy attempts_of_own_runs on pgflow.attempt_log for select using (
   exists (select 1 from pgflow.runs as r where r.run_id = attempt_log.run_id)
 );
+
+alter table pgflow.maps enable row level security;
+create policy maps_of_own_runs on pgflow.maps for select using (
+  exists (select 1 from pgflow.runs as r where r.run_id = maps.run_id)
+);
+
+alter table pgflow.map_items enable row level security;
+create policy map_items_of_own_runs on pgflow.map_items for select using (
+  exists (select 1 from pgflow.runs as r where r.run_id = map_items.run_id)
+);
+
+alter table pgflow.map_results enable row level security;
+create policy map_results_of_own_runs on pgflow.map_results for select using (
+  exists (select 1 from pgflow.runs as r where r.run_id = map_results.run_id)
+);

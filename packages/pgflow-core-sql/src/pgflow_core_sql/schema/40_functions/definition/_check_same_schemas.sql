@@ -19,7 +19,7 @@ begin
     where v.flow_slug = v_slug
       and v.digest = p_flow ->> 'digest'
     union all
-    select format('the result of step %L', c.step_slug), c.result_schema_id, s.value -> 'result_schema'
+    select format('the result of step %L', c.step_slug), c.result_schema_id, pgflow._task_schema(s.value)
     from jsonb_array_elements(p_flow -> 'steps') as s
     join pgflow.contracts as c
       on c.flow_slug = v_slug

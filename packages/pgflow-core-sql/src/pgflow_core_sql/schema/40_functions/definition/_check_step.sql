@@ -11,7 +11,6 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_input record;
-  v_at text;
 begin
   if jsonb_typeof(p_step) is distinct from 'object' then
     perform pgflow._raise_manifest_invalid('PF206', p_at, 'a step must be a JSON object');
@@ -19,7 +18,7 @@ begin
   perform pgflow._check_slug(p_step -> 'slug', p_at || '/slug');
   perform pgflow._check_digest(p_step -> 'digest', p_at || '/digest');
   perform pgflow._check_options(p_step -> 'options', p_at || '/options', true);
-  if coalesce(p_step ->> 'kind', 'single') <> 'single' then
+  if coalesce(p_step ->> 'kind', 'single') not in ('single', 'map') then
     perform pgflow._raise_manifest_invalid(
       'PF206', p_at || '/kind', format('flow %L: unknown kind of step', p_flow_slug)
     );
@@ -53,31 +52,11 @@ begin
   for v_input in
     select i.key, i.value from jsonb_each(coalesce(p_step -> 'inputs', '{}')) as i
   loop
-    v_at := pgflow._pointer(p_at || '/inputs', v_input.key);
-    if jsonb_typeof(v_input.value) <> 'object'
-      or coalesce(v_input.value ->> 'source', '') not in ('payload', 'result')
-      or jsonb_typeof(coalesce(v_input.value -> 'path', '[]')) <> 'array'
-      or exists (
-        select 1
-        from jsonb_array_elements(coalesce(v_input.value -> 'path', '[]')) as part
-        where jsonb_typeof(part.value) not in ('string', 'number')
-      )
-    then
-      perform pgflow._raise_manifest_invalid(
-        'PF206',
-        v_at,
-        format('flow %L: must name its source, "payload" or "result", and its path', p_flow_slug)
-      );
-    end if;
-    if v_input.value ->> 'source' = 'result'
-      and not coalesce(p_step -> 'deps' ? (v_input.value ->> 'step'), false)
-    then
-      perform pgflow._raise_manifest_invalid(
-        'PF205',
-        v_at || '/step',
-        format('flow %L: the step that is named here is not in deps', p_flow_slug)
-      );
-    end if;
+    perform pgflow._check_source(
+      v_input.value, pgflow._pointer(p_at || '/inputs', v_input.key), p_step, p_flow_slug,
+      array['payload', 'result', 'each']
+    );
   end loop;
+  perform pgflow._check_map(p_step, p_at, p_flow_slug);
 end;
 $$;

@@ -14,7 +14,7 @@ begin
   insert into pgflow.contracts as c (
     flow_slug, step_slug, digest,
     max_attempts, base_delay_seconds, max_delay_seconds, jitter, timeout_seconds,
-    result_schema_id, max_result_bytes
+    result_schema_id, max_result_bytes, over_source, over_step_slug, over_path
   )
   select
     p_flow ->> 'slug',
@@ -25,13 +25,19 @@ begin
     coalesce((o.options ->> 'max_delay_seconds')::double precision, 300),
     coalesce((o.options ->> 'jitter')::double precision, 0.5),
     (o.options ->> 'timeout_seconds')::double precision,
-    pgflow._schema_id(s.value -> 'result_schema'),
-    coalesce((o.options ->> 'max_result_bytes')::numeric::integer, 4194304)
+    pgflow._schema_id(pgflow._task_schema(s.value)),
+    coalesce((o.options ->> 'max_result_bytes')::numeric::integer, 4194304),
+    m.value ->> 'source',
+    case when m.value ->> 'source' = 'result' then m.value ->> 'step' end,
+    case when m.value is not null then
+      array(select jsonb_array_elements_text(coalesce(m.value -> 'path', '[]')))
+    end
   from jsonb_array_elements(p_flow -> 'steps') as s
   cross join lateral (
     select coalesce(jsonb_strip_nulls(p_flow -> 'options'), '{}')
       || coalesce(jsonb_strip_nulls(s.value -> 'options'), '{}') as options
   ) as o
+  left join lateral (select s.value -> 'over' as value) as m on s.value ->> 'kind' = 'map'
   on conflict (flow_slug, step_slug, digest) do update
     set max_attempts = excluded.max_attempts,
       base_delay_seconds = excluded.base_delay_seconds,
@@ -55,7 +61,7 @@ begin
     c.contract_id,
     i.key,
     i.value ->> 'source',
-    i.value ->> 'step',
+    case when i.value ->> 'source' = 'result' then i.value ->> 'step' end,
     array(select jsonb_array_elements_text(coalesce(i.value -> 'path', '[]')))
   from jsonb_array_elements(p_flow -> 'steps') as s
   join pgflow.contracts as c

@@ -21,5 +21,13 @@ begin
     format('the result schema of step %L of flow %L', s.value ->> 'slug', v_slug)
   )
   from jsonb_array_elements(p_flow -> 'steps') with ordinality as s;
+  -- After the whole, in which errors have their right pointers.
+  perform pgflow._put_schema(
+    pgflow._task_schema(s.value),
+    format('%s/steps/%s/result_schema/items', p_at, s.ordinality - 1),
+    format('the schema of one task of map step %L of flow %L', s.value ->> 'slug', v_slug)
+  )
+  from jsonb_array_elements(p_flow -> 'steps') with ordinality as s
+  where s.value ->> 'kind' = 'map';
 end;
 $$;

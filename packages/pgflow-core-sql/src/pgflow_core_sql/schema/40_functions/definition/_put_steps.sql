@@ -20,7 +20,7 @@ begin
     p_version,
     n.value ->> 'slug',
     n.ordinality - 1,
-    coalesce(n.value ->> 'kind', 'single'),
+    case when c.over_source is null then 'single' else 'map' end,
     coalesce(n.value ->> 'description', ''),
     n.value -> 'result_schema',
     c.contract_id,

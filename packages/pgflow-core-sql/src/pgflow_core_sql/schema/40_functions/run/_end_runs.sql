@@ -37,6 +37,10 @@ begin
     'cancelled', e.claimed_at, v_now
   from ended as e;
 
+  if exists (select 1 from pgflow.maps as m where m.run_id = any (p_run_ids)) then
+    perform pgflow._drop_items(p_run_ids);
+  end if;
+
   update pgflow.runs as r
   set status = p_status, error = n.error, ended_at = v_now
   from unnest(p_run_ids, p_errors) as n (run_id, error)

@@ -15,6 +15,8 @@ declare
   v_now timestamptz := pgflow._now();
   v_step_slugs text[];
   v_contract_ids integer[];
+  v_map_slugs text[];
+  v_map_contract_ids integer[];
   v_count integer;
 begin
   insert into pgflow.runs (run_id, flow_slug, version, owner, payload, started_at)
@@ -31,7 +33,12 @@ begin
       hint = 'leave p_run_id out, or look at the run that has this id';
   end if;
 
-  select array_agg(s.step_slug), array_agg(s.contract_id) into v_step_slugs, v_contract_ids
+  select
+    array_agg(s.step_slug) filter (where s.kind = 'single'),
+    array_agg(s.contract_id) filter (where s.kind = 'single'),
+    array_agg(s.step_slug) filter (where s.kind = 'map'),
+    array_agg(s.contract_id) filter (where s.kind = 'map')
+  into v_step_slugs, v_contract_ids, v_map_slugs, v_map_contract_ids
   from pgflow.steps as s
   where s.flow_slug = p_flow_slug
     and s.version = p_version
@@ -45,5 +52,10 @@ begin
   cross join unnest(v_step_slugs, v_contract_ids) as r (step_slug, contract_id);
 
   perform pgflow._wake_workers(v_contract_ids);
+  if v_map_slugs is not null then
+    perform pgflow._start_maps(array_agg((n.run_id, r.step_slug, r.contract_id)::pgflow.ready_map))
+    from unnest(p_run_ids) as n (run_id)
+    cross join unnest(v_map_slugs, v_map_contract_ids) as r (step_slug, contract_id);
+  end if;
 end;
 $$;

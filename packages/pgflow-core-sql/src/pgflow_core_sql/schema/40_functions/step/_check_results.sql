@@ -4,13 +4,14 @@
 -- Raises:    nothing.
 -- Returns:   per task whether the result fits; else the error that the step gets, which is null when
 --            the lease is over. Codes: PF606 does not fit; PF607 too large; PF608 a limit was hit.
+--            And whether it is one of a map step.
 create or replace function pgflow._check_results(
   p_run_ids uuid [],
   p_step_slugs text [],
   p_task_indexes integer [],
   p_lease_ids uuid [],
   p_results jsonb []
-) returns table (ordinal bigint, fits boolean, error jsonb)
+) returns table (ordinal bigint, fits boolean, error jsonb, of_map boolean)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -20,7 +21,8 @@ begin
   select
     n.ordinal,
     c.contract_id is not null and k.error is null,
-    k.error
+    k.error,
+    c.over_source is not null
   from (
     select u.*, pg_column_size(u.result) as bytes
     from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results)

@@ -1,5 +1,5 @@
 -- _fail_steps: fail steps, and with them their runs.
--- Called by: _end_attempts. The caller holds the locks of the runs.
+-- Called by: _end_attempts, _start_map_wave, _gather_results. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases of the runs.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -12,7 +12,13 @@ as $$
 begin
   update pgflow.step_states as s
   set status = 'failed', error = n.error, ended_at = pgflow._now()
-  from unnest(p_run_ids, p_step_slugs, p_errors) as n (run_id, step_slug, error)
+  from (
+    -- A step fails for one reason, even when two of its tasks fail in the same batch.
+    select distinct on (n.run_id, n.step_slug) n.run_id, n.step_slug, n.error
+    from unnest(p_run_ids, p_step_slugs, p_errors)
+      with ordinality as n (run_id, step_slug, error, ordinal)
+    order by n.run_id, n.step_slug, n.ordinal
+  ) as n
   where s.run_id = n.run_id
     and s.step_slug = n.step_slug
     and s.status = 'started';
@@ -25,8 +31,9 @@ begin
   from (
     -- A run fails for one reason, even when two of its steps fail in the same batch.
     select distinct on (n.run_id) n.run_id, n.step_slug, n.error
-    from unnest(p_run_ids, p_step_slugs, p_errors) as n (run_id, step_slug, error)
-    order by n.run_id, n.step_slug
+    from unnest(p_run_ids, p_step_slugs, p_errors)
+      with ordinality as n (run_id, step_slug, error, ordinal)
+    order by n.run_id, n.step_slug, n.ordinal
   ) as f;
 end;
 $$;

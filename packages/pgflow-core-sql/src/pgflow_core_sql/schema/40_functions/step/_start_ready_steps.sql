@@ -1,21 +1,24 @@
 -- _start_ready_steps: start every step whose last dep has just completed: hand it to the worker that
--- completed the dep, or queue it.
+-- completed the dep, or queue it. Map steps are only told.
 -- The caller holds the locks of the runs and wrote the results in an earlier statement, so this
 -- one sees every dep that has completed, whoever completed it; a step cannot be ready twice,
 -- because one of its deps completed only now.
 -- `offset 0` keeps each lookup a lookup by whole key. Flattened into joins, a plan that was made
 -- while the tables were small reads an index by its last column and never recovers.
--- Called by: _complete_batch.
+-- Called by: _complete_batch, _start_maps.
 -- Locks:     none further; the rows are new.
 -- Raises:    nothing.
--- Returns:   the leases of those handed to the worker.
+-- Returns:   the leases of those handed to the worker, and the map steps, which _start_maps is to
+--            start; null for none.
 create or replace function pgflow._start_ready_steps(
   p_run_ids uuid [],
   p_step_slugs text [],
   p_worker_id uuid,
   p_taking integer,  -- how many tasks the worker takes; all but one of them may be handed to it
-  p_lease_seconds double precision
-) returns pgflow.leases []
+  p_lease_seconds double precision,
+  out handed pgflow.leases [],
+  out maps pgflow.ready_map []
+)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -23,7 +26,6 @@ declare
   v_now timestamptz := pgflow._now();
   v_served integer[];
   v_queued integer[];
-  v_handed pgflow.leases[];
 begin
   if p_taking > 0 then
     select w.contract_ids into v_served
@@ -33,7 +35,7 @@ begin
   with candidate as (
     select distinct n.run_id, r.flow_slug, r.version, d.to_step_slug as step_slug
     from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
-    join pgflow.runs as r on r.run_id = n.run_id
+    join pgflow.runs as r on r.run_id = n.run_id and r.status = 'started'
     cross join lateral (
       select d.to_step_slug
       from pgflow.deps as d
@@ -45,9 +47,11 @@ begin
   ),
   ready as (
     select
-      c.run_id, c.step_slug, s.contract_id,
-      coalesce(s.contract_id = any (v_served), false)
-        and row_number() over (order by s.contract_id = any (v_served) desc nulls last) < p_taking as handed
+      c.run_id, c.step_slug, s.contract_id, s.kind,
+      coalesce(s.contract_id = any (v_served) and s.kind = 'single', false)
+        and row_number() over (
+          order by s.contract_id = any (v_served) and s.kind = 'single' desc nulls last
+        ) < p_taking as is_handed
     from candidate as c
     join pgflow.steps as s
       on s.flow_slug = c.flow_slug and s.version = c.version and s.step_slug = c.step_slug
@@ -70,11 +74,13 @@ begin
   ),
   states as (
     insert into pgflow.step_states (run_id, step_slug, started_at)
-    select r.run_id, r.step_slug, v_now from ready as r
+    select r.run_id, r.step_slug, v_now from ready as r where r.kind = 'single'
   ),
   queued as (
     insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
-    select r.run_id, r.step_slug, r.contract_id, v_now from ready as r where not r.handed
+    select r.run_id, r.step_slug, r.contract_id, v_now
+    from ready as r
+    where r.kind = 'single' and not r.is_handed
   ),
   leased as (
     insert into pgflow.leases as l (
@@ -85,20 +91,21 @@ begin
       r.run_id, r.step_slug, 0, r.contract_id, 1, gen_random_uuid(), p_worker_id,
       v_now, v_now + make_interval(secs => p_lease_seconds)
     from ready as r
-    where r.handed
+    where r.is_handed
     returning l as lease
   )
   select
-    (select array_agg(r.contract_id) from ready as r where not r.handed),
+    array_agg(r.contract_id) filter (where r.kind = 'single' and not r.is_handed),
+    array_agg((r.run_id, r.step_slug, r.contract_id)::pgflow.ready_map) filter (where r.kind = 'map'),
     (select array_agg(l.lease) from leased as l)
-  into v_queued, v_handed;
+  into v_queued, maps, handed
+  from ready as r;
 
   -- The worker claims what is left of them itself as far as it can; others are woken for the rest.
-  if cardinality(v_queued) > p_taking - coalesce(cardinality(v_handed), 0)
+  if cardinality(v_queued) > p_taking - coalesce(cardinality(handed), 0)
     or not v_queued <@ coalesce(v_served, '{}')
   then
     perform pgflow._wake_workers(v_queued, p_worker_id);
   end if;
-  return v_handed;
 end;
 $$;

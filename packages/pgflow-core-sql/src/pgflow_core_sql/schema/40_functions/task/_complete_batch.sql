@@ -32,6 +32,9 @@ declare
   v_fits boolean[];
   v_errors jsonb[];
   v_unfit bigint;
+  v_of_map boolean[];  -- null when no task of the batch is one of a map step
+  v_items pgflow.map_results[];
+  v_maps pgflow.ready_map[];
 begin
   perform pgflow._require_read_committed();
   perform pgflow._require_batch(
@@ -39,16 +42,17 @@ begin
     array[cardinality(p_results), case when array_position(p_results, null) is null then cardinality(p_results) end]
   );
   select
-    array_agg(k.fits order by k.ordinal), array_agg(k.error order by k.ordinal), count(k.error)
-  into v_fits, v_errors, v_unfit
+    array_agg(k.fits order by k.ordinal), array_agg(k.error order by k.ordinal), count(k.error),
+    case when bool_or(k.of_map) then array_agg(k.of_map order by k.ordinal) end
+  into v_fits, v_errors, v_unfit, v_of_map
   from pgflow._check_results(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results) as k;
   perform pgflow._lock_runs(p_run_ids);
   v_now := pgflow._now();
 
   with reported as (
     select n.*
-    from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results, v_fits)
-      with ordinality as n (run_id, step_slug, task_index, lease_id, result, fits, ordinal)
+    from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results, v_fits, v_of_map)
+      with ordinality as n (run_id, step_slug, task_index, lease_id, result, fits, of_map, ordinal)
     where n.fits
   ),
   ended as (
@@ -58,7 +62,7 @@ begin
       and l.step_slug = n.step_slug
       and l.task_index = n.task_index
       and l.lease_id = n.lease_id
-    returning l.*, n.result, n.ordinal
+    returning l.*, n.result, n.of_map, n.ordinal
   ),
   states as (
     update pgflow.step_states as s
@@ -67,17 +71,40 @@ begin
     from ended as e
     where s.run_id = e.run_id
       and s.step_slug = e.step_slug
+      and e.of_map is not true
+  ),
+  history as (
+    insert into pgflow.attempt_log (
+      run_id, step_slug, task_index, lease_id, attempt, worker_id, outcome, started_at, ended_at
+    )
+    select
+      e.run_id, e.step_slug, e.task_index, e.lease_id, e.attempt, e.worker_id,
+      'completed', e.claimed_at, v_now
+    from ended as e
+    where v_of_map is not null and e.of_map
   )
   select
-    array_agg(e.run_id), array_agg(e.step_slug), array_agg(e.ordinal),
-    coalesce(p_worker_id, (array_agg(e.worker_id))[1])
-  into v_run_ids, v_step_slugs, ordinals, v_worker_id
+    array_agg(e.run_id) filter (where e.of_map is not true),
+    array_agg(e.step_slug) filter (where e.of_map is not true),
+    array_agg((e.run_id, e.step_slug, e.task_index, e.result)::pgflow.map_results) filter (where e.of_map),
+    array_agg(e.ordinal), coalesce(p_worker_id, (array_agg(e.worker_id))[1])
+  into v_run_ids, v_step_slugs, v_items, ordinals, v_worker_id
   from ended as e;
 
+  if v_items is not null then
+    select v_run_ids || array_agg(m.run_id), v_step_slugs || array_agg(m.step_slug)
+    into v_run_ids, v_step_slugs
+    from pgflow._complete_items(v_items) as m;
+  end if;
+
   if v_run_ids is not null then
-    handed := pgflow._start_ready_steps(
+    select r.handed, r.maps into handed, v_maps
+    from pgflow._start_ready_steps(
       v_run_ids, v_step_slugs, v_worker_id, p_taking, p_lease_seconds
-    );
+    ) as r;
+    if v_maps is not null then
+      perform pgflow._start_maps(v_maps, v_worker_id);
+    end if;
     perform pgflow._complete_runs(v_run_ids, v_step_slugs);
     perform pgflow._notify_watchers(v_run_ids);
   end if;

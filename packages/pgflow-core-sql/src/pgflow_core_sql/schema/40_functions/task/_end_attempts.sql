@@ -49,7 +49,11 @@ begin
   select
     array_agg(
       (
-        e.run_id, e.step_slug, e.task_index, e.lease_id, e.contract_id, e.attempt, e.error,
+        e.run_id, e.step_slug, e.task_index, e.lease_id, e.contract_id, e.attempt,
+        case
+          when c.over_source is null then e.error
+          else coalesce(e.error, '{}') || jsonb_build_object('task_index', e.task_index)
+        end,
         case
           when coalesce(e.retryable, true) and e.attempt < c.max_attempts then
             v_now + coalesce(
@@ -88,9 +92,9 @@ begin
   perform pgflow._wake_workers(v_contract_ids);
 
   perform pgflow._fail_steps(
-    array_agg(e.run_id order by e.step_slug),
-    array_agg(e.step_slug order by e.step_slug),
-    array_agg(e.error order by e.step_slug)
+    array_agg(e.run_id order by e.step_slug, e.task_index),
+    array_agg(e.step_slug order by e.step_slug, e.task_index),
+    array_agg(e.error order by e.step_slug, e.task_index)
   )
   from unnest(v_ended) as e
   where e.retry_at is null

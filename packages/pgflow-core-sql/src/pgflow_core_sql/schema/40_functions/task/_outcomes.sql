@@ -16,17 +16,21 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set plan_cache_mode = force_generic_plan
 as $$
+declare
+  v_completed integer[] := p_completed;
 begin
   if cardinality(p_completed) = cardinality(p_run_ids) then
     return query
     select n::integer, 'completed', null::jsonb from generate_series(1, cardinality(p_run_ids)) as n;
     return;
   end if;
+  v_completed := v_completed
+    || pgflow._repeated_items(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_results);
   return query
   select
     n.ordinal::integer,
     case
-      when n.ordinal = any (p_completed) then 'completed'
+      when n.ordinal = any (v_completed) then 'completed'
       when exists (
         select 1
         from pgflow.step_states as s

@@ -33,23 +33,33 @@ begin
     coalesce(
       jsonb_object_agg(
         i.parameter,
-        case i.source
-          when 'payload' then (
-            select r.payload from pgflow.runs as r where r.run_id = l.run_id
+        case
+          when i.source = 'each' then (
+            select m.item
+            from pgflow.map_items as m
+            where m.run_id = l.run_id and m.step_slug = l.step_slug and m.task_index = l.task_index
+          ) #> i.path
+          when c.over_source is not null then (
+            select m.shared_args -> i.parameter
+            from pgflow.maps as m
+            where m.run_id = l.run_id and m.step_slug = l.step_slug
           )
+          when i.source = 'payload' then (
+            select r.payload from pgflow.runs as r where r.run_id = l.run_id
+          ) #> i.path
           else (
             select s.step_result
             from pgflow.step_states as s
             where s.run_id = l.run_id and s.step_slug = i.from_step_slug
-          )
-        end #> i.path
+          ) #> i.path
+        end
       ) filter (where i.parameter is not null),
       '{}'
     )
   from unnest(p_leases) as l
   join pgflow.contracts as c on c.contract_id = l.contract_id
   left join pgflow.step_inputs as i on i.contract_id = l.contract_id
-  -- Two subqueries by whole key, not joins: from a plan made while the tables were small, a join
+  -- Subqueries by whole key, not joins: from a plan made while the tables were small, a join
   -- read step_states by step_slug alone (17,000 steps/s fell to 1,100). And one grouping, not a
   -- join of gathered arguments with leases, which was quadratic: 12 of 17 ms for 500 tasks.
   group by

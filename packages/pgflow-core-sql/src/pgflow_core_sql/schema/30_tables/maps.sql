@@ -1,0 +1,19 @@
+-- maps: the map steps of a run that have begun: how many tasks each has, and what these share.
+-- What the tasks share is gathered once, when the step starts: a claim that took it out of payload and
+-- results for each task would read the whole payload as often as there are items in it.
+create table pgflow.maps (
+  run_id uuid not null,
+  step_slug text not null,
+  tasks_count integer not null,
+  completed_count integer not null default 0,
+  open_index integer not null,
+  shared_args jsonb,
+  primary key (run_id, step_slug)
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+comment on column pgflow.maps.tasks_count is 'one for each item of the list';
+comment on column pgflow.maps.completed_count is
+  'written when the step ends; until then those have completed that neither wait nor are leased';
+comment on column pgflow.maps.open_index is
+  'every task with a higher index has completed; -1 when all have';
+comment on column pgflow.maps.shared_args is
+  'arguments that are the same for every item, by parameter; null once the step has ended';
