@@ -71,7 +71,7 @@ def test_invalid_manifest_is_refused_whole_and_at_the_same_place(
         ("runs", "status", RUN_STATUSES),
         # a step that waits for its deps has no row
         ("step_states", "status", [word for word in STEP_STATUSES if word != "created"]),
-        ("attempts", "outcome", ATTEMPT_OUTCOMES),
+        ("attempt_log", "outcome", ATTEMPT_OUTCOMES),
         ("workers", "status", WORKER_STATUSES),
     ],
 )

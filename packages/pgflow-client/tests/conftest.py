@@ -12,9 +12,11 @@ from psycopg.types.json import Jsonb
 
 from pgflow_client import Client
 from pgflow_manifest import (
+    EachInput,
     FlowOptions,
     FlowSpec,
     Manifest,
+    PayloadInput,
     ResultInput,
     StepSpec,
     dump_manifest,
@@ -30,6 +32,17 @@ def step(slug: str, *deps: str, result_schema: dict[str, Any] | None = None) -> 
         deps=tuple(sorted(deps)),
         inputs={dep: ResultInput(step=dep) for dep in deps},
         result_schema=result_schema or {},
+        digest=NO_DIGEST,
+    )
+
+
+def map_step(slug: str) -> StepSpec:
+    return StepSpec(
+        slug=slug,
+        kind="map",
+        over=PayloadInput(),
+        inputs={"item": EachInput()},
+        result_schema={"type": "array", "items": {}},
         digest=NO_DIGEST,
     )
 
@@ -58,7 +71,7 @@ MEMO_SCHEMA = {
 
 @pytest.fixture(scope="session")
 def manifest() -> Manifest:
-    """`memo`: the diamond transcribe -> (capitalize, summarize) -> merge. And four small ones."""
+    """`memo`: the diamond transcribe -> (capitalize, summarize) -> merge. And five small ones."""
     memo = flow(
         "memo",
         step("transcribe"),
@@ -72,6 +85,7 @@ def manifest() -> Manifest:
             flow("anything", step("only")),
             flow("internal", step("only"), client_startable=False),
             flow("labels", step("write", result_schema=MEMO_SCHEMA)),
+            flow("mapped", map_step("m"), step("total", "m")),
             memo,
             flow(
                 "one_try",
@@ -117,6 +131,15 @@ class HandWorker:
             (self.worker_id,),
         ).fetchall()
         return {row[1]: Task(*row) for row in rows}
+
+    def claim_all(self, limit: int = 1000) -> list[Task]:
+        """Take what is waiting, items in their order."""
+        rows = self.conn.execute(
+            "select run_id, step_slug, task_index, attempt, lease_id "
+            "from pgflow.claim_tasks(%s, %s) order by task_index",
+            (self.worker_id, limit),
+        ).fetchall()
+        return [Task(*row) for row in rows]
 
     def complete(self, task: Task, result: object = None) -> None:
         self.conn.execute(

@@ -14,7 +14,9 @@ from pgflow_client import (
     RunEvent,
     RunHandle,
     RunSnapshot,
+    StepProgressed,
     StepRetrying,
+    TaskCounts,
 )
 from pydantic import BaseModel
 
@@ -66,6 +68,9 @@ def synchronous(client: Client, conn: psycopg.Connection) -> None:
             case StepRetrying(step_slug=slug, attempt=attempt):
                 assert_type(slug, str)
                 assert_type(attempt, int)
+            case StepProgressed(tasks=tasks):
+                assert_type(tasks, TaskCounts)
+                assert_type(event.snapshot.step("m").tasks, TaskCounts | None)
             case RunCompleted():
                 assert_type(event.output, Json)
             case _:

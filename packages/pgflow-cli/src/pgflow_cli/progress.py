@@ -22,10 +22,12 @@ from pgflow_client import (
     StepCancelled,
     StepCompleted,
     StepFailed,
+    StepProgressed,
     StepRetrying,
     StepRunning,
     StepSnapshot,
     StepStarted,
+    TaskCounts,
 )
 from pgflow_manifest import RunId
 
@@ -97,6 +99,9 @@ class RunProgress:
                     self._seen_running.setdefault((step.slug, step.attempts), time.monotonic())
             if self._live:
                 self._draw(event)
+            elif isinstance(event, StepProgressed):
+                # A map of many items would tell thousands of lines; the ticker tells one a while.
+                self._patience = _SILENCE_SECONDS
             elif not isinstance(event, StepStarted):
                 # That a step could begin is told only if it then has to wait, by the ticker.
                 self._line(text_of(event))
@@ -154,7 +159,7 @@ class RunProgress:
         return f"  {paint(mark, colour, sys.stderr)} {text}"
 
     def _state(self, step: StepSnapshot) -> str:
-        if not step.running:
+        if not step.running or step.tasks is not None:
             return step_text(step)
         since = self._seen_running.get((step.slug, step.attempts), time.monotonic())
         ran = duration(time.monotonic() - since)
@@ -174,6 +179,9 @@ def text_of(event: RunEvent) -> str:
             reason = f": {_short(event.error)}" if event.error else ""
             again = f"; again at {_clock(event.retry_at)}" if event.retry_at else ""
             return f"{event.step_slug} failed, attempt {event.attempt}{reason}{again}"
+        case StepProgressed():
+            again = f" ({_short(event.error)})" if event.error else ""
+            return f"{event.step_slug} {event.tasks}{again}"
         case StepCompleted() | StepFailed() | StepCancelled():
             return f"{event.step_slug} {_ending(event.snapshot.step(event.step_slug))}"
         case RunCompleted() | RunFailed() | RunCancelled():
@@ -186,6 +194,8 @@ def step_text(step: StepSnapshot) -> str:
     """Say how a step stands: `merge completed in 12 ms`."""
     if step.is_terminal:
         return f"{step.slug} {_ending(step)}"
+    if step.tasks is not None:
+        return f"{step.slug} {_items(step, step.tasks)}"
     if step.status == "created":
         return f"{step.slug} waits"
     if step.running:
@@ -209,7 +219,17 @@ def _ending(step: StepSnapshot) -> str:
     if step.started_at is not None and step.ended_at is not None:
         took = f" in {duration((step.ended_at - step.started_at).total_seconds())}"
     error = f": {_short(step.error)}" if step.status == "failed" and step.error else ""
-    return f"{step.status}{took}{_attempts(step.attempts)}{error}"
+    items = f", {step.tasks} items" if step.tasks is not None else ""
+    return f"{step.status}{took}{items}{_attempts(step.attempts)}{error}"
+
+
+def _items(step: StepSnapshot, tasks: TaskCounts) -> str:
+    """Say how far a map is: `37/100, 5 run; item 7: [PF603] … is tried again at 12:00:01`."""
+    runs = f", {tasks.running} run" if tasks.running else ""
+    waits = ", waits for a worker" if tasks.waiting and not tasks.running else ""
+    if step.retry_at is None:
+        return f"{tasks}{runs}{waits}"
+    return f"{tasks}{runs}; {_short(step.error)} is tried again at {_clock(step.retry_at)}"
 
 
 def _attempts(attempts: int) -> str:

@@ -31,6 +31,7 @@ from pgflow_client.events import (
     StepCancelled,
     StepCompleted,
     StepFailed,
+    StepProgressed,
     StepRetrying,
     StepRunning,
     StepStarted,
@@ -39,7 +40,14 @@ from pgflow_client.flow_ref import FlowRef
 from pgflow_client.handle import RunHandle
 from pgflow_client.handle_async import AsyncRunHandle
 from pgflow_client.json_value import Json
-from pgflow_client.run import ErrorReport, RunSnapshot, RunSummary, SchemaFault, StepSnapshot
+from pgflow_client.run import (
+    ErrorReport,
+    RunSnapshot,
+    RunSummary,
+    SchemaFault,
+    StepSnapshot,
+    TaskCounts,
+)
 from pgflow_client.url import database_url
 
 __all__ = [
@@ -69,10 +77,12 @@ __all__ = [
     "StepCompleted",
     "StepFailed",
     "StepNotCompletedError",
+    "StepProgressed",
     "StepRetrying",
     "StepRunning",
     "StepSnapshot",
     "StepStarted",
+    "TaskCounts",
     "WaitTimeoutError",
     "database_url",
 ]

@@ -15,7 +15,14 @@ from uuid import UUID
 
 from pgflow_client.json_value import Json, shorten
 from pgflow_client.payload import encode_payload
-from pgflow_client.run import ErrorReport, RunSnapshot, RunSummary, SchemaFault, StepSnapshot
+from pgflow_client.run import (
+    ErrorReport,
+    RunSnapshot,
+    RunSummary,
+    SchemaFault,
+    StepSnapshot,
+    TaskCounts,
+)
 from pgflow_manifest import (
     EngineError,
     InvalidArgumentError,
@@ -155,6 +162,7 @@ def parse_run(value: bytes) -> RunSnapshot:
 def _parse_step(step: dict[str, Any]) -> StepSnapshot:
     return StepSnapshot(
         slug=step["slug"],
+        kind=step["kind"],
         status=step["status"],
         result=step["result"],
         error=_parse_error(step["error"]),
@@ -164,6 +172,7 @@ def _parse_step(step: dict[str, Any]) -> StepSnapshot:
         running=step["running"],
         worker=step["worker"],
         retry_at=_parse_time(step["retry_at"]),
+        tasks=None if step["tasks"] is None else TaskCounts(**step["tasks"]),
     )
 
 
@@ -173,12 +182,14 @@ def _parse_error(document: Json) -> ErrorReport | None:
     if not isinstance(document, dict):
         return ErrorReport(code=None, type=None, message=str(document))
     texts = {key: value for key, value in document.items() if isinstance(value, str)}
+    index = document.get("task_index")
     return ErrorReport(
         code=texts.get("code"),
         type=texts.get("type"),
         message=texts.get("reason") or texts.get("message") or "",
         traceback=texts.get("traceback"),
         faults=tuple(_parse_faults(document.get("errors"))),
+        task_index=index if isinstance(index, int) else None,
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from pgflow_client.json_value import Json
-from pgflow_client.run import ErrorReport, RunSnapshot, StepSnapshot
+from pgflow_client.run import ErrorReport, RunSnapshot, StepSnapshot, TaskCounts
 from pgflow_manifest import RunId
 
 
@@ -78,6 +78,18 @@ class StepRetrying(_StepEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepProgressed(_StepEvent):
+    """More items of a map step have completed, or wait to be tried again.
+
+    Of its tasks no other events are told: there may be 100,000 of them.
+    """
+
+    tasks: TaskCounts
+    error: ErrorReport | None
+    """Why an attempt of the item that is tried again next has failed; None when there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepCompleted(_StepEvent):
     """The step has its result."""
 
@@ -103,6 +115,7 @@ RunEvent: TypeAlias = (
     | StepStarted
     | StepRunning
     | StepRetrying
+    | StepProgressed
     | StepCompleted
     | StepFailed
     | StepCancelled
@@ -121,6 +134,7 @@ class _Told:
     ended: bool = False
     running: int = 0
     failed: int = 0
+    items: tuple[int, ErrorReport | None] = (0, None)
 
 
 class EventTracker:
@@ -165,7 +179,10 @@ class EventTracker:
                 snapshot=run,
                 step_slug=step.slug,
             )
-        yield from self._attempts(run, step, told)
+        if step.kind == "map":
+            yield from self._items(run, step, told)
+        else:
+            yield from self._attempts(run, step, told)
         if step.status == "completed":
             yield from self._ending(run, step)
 
@@ -174,6 +191,21 @@ class EventTracker:
         if not told.ended:
             told.ended = True
             yield _step_ending(run, step)
+
+    def _items(self, run: RunSnapshot, step: StepSnapshot, told: _Told) -> Iterator[RunEvent]:
+        error = None if step.is_terminal else step.error
+        if step.tasks is None or told.items == (step.tasks.completed, error):
+            return
+        told.items = (step.tasks.completed, error)
+        yield StepProgressed(
+            run_id=run.run_id,
+            flow_slug=run.flow_slug,
+            at=None,
+            snapshot=run,
+            step_slug=step.slug,
+            tasks=step.tasks,
+            error=error,
+        )
 
     def _attempts(self, run: RunSnapshot, step: StepSnapshot, told: _Told) -> Iterator[RunEvent]:
         waits_for_retry = step.status == "started" and not step.running and step.attempts > 0

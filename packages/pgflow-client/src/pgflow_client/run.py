@@ -16,6 +16,7 @@ from pgflow_manifest import (
     TERMINAL_STATUSES,
     RunId,
     RunStatus,
+    StepKind,
     StepNotFoundError,
     StepStatus,
 )
@@ -47,10 +48,27 @@ class ErrorReport:
     traceback: str | None = field(default=None, repr=False)
     faults: tuple[SchemaFault, ...] = ()
     """What Postgres found wrong with the result (PF606), at most 20."""
+    task_index: int | None = None
+    """Which item it was about, from 0; None where it was not about an item of a map step."""
 
     def __str__(self) -> str:
         told = f"{self.type}: {self.message}" if self.type else self.message
-        return f"[{self.code}] {told}" if self.code else told
+        told = f"[{self.code}] {told}" if self.code else told
+        return told if self.task_index is None else f"item {self.task_index}: {told}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskCounts:
+    """How far a map step is: its tasks, one for each item of the list, by state."""
+
+    total: int
+    completed: int
+    running: int
+    """How many workers hold at this moment."""
+    waiting: int
+
+    def __str__(self) -> str:
+        return f"{self.completed}/{self.total}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,21 +76,25 @@ class StepSnapshot:
     """One step of a run."""
 
     slug: str
+    kind: StepKind
     status: StepStatus
     result: Json
     """What the step returned; None until it has completed."""
     error: ErrorReport | None
-    """Why the last attempt failed."""
+    """Why the last attempt failed; of a map step at work, that of the item to be tried next."""
     attempts: int
-    """How many attempts were counted so far, the one that runs included."""
+    """How many attempts were counted so far, the one that runs included. Of a map step, those of
+    the item that has needed most of all that wait or run; 0 when it has ended."""
     started_at: datetime | None
     ended_at: datetime | None
     running: bool
-    """Whether a worker holds the lease at this moment."""
+    """Whether a worker holds the lease at this moment; of a map step, of any item."""
     worker: str | None
     """Name of the worker that holds the lease."""
     retry_at: datetime | None
     """When the next attempt may begin, after one that failed."""
+    tasks: TaskCounts | None
+    """Of a map step that has begun, its tasks by state; otherwise None."""
 
     @property
     def is_terminal(self) -> bool:
@@ -81,6 +103,9 @@ class StepSnapshot:
 
     def __str__(self) -> str:
         told = f"step {self.slug!r} {self.status}"
+        if self.tasks is not None:
+            told += f", {self.tasks} items completed"
+            return f"{told}, {self.tasks.running} running" if self.running else told
         if self.attempts:
             told += f", attempt {self.attempts}"
         if self.running:
@@ -175,8 +200,7 @@ class RunSnapshot(Generic[OutputT_co]):
     def _failure(self, run: str) -> RunFailedError:
         failed = [step for step in self.steps if step.status == "failed"]
         told = [
-            f"step {step.slug!r} failed after {step.attempts} "
-            f"attempt{'' if step.attempts == 1 else 's'}: "
+            f"step {step.slug!r} failed{_after_attempts(step)}: "
             f"{shorten(str(step.error), 500) if step.error else 'no error was reported'}"
             for step in failed
         ]
@@ -199,11 +223,23 @@ class RunSnapshot(Generic[OutputT_co]):
                         "errors": [asdict(fault) for fault in step.error.faults]
                         if step.error
                         else [],
+                        **_item_of(step),
                     }
                     for step in failed
                 ],
             },
         )
+
+
+def _item_of(step: StepSnapshot) -> dict[str, int]:
+    index = step.error.task_index if step.error else None
+    return {} if index is None else {"task_index": index}
+
+
+def _after_attempts(step: StepSnapshot) -> str:
+    if step.kind == "map":
+        return ""
+    return f" after {step.attempts} attempt{'' if step.attempts == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,6 +75,7 @@ from pgflow_manifest.statuses import (
     TERMINAL_STATUSES,
     WORKER_STATUSES,
     RunStatus,
+    StepKind,
     StepStatus,
 )
 
@@ -115,7 +116,6 @@ if typing.TYPE_CHECKING:
         Over,
         PayloadInput,
         ResultInput,
-        StepKind,
         StepOptions,
         StepSpec,
     )

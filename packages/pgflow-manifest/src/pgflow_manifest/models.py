@@ -12,6 +12,7 @@ from pydantic.config import JsonDict
 from pgflow_manifest.inferred import InferredResult
 from pgflow_manifest.limits import DEFAULT_MAX_BYTES, MAX_JSONB_BYTES
 from pgflow_manifest.slug import SLUG_PATTERN
+from pgflow_manifest.statuses import StepKind
 
 FORMAT_VERSION: Literal[1] = 1
 """The format that this package reads and writes; a reader refuses any other."""
@@ -96,9 +97,6 @@ Input = Annotated[PayloadInput | ResultInput | EachInput, Field(discriminator="s
 
 Over = Annotated[PayloadInput | ResultInput, Field(discriminator="source")]
 """Where the list of a map step is."""
-
-StepKind = Literal["single", "map"]
-"""Whether a step has one task, or one for each item of a list."""
 
 
 class StepSpec(_Model):

@@ -24,3 +24,6 @@ WORKER_STATUSES: Final[tuple[str, ...]] = get_args(WorkerStatus)
 
 TERMINAL_STATUSES: Final = frozenset({"completed", "failed", "cancelled"})
 """Statuses of a run or step that never change again."""
+
+StepKind = Literal["single", "map"]
+"""Whether a step has one task, or one for each item of a list."""

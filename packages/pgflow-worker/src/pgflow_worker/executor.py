@@ -179,6 +179,7 @@ def _context_of(lease: Lease) -> StepContext:
         step_slug=handler.step_slug,
         attempt=task.attempt,
         max_attempts=task.max_attempts,
+        task_index=task.task_index,
         deadline=None if timeout is None else datetime.now(UTC) + timedelta(seconds=timeout),
         idempotency_key=f"{lease.run_id}/{handler.step_slug}/{task.task_index}",
         lease_id=lease.lease_id,

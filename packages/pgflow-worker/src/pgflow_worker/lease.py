@@ -76,9 +76,12 @@ class Lease:
 
     def fields(self) -> dict[str, object]:
         """Name the task in a log line."""
-        return {
+        named: dict[str, object] = {
             "flow": self.handler.flow_slug,
             "run": str(self.run_id),
             "step": self.handler.step_slug,
-            "attempt": self.task.attempt,
         }
+        if self.handler.is_map:
+            named["task_index"] = self.task.task_index
+        named["attempt"] = self.task.attempt
+        return named

@@ -30,11 +30,13 @@ class Handler:
     """The step's slug as the reports send it."""
     fn: Callable[..., Any]
     is_async: bool
+    is_map: bool
+    """Whether each of its tasks is about one item of a list."""
     context_parameter: str | None
     decode: Callable[[bytes], dict[str, Any]]
     """JSON text of the arguments to keyword arguments."""
     encode: Callable[[object], bytes]
-    """What the handler returned to JSON text."""
+    """What the handler returned, of a map for one item, to JSON text."""
 
     @property
     def title(self) -> str:
@@ -147,6 +149,7 @@ def _handler(step: Step[Any], digest: str) -> Handler:
         slug_bytes=step.slug.encode(),
         fn=step.fn,
         is_async=step.is_async,
+        is_map=step.kind == "map",
         context_parameter=step.context_parameter,
         decode=step.decode_args,
         encode=step.encode_result,

@@ -1,7 +1,8 @@
 """Log lines a person or a machine can read, each naming the task it is about.
 
-A record made inside a handler, by any logger, carries flow, run, step and attempt: the formatters
-ask `current_lease`, which every handler runs under. Passwords of connection strings are masked.
+A record made inside a handler, by any logger, carries flow, run, step and attempt, and in a map
+step the index of the item: the formatters ask `current_lease`, which every handler runs under.
+Passwords of connection strings are masked.
 """
 
 import json
@@ -83,9 +84,12 @@ class ConsoleFormatter(logging.Formatter):
         fields = fields_of(record)
         where = ""
         if "step" in fields:
-            where = f"{fields['flow']}.{fields['step']} "
+            item = f"[{fields['task_index']}]" if "task_index" in fields else ""
+            where = f"{fields['flow']}.{fields['step']}{item} "
         rest = "".join(
-            f" {key}={value}" for key, value in fields.items() if key not in ("flow", "step")
+            f" {key}={value}"
+            for key, value in fields.items()
+            if key not in ("flow", "step", "task_index")
         )
         clock = _time_of(record).astimezone().strftime("%H:%M:%S.%f")[:-3]
         text = f"{clock} {record.levelname:<7} {where}{record.getMessage()}{rest}"

@@ -27,14 +27,22 @@ export type ErrorReport = {
   traceback?: string | null;
   /** What did not fit, when a result was refused by its schema (PF606). */
   errors?: SchemaFault[];
+  /** Which item of a map step it was about, from 0. */
+  task_index?: number;
   /** The step that failed; in the error of a run. */
   step?: string;
   /** What was given to `cancel`; in the error of a run. */
   reason?: string;
 };
 
+/** How far a map step is: its tasks, one for each item of the list, by state. */
+export type TaskCounts = { total: number; completed: number; running: number; waiting: number };
+
 type StepFacts<Slug> = {
   slug: Slug;
+  kind: "single" | "map";
+  /** Of a map step that has begun; otherwise null. */
+  tasks: TaskCounts | null;
   /** How many attempts were counted so far, the one that runs included. */
   attempts: number;
   /** ISO 8601 with an offset, as all times here. */
