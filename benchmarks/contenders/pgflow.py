@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 
 import psycopg
 from benchmarks.contenders.contender import Answer, Contender, Job, main
-from benchmarks.contenders.pgflow_map import has_maps, map_flow
 from benchmarks.contenders.pgflow_workers import await_ended, await_idle, idle_workers
 from benchmarks.contenders.stopwatch import Stopwatch
 from benchmarks.flows_deployed import compile_all
@@ -210,9 +209,8 @@ def map_items(job: Job) -> Answer:
     numbers = list(range(job.items))
     watch = Stopwatch(job.url)
     with (
-        map_flow() as file,
         psycopg.connect(job.url, autocommit=True) as conn,
-        idle_workers(job.url, file) as fleet,
+        idle_workers(job.url, FLOWS_DIR / "squares.py") as fleet,
         Client(job.url, manifest=compile_all()) as client,
     ):
         watch.start()
@@ -244,9 +242,8 @@ CONTENDER: Final = Contender(
         "payload": payload,
         "wake": wake,
         "idle": idle,
-        **({"map": map_items} if has_maps() else {}),
+        "map": map_items,
     },
-    cannot={} if has_maps() else {"map": "this build has no `@flow.map` yet"},
 )
 
 if __name__ == "__main__":
