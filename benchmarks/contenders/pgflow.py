@@ -229,8 +229,8 @@ CONTENDER: Final = Contender(
     slug="pgflow",
     title="pgflow for Python",
     packages=("pgflow-core-sql", "pgflow-worker", "pgflow-client", "psycopg", "orjson", "pydantic"),
-    configuration="`pgflow-worker` with its default of 100 handlers at once, as docs/operating.md "
-    "has it; one process per worker. Runs are started through the client, in bulk 1,000 a "
+    configuration="`pgflow-worker --concurrency 500`, as docs/operating.md has it for short "
+    "handlers; one process per worker. Runs are started through the client, in bulk 1,000 a "
     "call; pipelined ones call pgflow.start_flow by psycopg, because the client has no pipeline. "
     "Payloads and results are validated by the database against their schemas.",
     can={

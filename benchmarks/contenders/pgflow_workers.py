@@ -54,7 +54,11 @@ def idle_workers(url: str, flows: Path, count: int = 1) -> Generator[Fleet]:
     with psycopg.connect(url, autocommit=True) as conn, ExitStack() as stack:
         names = [f"bench-{os.getpid()}-{number}" for number in range(count)]
         fleet = Fleet(
-            names, [stack.enter_context(running_worker(url, flows, "--name", n)) for n in names]
+            names,
+            [
+                stack.enter_context(running_worker(url, flows, "--name", n, "--concurrency", "500"))
+                for n in names
+            ],
         )
         deadline = time.monotonic() + _READY_SECONDS
         while fleet.count_idle(conn) < count:
