@@ -8,6 +8,7 @@ import pytest
 from psycopg.types.json import Jsonb
 from tests.support.builders import (
     DIAMOND_RESULTS,
+    STRING,
     Claimed,
     a_claimed_task,
     a_diamond,
@@ -150,6 +151,21 @@ def test_reports_that_are_stale_or_do_not_fit_are_told_and_touch_no_other(tx: Co
     assert outcomes == {1: "stale", 2: "failed"}
     assert {task.run_id for task in claimed} == {good.run_id}
     assert get_run(tx, unfit.run_id)["status"] == "failed"
+
+
+def test_nothing_is_handed_of_a_run_that_fails_in_the_same_batch(tx: Conn) -> None:
+    flow = a_flow(
+        "two", a_step("good"), a_step("next", "good"), a_step("strict", result_schema=STRING)
+    )
+    worker_id, tasks = several_claimed(tx, flow, 2)
+    [spoiled, sound] = sorted({task.run_id for task in tasks})
+    results = [
+        7 if (task.run_id, task.step_slug) == (spoiled, "strict") else "x" for task in tasks
+    ]
+    outcomes, claimed = exchange(tx, worker_id, tasks, results=results)
+    assert list(outcomes.values()) == ["failed"]
+    assert [(task.run_id, task.step_slug) for task in claimed] == [(sound, "next")]
+    assert column(tx, "select run_id from pgflow.leases") == [sound]
 
 
 def test_repeat_after_a_lost_answer_changes_nothing_and_hands_nothing_twice(tx: Conn) -> None:

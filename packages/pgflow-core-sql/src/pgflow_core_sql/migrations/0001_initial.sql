@@ -3007,6 +3007,15 @@ begin
   if v_unfit > 0 then
     perform pgflow._fail_unfit(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, v_errors);
   end if;
+  if handed is not null and (v_unfit > 0 or v_maps is not null) then
+    -- What was handed over is gone when its run has failed by another step of the batch.
+    handed := array(
+      select h
+      from unnest(handed) as h
+      join pgflow.leases as l
+        on l.run_id = h.run_id and l.step_slug = h.step_slug and l.task_index = h.task_index
+    );
+  end if;
 end;
 $$;
 
