@@ -159,9 +159,7 @@ def test_nothing_is_handed_of_a_run_that_fails_in_the_same_batch(tx: Conn) -> No
     )
     worker_id, tasks = several_claimed(tx, flow, 2)
     [spoiled, sound] = sorted({task.run_id for task in tasks})
-    results = [
-        7 if (task.run_id, task.step_slug) == (spoiled, "strict") else "x" for task in tasks
-    ]
+    results = [7 if (task.run_id, task.step_slug) == (spoiled, "strict") else "x" for task in tasks]
     outcomes, claimed = exchange(tx, worker_id, tasks, results=results)
     assert list(outcomes.values()) == ["failed"]
     assert [(task.run_id, task.step_slug) for task in claimed] == [(sound, "next")]
