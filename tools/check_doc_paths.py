@@ -20,7 +20,11 @@ def check_doc_paths(root: Path) -> list[str]:
     problems: set[str] = set()
     for path in repository_files(root, ".md"):
         text = path.read_text(encoding="utf-8")
-        named = [match for match in _PATH.finditer(text) if not _exists(root, match[1].rstrip("."))]
+        named = [
+            match
+            for match in _PATH.finditer(text)
+            if not any(_exists(base, match[1].rstrip(".")) for base in (root, path.parent))
+        ]
         linked = [
             match
             for match in _LINK.finditer(text)
