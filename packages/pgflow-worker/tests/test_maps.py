@@ -104,7 +104,7 @@ async def test_item_is_retried_alone_and_its_key_stays(engine: Engine, serve: Se
         if word == "b":
             keys.append(ctx.idempotency_key)
             if ctx.attempt == 1:
-                raise Retry(after=0)
+                raise Retry("not yet", after=0)
         return word
 
     async with serve(flow):

@@ -46,7 +46,7 @@ def buffers(conn: Conn, query: sql.Composable | str) -> int:
     """Run *query* and return how many pages it touched."""
     text = query.as_string(conn) if isinstance(query, sql.Composable) else query
     plan = scalar(conn, f"explain (analyze, buffers, timing off, format json) {text}")[0]["Plan"]
-    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
 
 
 def work_off_in_batches(conn: Conn, worker_id: Any, count: int) -> tuple[list[int], list[int]]:
