@@ -27,7 +27,8 @@ _TYPESCRIPT_DECLARED: Final = """
     CallOptions CompletedRun ErrorFacts ErrorReport FailedRun FlowRef FlowTypes Flows FlowsClient
     FlowsConnection Json ListOptions NoResultError PgflowError PostgrestOptions RpcCall RpcRequest
     RunFacts RunFailedError RunHandle RunSnapshot RunStatus RunSummary SchemaFault StartOptions
-    StartedRun StepFacts StepSnapshot SupabaseLike UnreachableError WaitOptions WaitTimeoutError
+    StartedRun StepFacts StepSnapshot SupabaseLike TaskCounts UnreachableError WaitOptions
+    WaitTimeoutError
 """
 _PYTHON_NAMES: Final = """
     annotations overload Any AsyncClient AsyncRunHandle Client Dict FlowRef Json List Literal
