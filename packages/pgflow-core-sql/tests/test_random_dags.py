@@ -1,17 +1,21 @@
 """Random graphs and random luck: whatever happens on the way, a run ends as its steps say."""
 
+import json
 import random
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zlib import crc32
 
 import psycopg
 import pytest
 from tests.support.builders import (
     Claimed,
     a_flow,
+    a_map,
     a_step,
-    attempts,
     claim,
+    column,
     complete,
     deploy,
     extend,
@@ -24,34 +28,54 @@ from tests.support.builders import (
 from tests.support.fix_clock import SetClock
 from tests.support.invariants import check_invariants
 
-from pgflow_manifest import FlowOptions, FlowSpec, ResultInput
+from pgflow_manifest import EachInput, FlowOptions, FlowSpec, Input, ResultInput, StepSpec
 
 Conn = psycopg.Connection[Any]
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 def random_flow(luck: random.Random, slug: str) -> FlowSpec:
-    """Return a graph of up to twelve steps; each takes the result of each step it waits for."""
+    """Return a graph of up to twelve steps; each takes the result of each step it waits for.
+
+    Some are maps over the first of these; a quarter of the lists are empty.
+    """
     slugs = [f"s{number}" for number in range(luck.randint(1, 12))]
     steps = []
     for number, name in enumerate(slugs):
         deps = [dep for dep in slugs[:number] if luck.random() < 0.35]
-        inputs = {dep: ResultInput(step=dep) for dep in deps}
-        steps.append(a_step(name, *deps, inputs=inputs, result_schema={"type": "array"}))
+        inputs: dict[str, Input] = {dep: ResultInput(step=dep) for dep in deps}
+        if deps and luck.random() < 0.4:
+            inputs[deps[0]] = EachInput()
+            over = ResultInput(step=deps[0])
+            steps.append(a_map(name, over, *deps, inputs=inputs, item_schema={"type": "integer"}))
+        else:
+            steps.append(a_step(name, *deps, inputs=inputs, result_schema={"type": "array"}))
     options = FlowOptions(max_attempts=luck.randint(1, 4), base_delay_seconds=0, jitter=0)
     return a_flow(slug, *steps, options=options)
 
 
-def result_of(task: Claimed) -> Any:
-    """Return what the handler makes of its arguments: the graph itself, as nested lists."""
-    return [task.step_slug, *(task.args[dep] for dep in sorted(task.args))]
+def made_of(step: StepSpec, args: Mapping[str, Any]) -> Any:
+    """Return what the handler of *step* makes of its arguments: a number for each that it saw."""
+    seen = crc32(json.dumps([step.slug, args], sort_keys=True).encode())
+    return seen if step.kind == "map" else [seen] * (seen % 4)
+
+
+def result_of(flow: FlowSpec, task: Claimed) -> Any:
+    """Return what the handler of *task* makes of its arguments."""
+    return made_of(flow.step(task.step_slug), task.args)
 
 
 def expected(flow: FlowSpec) -> dict[str, Any]:
     """Return the results that the steps must have, computed without a database."""
     results: dict[str, Any] = {}
     for step in flow.steps:
-        results[step.slug] = [step.slug, *(results[dep] for dep in sorted(step.deps))]
+        args = {dep: results[dep] for dep in step.deps}
+        if isinstance(step.over, ResultInput):
+            over = step.over.step
+            items = results[over]
+            results[step.slug] = [made_of(step, {**args, over: item}) for item in items]
+        else:
+            results[step.slug] = made_of(step, args)
     return results
 
 
@@ -77,10 +101,10 @@ def test_run_ends_as_its_steps_say(tx: Conn, set_clock: SetClock, seed: int) -> 
         )[0]
         match happening:
             case "complete":
-                complete(tx, chosen, [result_of(task) for task in chosen])
+                complete(tx, chosen, [result_of(flow, task) for task in chosen])
             case "unfit":
-                right = [result_of(task) for task in chosen]
-                complete(tx, chosen, ["no array", *right[1:]][: len(chosen)])
+                right = [result_of(flow, task) for task in chosen]
+                complete(tx, chosen, ["neither", *right[1:]][: len(chosen)])
             case "fail":
                 fail(tx, chosen, retry_after=0)
             case "release":
@@ -103,7 +127,12 @@ def test_run_ends_as_its_steps_say(tx: Conn, set_clock: SetClock, seed: int) -> 
             assert step["result"] == (
                 results[step["slug"]] if step["status"] == "completed" else None
             )
-        completed = [slug for slug, _, outcome in attempts(tx, run_id) if outcome == "completed"]
+        completed = column(
+            tx,
+            "select step_slug || task_index from pgflow.attempts"
+            " where run_id = %s and outcome = 'completed'",
+            [run_id],
+        )
         assert len(completed) == len(set(completed))
         if run["status"] == "completed":
             assert run["output"] == {slug: results[slug] for slug in flow.leaf_slugs}
