@@ -58,7 +58,7 @@ def _mean(rates: list[float]) -> float:
 HELD_OPEN = Workload(
     slug="held",
     about="runs of one step, again and again, beside a transaction that is held open; ours ten "
-    "minutes, peers two",
+    "minutes, peers one",
     needs="singles",
     figures={FIRST: "runs/s", LAST: "runs/s", KEPT: "of the beginning"},
     cases=(

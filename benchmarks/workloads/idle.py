@@ -14,8 +14,8 @@ from benchmarks.measure import Bench, Case, Taken, Trial, Workload
 
 ASKED = "transactions of one worker"
 _SETTLED_SECONDS = 12.0
-"""A session that has fallen idle keeps its last counts to itself for up to ten seconds (the server's
-PGSTAT_IDLE_INTERVAL): what the workers asked at their start would fall into the window."""
+"""A session that has fallen idle keeps its last counts to itself for up to ten seconds (the
+server's PGSTAT_IDLE_INTERVAL): what the workers asked at their start would fall into the window."""
 _APART_SECONDS = 0.8
 """How much later each worker may be ready than the one before."""
 _READY_SECONDS = 90.0
