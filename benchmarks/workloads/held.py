@@ -20,7 +20,7 @@ HELD = "held"
 CONTROL = "control"
 _ENDS = 3
 """Of how many turns the rates at the beginning and at the end are."""
-_SECONDS = {HELD: (300.0, 60.0, 20.0), CONTROL: (30.0, 20.0, 10.0)}
+_SECONDS = {HELD: (600.0, 120.0, 20.0), CONTROL: (30.0, 20.0, 10.0)}
 """Of ours, of a peer, and of any in a look."""
 
 
@@ -58,7 +58,7 @@ def _mean(rates: list[float]) -> float:
 HELD_OPEN = Workload(
     slug="held",
     about="runs of one step, again and again, beside a transaction that is held open; ours ten "
-    "minutes, peers one",
+    "minutes, peers two",
     needs="singles",
     figures={FIRST: "runs/s", LAST: "runs/s", KEPT: "of the beginning"},
     cases=(
