@@ -14,12 +14,13 @@ declare
   v_schema_id bytea;
   v_max_bytes integer;
   v_predicate jsonpath;
+  v_free_bytes integer;
   v_found record;
   v_what text;
   v_detail jsonb;
 begin
-  select v.payload_schema_id, v.max_payload_bytes, case when s.residual_paths is null then s.predicate end
-  into v_schema_id, v_max_bytes, v_predicate
+  select v.payload_schema_id, v.max_payload_bytes, s.predicate, s.residual_free_bytes
+  into v_schema_id, v_max_bytes, v_predicate, v_free_bytes
   from pgflow.flow_versions as v
   join pgflow.schemas as s on s.schema_id = v.payload_schema_id
   where v.flow_slug = p_flow_slug
@@ -28,6 +29,7 @@ begin
   -- Most runs are started alone, with what fits: half the time of the statement below.
   if cardinality(p_payloads) = 1
     and pg_column_size(p_payloads[1]) <= v_max_bytes
+    and pg_column_size(p_payloads[1]) <= v_free_bytes
     and p_payloads[1] @? v_predicate
   then
     return;
@@ -42,7 +44,7 @@ begin
   cross join lateral (
     -- as in _check_results, what fits at once costs no call
     select case
-      when n.bytes > v_max_bytes or n.payload @? v_predicate then null
+      when n.bytes > v_max_bytes or n.bytes <= v_free_bytes and n.payload @? v_predicate then null
       else pgflow._check_value(v_schema_id, n.payload)
     end as errors
     offset 0

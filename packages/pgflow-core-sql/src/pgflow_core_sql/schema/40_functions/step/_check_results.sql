@@ -30,7 +30,8 @@ begin
     offset 0
   ) as n
   left join lateral (
-    select c.*, s.predicate, s.residual_paths
+    select
+      c.*, s.predicate, s.residual_paths, s.residual_kinds, s.residual_mins, s.residual_maxs, s.residual_free_bytes
     from pgflow.leases as l
     join pgflow.contracts as c on c.contract_id = l.contract_id
     join pgflow.schemas as s on s.schema_id = c.result_schema_id
@@ -54,7 +55,14 @@ begin
     from (
       -- what fits at once is seen here: a call of _check_value for each would cost 2.3 us more
       select case
-        when n.bytes > c.max_result_bytes or (c.residual_paths is null and n.result @? c.predicate) then null
+        when n.bytes > c.max_result_bytes then null
+        when n.result @? c.predicate
+          and (
+            n.bytes <= c.residual_free_bytes
+            or pgflow._residuals_fit(
+              n.result, c.residual_paths, c.residual_kinds, c.residual_mins, c.residual_maxs
+            )
+          ) then null
         else pgflow._check_value(c.result_schema_id, n.result)
       end as errors
       offset 0

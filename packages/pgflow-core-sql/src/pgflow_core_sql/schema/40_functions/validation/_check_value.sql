@@ -16,7 +16,7 @@ begin
   select
     v_value @? s.predicate
     and (
-      s.residual_paths is null
+      pg_column_size(v_value) <= s.residual_free_bytes
       or pgflow._residuals_fit(v_value, s.residual_paths, s.residual_kinds, s.residual_mins, s.residual_maxs)
     )
   into v_fits

@@ -15,7 +15,8 @@ create or replace function pgflow._compile_schema(
   out residual_paths jsonpath [],
   out residual_kinds text [],
   out residual_mins integer [],
-  out residual_maxs integer []
+  out residual_maxs integer [],
+  out residual_free_bytes integer
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -24,6 +25,7 @@ as $$
 declare
   c_places constant integer := 3000;
   c_residuals constant integer := 256;  -- for 250 bounded texts, still half of what the walker takes
+  c_any constant integer := 2147483647;  -- no residual checks at all
   v_unrolled integer;
   v_places integer;
   v_places_before integer;
@@ -52,6 +54,14 @@ begin
     end;
     exit when predicate is not null;
   end loop;
+  -- A text has no more characters, and an object no more properties, than the value that holds it has bytes; that
+  -- there is at least one is in the predicate.
+  residual_free_bytes := case
+    when predicate is not null then (
+      select coalesce(min(case when r.kind <> 'unique' and coalesce(r.at_least, 0) <= 1 then r.at_most else 0 end), c_any)
+      from unnest(residual_kinds, residual_mins, residual_maxs) as r (kind, at_least, at_most)
+    )
+  end;
   if predicate is null then
     residual_paths := null;
     residual_kinds := null;

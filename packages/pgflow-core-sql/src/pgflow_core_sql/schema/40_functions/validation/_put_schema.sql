@@ -27,7 +27,7 @@ begin
   perform pgflow._check_schema(p_schema, p_at, p_what);
   insert into pgflow.schemas as s (
     schema_id, schema, program, predicate, residual_paths, residual_kinds, residual_mins, residual_maxs,
-    compiler_version
+    residual_free_bytes, compiler_version
   )
   select v_id, p_schema, c.*, pgflow._compiler_version()
   from pgflow._compile_schema(p_schema, p_at, p_what) as c
@@ -38,6 +38,7 @@ begin
       residual_kinds = excluded.residual_kinds,
       residual_mins = excluded.residual_mins,
       residual_maxs = excluded.residual_maxs,
+      residual_free_bytes = excluded.residual_free_bytes,
       compiler_version = excluded.compiler_version
     where s.compiler_version < excluded.compiler_version;
   return v_id;

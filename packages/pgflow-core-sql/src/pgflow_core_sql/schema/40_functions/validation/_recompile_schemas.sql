@@ -20,6 +20,7 @@ begin
     residual_kinds = c.residual_kinds,
     residual_mins = c.residual_mins,
     residual_maxs = c.residual_maxs,
+    residual_free_bytes = c.residual_free_bytes,
     compiler_version = pgflow._compiler_version()
   from pgflow.schemas as old
   cross join lateral pgflow._compile_schema(old.schema, '', 'the schema ' || encode(old.schema_id, 'hex')) as c
