@@ -36,28 +36,37 @@ cross join lateral (
   select now() - interval '30 days' + interval '29 days' * (n / %(all)s::float8) as at
 ) as t
 """
-_INSERT_RUNS: Final = """
-insert into pgflow.runs (
-  run_id, flow_slug, version, status, owner, payload, started_at, ended_at
-)
-select
-  p.run_id, f.flow_slug, f.current_version, 'completed', pgflow._current_owner(),
-  to_jsonb(p.number), p.at, p.at + interval '20 milliseconds'
+_START: Final = (
+    """
+insert into pgflow.runs (run_id, flow_slug, version, owner, payload, started_at)
+select p.run_id, f.flow_slug, f.current_version, pgflow._current_owner(), to_jsonb(p.number), p.at
 from past as p
 join pgflow.flows as f on f.flow_slug = 'single'
 order by p.run_id
-"""
-_INSERT_STATES: Final = """
-insert into pgflow.step_states (
-  run_id, step_slug, status, step_result, started_at, ended_at,
-  attempt, lease_id, worker_id, claimed_at
-)
-select
-  p.run_id, 'only', 'completed', to_jsonb(p.number), p.at, p.at + interval '20 milliseconds',
-  1, gen_random_uuid(), %(worker_id)s, p.at + interval '10 milliseconds'
+""",
+    """
+insert into pgflow.step_states (run_id, step_slug, started_at)
+select p.run_id, 'only', p.at
 from past as p
 order by p.run_id
-"""
+""",
+)
+_COMPLETE: Final = (
+    """
+update pgflow.step_states as s
+set status = 'completed', step_result = to_jsonb(p.number),
+  ended_at = p.at + interval '20 milliseconds', attempt = 1, lease_id = gen_random_uuid(),
+  worker_id = %(worker_id)s, claimed_at = p.at + interval '10 milliseconds'
+from past as p
+where s.run_id = p.run_id
+""",
+    """
+update pgflow.runs as r
+set status = 'completed', ended_at = p.at + interval '20 milliseconds'
+from past as p
+where r.run_id = p.run_id
+""",
+)
 
 
 def fill_history(url: str, runs: int) -> None:
@@ -67,10 +76,13 @@ def fill_history(url: str, runs: int) -> None:
         assert row is not None
         for first in range(1, runs + 1, _CHUNK):
             last = min(first + _CHUNK - 1, runs)
-            with conn.transaction():
-                conn.execute(_RUNS, {"first": first, "last": last, "all": runs})
-                conn.execute(_INSERT_RUNS)
-                conn.execute(_INSERT_STATES, {"worker_id": row[0]})
-                conn.execute("drop table past")
+            conn.execute(_RUNS, {"first": first, "last": last, "all": runs})
+            conn.execute("analyze past")
+            # Not in one transaction, nor in one statement with all that it ends with: that would
+            # leave a little room on every page, which the engine does not leave, and of which new
+            # runs would then take a whole page each.
+            for statement in (*_START, *_COMPLETE):
+                conn.execute(statement, {"worker_id": row[0]})
+            conn.execute("drop table past")
         conn.execute("vacuum (analyze) pgflow.runs, pgflow.step_states")
         conn.execute("checkpoint")
