@@ -1,6 +1,7 @@
 """Checks of a manifest that a JSON Schema cannot say: names, deps, order, maps, digests."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from pgflow_manifest.digest import with_digests
 from pgflow_manifest.errors import ManifestInvalidError
@@ -10,6 +11,15 @@ from pgflow_manifest.slug import slug_problem
 
 Problem = tuple[str, str]
 """A JSON pointer into the manifest, and what is wrong there."""
+
+_OF_A_MAPPED_LIST: Final = frozenset(
+    {
+        *("type", "items", "$defs", "$schema", "$id", "$comment", "title", "description"),
+        *("default", "examples", "deprecated", "readOnly", "writeOnly"),
+    }
+)
+"""Keywords that the result schema of a map step may have: each result is checked when it comes, and
+the list that is made of them not again. As the database has them, in `_check_map`."""
 
 
 def check_manifest(manifest: Manifest, *, origin: str) -> None:
@@ -31,6 +41,11 @@ def invalid_manifest(origin: str, problems: Sequence[Problem]) -> ManifestInvali
         hint="write the file anew with `pgflow compile`",
         details={"errors": [{"at": pointer, "message": text} for pointer, text in problems]},
     )
+
+
+def escape(part: str) -> str:
+    """Return a key as a part of a JSON pointer (RFC 6901)."""
+    return part.replace("~", "~0").replace("/", "~1")
 
 
 def _problems(manifest: Manifest) -> Iterator[Problem]:
@@ -116,6 +131,12 @@ def _map_problems(step: StepSpec) -> Iterator[Problem]:
             f"map step {step.slug!r} returns a list: the type must be 'array', and 'items' a schema"
         )
         yield "/result_schema", text
+    for keyword in sorted(schema.keys() - _OF_A_MAPPED_LIST):
+        text = (
+            f"the list of map step {step.slug!r} has as many items as the list that it goes over, "
+            "so its schema may say of what kind they are, and no more"
+        )
+        yield f"/result_schema/{escape(keyword)}", text
 
 
 def _digest_problems(flow: FlowSpec, at: str) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from typing import Any, cast
 import orjson
 from pydantic import JsonValue, ValidationError
 
-from pgflow_manifest.checks import check_manifest, invalid_manifest
+from pgflow_manifest.checks import check_manifest, escape, invalid_manifest
 from pgflow_manifest.errors import ManifestError, ManifestVersionError
 from pgflow_manifest.models import FORMAT_VERSION, Manifest
 
@@ -108,12 +108,8 @@ def _pointer(document: JsonValue, location: Sequence[str | int], *, kind: str) -
     for part in location:
         if isinstance(value, dict) and isinstance(part, str) and part in value:
             value = value[part]
-            pointer += f"/{_escape(part)}"
+            pointer += f"/{escape(part)}"
         elif isinstance(value, list) and isinstance(part, int):
             value = value[part]
             pointer += f"/{part}"
-    return f"{pointer}/{_escape(str(location[-1]))}" if kind == "missing" else pointer
-
-
-def _escape(part: str) -> str:
-    return part.replace("~", "~0").replace("/", "~1")
+    return f"{pointer}/{escape(str(location[-1]))}" if kind == "missing" else pointer
