@@ -9,6 +9,7 @@ from typing import Final
 import psycopg
 
 _CHUNK: Final = 250_000
+_PARTS: Final = 4
 _WORKER: Final = """
 insert into pgflow.workers (
   worker_id, name, contract_ids, status, beat_seconds, started_at, last_beat_at, ended_at
@@ -58,13 +59,13 @@ set status = 'completed', step_result = to_jsonb(p.number),
   ended_at = p.at + interval '20 milliseconds', attempt = 1, lease_id = gen_random_uuid(),
   worker_id = %(worker_id)s, claimed_at = p.at + interval '10 milliseconds'
 from past as p
-where s.run_id = p.run_id
+where s.run_id = p.run_id and p.number %% %(parts)s = %(part)s
 """,
     """
 update pgflow.runs as r
 set status = 'completed', ended_at = p.at + interval '20 milliseconds'
 from past as p
-where r.run_id = p.run_id
+where r.run_id = p.run_id and p.number %% %(parts)s = %(part)s
 """,
 )
 
@@ -78,11 +79,15 @@ def fill_history(url: str, runs: int) -> None:
             last = min(first + _CHUNK - 1, runs)
             conn.execute(_RUNS, {"first": first, "last": last, "all": runs})
             conn.execute("analyze past")
-            # Not in one transaction, nor in one statement with all that it ends with: that would
-            # leave a little room on every page, which the engine does not leave, and of which new
-            # runs would then take a whole page each.
-            for statement in (*_START, *_COMPLETE):
-                conn.execute(statement, {"worker_id": row[0]})
+            # Not in one transaction, nor in one statement with all that a row ends with: what is
+            # over would still take its room, and rows would move from pages, on each of which a
+            # little room stays that the engine does not leave. New runs would take a page each.
+            for statement in _START:
+                conn.execute(statement)
+            for part in range(_PARTS):
+                for statement in _COMPLETE:
+                    values = {"worker_id": row[0], "parts": _PARTS, "part": part}
+                    conn.execute(statement, values)
             conn.execute("drop table past")
         conn.execute("vacuum (analyze) pgflow.runs, pgflow.step_states")
         conn.execute("checkpoint")
