@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic
 
 import psycopg
-from benchmarks.catalogue import CONTENDERS, WORKLOADS
+from benchmarks.catalogue import CONTENDERS, LOOK, WORKLOADS
 from benchmarks.entrants import enter
 from benchmarks.flows_deployed import compile_all
 from benchmarks.machine import describe_machine, describe_server
@@ -38,7 +38,8 @@ SETTINGS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure what was asked for, print the table and write the results."""
     options = _parser().parse_args(argv)
-    chosen = [one for one in WORKLOADS if not options.workloads or one.slug in options.workloads]
+    named = options.workloads or (LOOK if options.quick else [one.slug for one in WORKLOADS])
+    chosen = [one for one in WORKLOADS if one.slug in named]
     began = monotonic()
     results = _measure(chosen, options)
     path = write(results, Path(options.results))
@@ -99,7 +100,11 @@ def _measure(chosen: Sequence[Workload], options: argparse.Namespace) -> Results
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round of small sizes: a look")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"one round of small sizes: a look of two minutes at {', '.join(LOOK)}",
+    )
     parser.add_argument("--rounds", type=int, help="how often each (default: 3, 1 with --quick)")
     parser.add_argument(
         "--contenders",

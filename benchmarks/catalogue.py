@@ -20,6 +20,9 @@ from benchmarks.workloads.validated import VALIDATED
 CONTENDERS: Final = ("pgflow", "absurd", "dbos", "pgflow_ts", "procrastinate", "pgqueuer")
 """Modules of `benchmarks.contenders`; a name with a dot is a module elsewhere."""
 
+LOOK: Final = ("diamonds", "singles", "transition", "start", "validated", "sql_alone")
+"""Measured by `--quick` where no workload is named: what fits into two minutes with all peers."""
+
 OWN: Final[Sequence[Benchmark]] = (
     sql_alone.BENCHMARK,
     startup.BENCHMARK,

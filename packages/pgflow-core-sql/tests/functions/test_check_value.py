@@ -208,3 +208,35 @@ def test_caller_inherits_nothing_of_what_validation_sets(tx: Conn) -> None:
     before = scalar(tx, settings)
     check(tx, put(tx, NAMES), {})
     assert scalar(tx, settings) == before
+
+
+@pytest.mark.parametrize("letter", ["a", "ä", "😀"])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"a_long_name": {"type": "string", "maxLength": 10}},
+        {"a_long_name": {"type": "string", "minLength": 1, "maxLength": 10}},
+        {"a_long_name": {"type": "string", "minLength": 3, "maxLength": 10}},
+    ],
+    ids=["at most", "one at least", "three at least"],
+)
+def test_length_is_counted_where_the_size_of_the_value_does_not_tell(
+    tx: Conn, schema: dict[str, Any], letter: str
+) -> None:
+    required = ["a_long_name", "another_long_name"]
+    schema_id = put(tx, {"type": "object", "properties": schema, "required": required})
+    least = schema["a_long_name"].get("minLength", 0)
+    for length in range(60):
+        value = {"a_long_name": letter * length, "another_long_name": 1}
+        fits = check(tx, schema_id, value) is None
+        assert fits == (least <= length <= 10), length
+
+
+@pytest.mark.parametrize("required", [[], ["a"], ["a", "b", "c"]], ids=str)
+def test_properties_are_counted_where_the_size_of_the_value_does_not_tell(
+    tx: Conn, required: list[str]
+) -> None:
+    schema_id = put(tx, {"type": "object", "required": required, "maxProperties": 2})
+    for count in range(len(required), 8):
+        fits = check(tx, schema_id, dict.fromkeys("abcdefgh"[:count])) is None
+        assert fits == (count <= 2), count

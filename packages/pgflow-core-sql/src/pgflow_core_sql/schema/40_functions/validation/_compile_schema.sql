@@ -26,6 +26,11 @@ declare
   c_places constant integer := 3000;
   c_residuals constant integer := 256;  -- for 250 bounded texts, still half of what the walker takes
   c_any constant integer := 2147483647;  -- no residual checks at all
+  -- with the 8 bytes that jsonb has for each key and its value beside these
+  v_key_bytes constant bigint := (
+    select coalesce(sum(8 + octet_length(r.key)), 0)
+    from jsonb_array_elements_text(case p_schema -> 'type' when '"object"' then p_schema -> 'required' end) as r (key)
+  );
   v_unrolled integer;
   v_places integer;
   v_places_before integer;
@@ -54,11 +59,20 @@ begin
     end;
     exit when predicate is not null;
   end loop;
-  -- A text has no more characters, and an object no more properties, than the value that holds it has bytes; that
-  -- there is at least one is in the predicate.
+  -- A text has no more characters, and an object no more properties, than the value that holds it has bytes
+  -- besides the keys that it must have; that there is at least one is in the predicate.
   residual_free_bytes := case
     when predicate is not null then (
-      select coalesce(min(case when r.kind <> 'unique' and coalesce(r.at_least, 0) <= 1 then r.at_most else 0 end), c_any)
+      select coalesce(
+        min(
+          case
+            when r.kind = 'unique' or r.at_least > 1 then 0
+            when r.kind = 'length' then least(r.at_most + v_key_bytes, c_any)
+            else r.at_most
+          end
+        ),
+        c_any
+      )
       from unnest(residual_kinds, residual_mins, residual_maxs) as r (kind, at_least, at_most)
     )
   end;

@@ -2,12 +2,12 @@
 -- Called by: _check_results, _check_value.
 -- Locks:     none.
 -- Raises:    nothing.
--- Returns:   the answer; see _residual_checks.
+-- Returns:   the answer; null for a schema without predicate, which has no such checks. See _residual_checks.
 -- Most paths lead to one text, which takes no query: for one such check 10 us less.
 create or replace function pgflow._residuals_fit(
   p_value jsonb, p_paths jsonpath [], p_kinds text [], p_mins integer [], p_maxs integer []
 ) returns boolean
-language plpgsql stable parallel safe
+language plpgsql stable strict parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
