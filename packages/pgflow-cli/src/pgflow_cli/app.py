@@ -235,7 +235,7 @@ def _add_run_commands(commands: _Commands) -> None:
 
     runs = commands.add(
         "runs",
-        "list, show or cancel runs",
+        "list, show, signal or cancel runs",
         examples=["pgflow runs list --status failed", "pgflow runs show RUN_ID"],
     )
     verbs = _Commands(runs.add_subparsers(title="commands", metavar="VERB", required=True))
@@ -266,12 +266,27 @@ def _add_run_commands(commands: _Commands) -> None:
         module="cmd_runs_cancel",
         examples=["pgflow runs cancel RUN_ID --reason 'wrong file'"],
     )
-    for verb in (show, cancel):
+    signal = verbs.add(
+        "signal",
+        "send a run what a step of it waits for",
+        module="cmd_runs_signal",
+        details=(
+            "It may come before the step waits. Sending the same again changes nothing, and\n"
+            "sending something else is refused."
+        ),
+        examples=[
+            """pgflow runs signal RUN_ID approval '{"approved": true}'""",
+            "pgflow runs signal RUN_ID approval @approval.json",
+        ],
+    )
+    for verb in (show, cancel, signal):
         verb.add_argument(
             "run_id", type=_run_id, metavar="RUN_ID", help="as `pgflow run` printed it"
         )
     cancel.add_argument("--reason", metavar="TEXT", help="kept with the run")
-    for verb in (list_, show, cancel):
+    signal.add_argument("signal", metavar="SIGNAL", help="the slug of the step that waits")
+    signal.add_argument("payload", metavar="PAYLOAD", help="JSON, @FILE, or - for stdin")
+    for verb in (list_, show, cancel, signal):
         _add_database(verb)
         _add_json(verb)
 

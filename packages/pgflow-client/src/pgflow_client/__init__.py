@@ -45,6 +45,7 @@ from pgflow_client.run import (
     RunSnapshot,
     RunSummary,
     SchemaFault,
+    SignalOutcome,
     StepSnapshot,
     TaskCounts,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "RunStarted",
     "RunSummary",
     "SchemaFault",
+    "SignalOutcome",
     "StepCancelled",
     "StepCompleted",
     "StepFailed",

@@ -20,6 +20,7 @@ from pgflow_client.run import (
     RunSnapshot,
     RunSummary,
     SchemaFault,
+    SignalOutcome,
     StepSnapshot,
     TaskCounts,
 )
@@ -110,6 +111,20 @@ def cancel_run(run_id: UUID | str, reason: str | None = None) -> Call[RunStatus]
         sql="select pgflow.cancel_run(p_run_id => %s::uuid, p_reason => %s::jsonb #>> '{}')",
         params=(str(as_run_id(run_id)), encode_payload(reason, what="the reason")),
         parse=lambda value: cast("RunStatus", _text(value)),
+        repeatable=True,
+    )
+
+
+def send_signal(run_id: UUID | str, signal: str, payload: object) -> Call[SignalOutcome]:
+    """Give a run what a signal step of it waits for; the exact repeat changes nothing."""
+    if (problem := slug_problem(signal)) is not None:
+        raise SlugInvalidError(shorten(problem), hint="name the signal by the slug of its step")
+    return Call(
+        name="pgflow.send_signal",
+        sql="select pgflow.send_signal(p_run_id => %s::uuid, p_step_slug => %s::text, "
+        "p_payload => %s::jsonb)",
+        params=(str(as_run_id(run_id)), signal, encode_payload(payload, what="the signal")),
+        parse=lambda value: cast("SignalOutcome", _text(value)),
         repeatable=True,
     )
 

@@ -16,7 +16,7 @@ from pgflow_client.events import EventTracker, RunEvent
 from pgflow_client.flow_ref import AnyFlowRef, slug_of
 from pgflow_client.handle import RunHandle
 from pgflow_client.json_value import Json
-from pgflow_client.run import RunSnapshot, RunSummary
+from pgflow_client.run import RunSnapshot, RunSummary, SignalOutcome
 from pgflow_client.type_variables import OutputT, ResultsT
 from pgflow_manifest import RunStatus
 
@@ -170,6 +170,23 @@ class Client:
             RunFinishedError: PF302, it has already completed or failed.
         """
         return self._link.execute(calls.cancel_run(run_id, reason))
+
+    def signal(self, run_id: UUID | str, signal: str, payload: object) -> SignalOutcome:
+        """Send *payload* to a step of the run that waits for a signal, or will wait for it.
+
+        Returns:
+            `completed` when the step waited, `kept` when it does not wait yet, `repeated` when the
+            same payload was sent before: then nothing changes.
+
+        Raises:
+            RunNotFoundError: PF102, there is no such run, or it is not yours.
+            StepNotFoundError: PF103, the flow has no such signal.
+            PayloadInvalidError: PF202, it does not fit; the step goes on waiting.
+            RunFinishedError: PF302, the run has ended.
+            SignalSentError: PF305, another payload was sent before.
+            SignalNotAwaitedError: PF306, the time to wait was over.
+        """
+        return self._link.execute(calls.send_signal(run_id, signal, payload))
 
     def wait(self, run_id: UUID | str, timeout: float | None = None) -> RunSnapshot:
         """Return the run once it has ended, in whatever way.

@@ -17,7 +17,7 @@ from pgflow_client.events import EventTracker, RunEvent
 from pgflow_client.flow_ref import AnyFlowRef, slug_of
 from pgflow_client.handle_async import AsyncRunHandle
 from pgflow_client.json_value import Json
-from pgflow_client.run import RunSnapshot, RunSummary
+from pgflow_client.run import RunSnapshot, RunSummary, SignalOutcome
 from pgflow_client.type_variables import AsyncResultsT, OutputT
 from pgflow_manifest import RunStatus
 
@@ -174,6 +174,10 @@ class AsyncClient:
             RunFinishedError: PF302, it has already completed or failed.
         """
         return await self._link.execute(calls.cancel_run(run_id, reason))
+
+    async def signal(self, run_id: UUID | str, signal: str, payload: object) -> SignalOutcome:
+        """Send *payload* to a step that waits for a signal, or will; see `Client.signal`."""
+        return await self._link.execute(calls.send_signal(run_id, signal, payload))
 
     async def wait(
         self,

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Generic, cast
+from typing import Generic, Literal, cast
 
 from pgflow_client.errors import (
     RunCancelledError,
@@ -20,6 +20,10 @@ from pgflow_manifest import (
     StepNotFoundError,
     StepStatus,
 )
+
+
+SignalOutcome = Literal["completed", "kept", "repeated"]
+"""A step waited for the signal; none does yet; or the same was sent before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,8 @@
     |  |                          PF205 unknown dep  PF208 not storable  PF209 batch
     |  |                          PF210 payload too large  PF211 schema  PF212 limit hit
     |  |- ConflictError           PF301 lease lost  PF302 run finished  PF303 run id taken
-    |  |                          PF304 contract differs
+    |  |                          PF304 contract differs  PF305 signal sent before
+    |  |                          PF306 signal not awaited
     |  |- ForbiddenError          PF401
     |  |- HandlerMissingError     PF402
     |  |- SchemaVersionError      PF501 too old  PF502 too new
@@ -22,6 +23,7 @@
        |- HandlerRaisedError (PF603)  LeaseExpiredError (PF604)  ArgumentsInvalidError (PF605)
        |- ResultInvalidError (PF606)  ResultTooLargeError (PF607)  ResultLimitError (PF608)
        |- NotAListError (PF609)
+       |- RunDeadlineError (PF620)  SleepInvalidError (PF621)
 
 `ERRORS_BY_CODE` is the only table of codes: SQL sources, docs/errors.md and these classes are
 compared with it by a test. The docstring of a class is its default message.
@@ -225,6 +227,18 @@ class ContractDiffersError(ConflictError):
     code = "PF304"
 
 
+class SignalSentError(ConflictError):
+    """The signal was sent to this run before, with another payload."""
+
+    code = "PF305"
+
+
+class SignalNotAwaitedError(ConflictError):
+    """The run does not wait for the signal any more."""
+
+    code = "PF306"
+
+
 class ForbiddenError(EngineError, PermissionError):
     """The caller may not do this."""
 
@@ -319,6 +333,20 @@ class NotAListError(TaskError):
     """The value that a map step goes over is not a list."""
 
     code = "PF609"
+    retryable = False
+
+
+class RunDeadlineError(TaskError):
+    """The run has not ended by its deadline."""
+
+    code = "PF620"
+    retryable = False
+
+
+class SleepInvalidError(TaskError):
+    """The end of a sleep is neither a number of seconds nor a time."""
+
+    code = "PF621"
     retryable = False
 
 

@@ -18,6 +18,8 @@ from pgflow_worker.loader import Handler
 from pgflow_worker.rows import SweepAnswer
 
 WORK_CHANNEL: Final = "pgflow_work"
+TIMER: Final = "timer"
+"""What a notification on that channel says when a timer is due soon; else there is work."""
 
 COMPLETE_TASKS: Final[LiteralString] = """
 select t.ordinal, t.error ->> 'message'
@@ -137,8 +139,10 @@ def extend_leases(conn: Connection, leases: Sequence[Lease], seconds: float) -> 
 
 def sweep(conn: Connection) -> SweepAnswer:
     """Let the engine end what others left behind."""
-    row = conn.execute("select expired, dead_workers from pgflow.sweep()").fetchone()
-    return SweepAnswer(*cast("tuple[int, int]", row))
+    row = conn.execute(
+        "select expired, dead_workers, next_timer_seconds from pgflow.sweep()"
+    ).fetchone()
+    return SweepAnswer(*cast("tuple[int, int, float | None]", row))
 
 
 def stop_worker(conn: Connection, worker_id: UUID) -> None:

@@ -7,6 +7,7 @@ worker lives, lets the engine sweep, and listens for work.
 """
 
 import contextlib
+import math
 import random
 import selectors
 import socket
@@ -30,6 +31,9 @@ from pgflow_worker.logs import logger
 from pgflow_worker.signals import Signals
 
 LISTEN: Final = sql.SQL("listen {}").format(sql.Identifier(calls.WORK_CHANNEL))
+
+TIMER_MARGIN: Final = 0.01
+"""Seconds after a timer is due: sweeping a moment too early would be one time too many."""
 
 CLOSING: Final = 0.5
 """Seconds that the thread has to end."""
@@ -69,6 +73,7 @@ class Keeper:
         self._extend_at = 0.0
         self._beat_at = 0.0
         self._sweep_at = 0.0
+        self._timer_told = False
 
     def start(self) -> None:
         """Begin; the first beat and sweep come at once."""
@@ -89,7 +94,7 @@ class Keeper:
         while not self._closing.is_set():
             try:
                 with connect(self._config, "keeper") as conn:
-                    conn.add_notify_handler(lambda _: self._on_work())
+                    conn.add_notify_handler(lambda note: self._told(note.payload))
                     conn.execute(LISTEN)
                     if lost:
                         lost = False
@@ -127,18 +132,27 @@ class Keeper:
                 self._extend(conn, now)
                 self._extend_at = now + self._config.extend_every / 2
             self._beat_if_due(conn)
-            if now >= self._sweep_at:
-                self._sweep(conn)
+            if now >= self._sweep_at or self._timer_told:
+                self._timer_told = False
+                next_timer = self._sweep(conn)
                 # Workers that started together must not sweep together.
                 spread = random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, no secret
-                self._sweep_at = now + self._config.sweep_every * spread
+                self._sweep_at = now + min(self._config.sweep_every * spread, next_timer)
             backoff.reset()
             due = min(self._extend_at, self._beat_at, self._sweep_at)
+            if self._timer_told:
+                continue
             if selector.select(max(due - monotonic(), 0.0)):
                 # Nothing but notifications comes between two calls.
                 conn.pgconn.consume_input()
-                while conn.pgconn.notifies() is not None:
-                    self._on_work()
+                while (told := conn.pgconn.notifies()) is not None:
+                    self._told(told.extra.decode())
+
+    def _told(self, payload: str) -> None:
+        if payload == calls.TIMER:
+            self._timer_told = True
+        else:
+            self._on_work()
 
     def _beat_if_due(self, conn: Connection) -> None:
         now = monotonic()
@@ -159,7 +173,8 @@ class Keeper:
         logger.warning("the engine declared this worker dead; registering again")
         self._register(conn)
 
-    def _sweep(self, conn: Connection) -> None:
+    def _sweep(self, conn: Connection) -> float:
+        """Return in how many seconds to sweep again, if something has to happen then."""
         with _passing(conn):
             found = calls.sweep(conn)
             if found.expired or found.dead_workers:
@@ -168,6 +183,9 @@ class Keeper:
                     found.expired,
                     found.dead_workers,
                 )
+            if found.next_timer_seconds is not None:
+                return found.next_timer_seconds + TIMER_MARGIN
+        return math.inf
 
     def _extend(self, conn: Connection, now: float) -> None:
         # A copy made in one step, because the loop adds and removes leases meanwhile.

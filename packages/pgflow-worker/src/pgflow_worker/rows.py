@@ -37,3 +37,5 @@ class SweepAnswer(NamedTuple):
 
     expired: int
     dead_workers: int
+    next_timer_seconds: float | None
+    """Until the next timer is due; None when there is none."""

@@ -6,7 +6,7 @@ grant usage on schema pgflow to pgflow_client, pgflow_worker, pgflow_viewer, pgf
 
 grant execute on function
   pgflow.start_flow, pgflow.start_flows, pgflow.get_run, pgflow.list_runs, pgflow.watch_run,
-  pgflow.cancel_run, pgflow.may_see, pgflow.schema_version, pgflow.breaking_version
+  pgflow.cancel_run, pgflow.send_signal, pgflow.may_see, pgflow.schema_version, pgflow.breaking_version
 to pgflow_client, pgflow_admin;
 
 grant execute on function

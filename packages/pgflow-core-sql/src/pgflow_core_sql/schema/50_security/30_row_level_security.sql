@@ -18,6 +18,16 @@ create policy maps_of_own_runs on pgflow.maps for select using (
   exists (select 1 from pgflow.runs as r where r.run_id = maps.run_id)
 );
 
+alter table pgflow.signals enable row level security;
+create policy signals_of_own_runs on pgflow.signals for select using (
+  exists (select 1 from pgflow.runs as r where r.run_id = signals.run_id)
+);
+
+alter table pgflow.timers enable row level security;
+create policy timers_of_own_runs on pgflow.timers for select using (
+  exists (select 1 from pgflow.runs as r where r.run_id = timers.run_id)
+);
+
 alter table pgflow.map_items enable row level security;
 create policy map_items_of_own_runs on pgflow.map_items for select using (
   exists (select 1 from pgflow.runs as r where r.run_id = map_items.run_id)

@@ -1,0 +1,15 @@
+-- timers: what happens to a run at a time, unless it has ended by then. The sweep fires what is due.
+-- Not in `tasks`, because no worker has anything to do for it.
+create table pgflow.timers (
+  run_id uuid not null,
+  step_slug text not null,
+  kind text not null,
+  due_at timestamptz not null,
+  primary key (run_id, step_slug, kind),
+  constraint kind_is_known check (kind in ('sleep', 'signal', 'deadline', 'start')),
+  constraint step_where_it_is_about_one check ((step_slug = '') = (kind in ('deadline', 'start')))
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+create index timers_by_time on pgflow.timers (due_at);
+comment on column pgflow.timers.kind is
+  'sleep: the step completes; signal: it is waited for no longer; deadline: the run fails; start: the run begins';
+comment on column pgflow.timers.step_slug is 'empty when it is about the run';
