@@ -82,6 +82,29 @@ def a_map(
     return step.model_copy(update={"kind": "map", "over": over})
 
 
+def a_signal(
+    slug: str,
+    *deps: str,
+    result_schema: JsonSchema = ANYTHING,
+    timeout: float | None = None,
+) -> StepSpec:
+    """Return a step that waits for a signal, once *deps* have completed."""
+    options = StepOptions(timeout_seconds=timeout)
+    step = a_step(slug, *deps, result_schema=result_schema, options=options)
+    return step.model_copy(update={"kind": "signal"})
+
+
+def a_sleep(
+    slug: str,
+    *deps: str,
+    seconds: float | None = None,
+    until: PayloadInput | ResultInput | None = None,
+) -> StepSpec:
+    """Return a step that lets time pass, once *deps* have completed."""
+    step = a_step(slug, *deps, result_schema={"type": "null"})
+    return step.model_copy(update={"kind": "sleep", "seconds": seconds, "until": until})
+
+
 def a_flow(
     slug: str,
     *steps: StepSpec,
