@@ -8,8 +8,10 @@ from typing import Final, Literal, get_args
 RunStatus = Literal["started", "completed", "failed", "cancelled"]
 """A run is `started` until it ends in one of the other three."""
 
-StepStatus = Literal["created", "started", "completed", "failed", "cancelled"]
-"""A step is `created` while it waits for its deps and `started` once its task is queued."""
+StepStatus = Literal["created", "started", "completed", "failed", "cancelled", "skipped"]
+"""A step is `created` while it waits for its deps and `started` once its task is queued.
+
+One that is `skipped` has no result, and its run goes on without it."""
 
 AttemptOutcome = Literal["completed", "failed", "expired", "released", "cancelled"]
 """How one attempt of a task ended, as kept in `pgflow.attempts`."""
@@ -22,7 +24,7 @@ STEP_STATUSES: Final[tuple[str, ...]] = get_args(StepStatus)
 ATTEMPT_OUTCOMES: Final[tuple[str, ...]] = get_args(AttemptOutcome)
 WORKER_STATUSES: Final[tuple[str, ...]] = get_args(WorkerStatus)
 
-TERMINAL_STATUSES: Final = frozenset({"completed", "failed", "cancelled"})
+TERMINAL_STATUSES: Final = frozenset({"completed", "failed", "cancelled", "skipped"})
 """Statuses of a run or step that never change again."""
 
 StepKind = Literal["single", "map"]

@@ -47,10 +47,13 @@ create type pgflow.ended_attempt as (
 );
 comment on column pgflow.ended_attempt.retry_at is 'null: no further attempt, the step fails';
 
--- ready_map: a map step of a run that may start now.
-create type pgflow.ready_map as (
+-- ready_step: a step of a run whose deps have all ended, and which needs more than a task.
+create type pgflow.ready_step as (
   run_id uuid,
+  flow_slug text,
+  version integer,
   step_slug text,
+  kind text,
   contract_id integer
 );
 
@@ -123,6 +126,8 @@ create table pgflow.contracts (
   max_attempts integer not null,
   base_delay_seconds double precision not null,
   max_delay_seconds double precision not null,
+  backoff text not null,
+  start_delay_seconds double precision not null,
   jitter double precision not null,
   timeout_seconds double precision,
   result_schema_id bytea not null references pgflow.schemas,
@@ -130,6 +135,7 @@ create table pgflow.contracts (
   over_source text,
   over_step_slug text,
   over_path text [],
+  constraint backoff_is_known check (backoff in ('exponential', 'fixed')),
   constraint source_is_known check (over_source in ('payload', 'result')),
   constraint step_only_with_result check (
     (over_source is not distinct from 'result') = (over_step_slug is not null)
@@ -139,6 +145,8 @@ create table pgflow.contracts (
 );
 comment on column pgflow.contracts.result_schema_id is 'what complete_tasks holds the result of each task against';
 comment on column pgflow.contracts.max_result_bytes is 'budget of the result of a task, in bytes as jsonb';
+comment on column pgflow.contracts.start_delay_seconds is
+  'how long its first attempt waits after the step has started';
 comment on column pgflow.contracts.over_source is
   'where the list of a map step is; null: the step is no map, it has one task';
 
@@ -154,15 +162,27 @@ create table pgflow.steps (
   contract_id integer not null references pgflow.contracts,
   is_root boolean not null,
   is_leaf boolean not null,
+  is_plain boolean not null default false,
+  condition jsonb,
+  when_unmet text not null default 'skip',
+  on_failure text not null default 'fail',
   primary key (flow_slug, version, step_slug),
   foreign key (flow_slug, version) references pgflow.flow_versions,
   constraint step_slug_is_a_slug check (pgflow._is_slug(step_slug)),
-  constraint kind_is_known check (kind in ('single', 'map'))
+  constraint kind_is_known check (kind in ('single', 'map', 'signal', 'sleep', 'flow', 'failure')),
+  constraint when_unmet_is_known check (when_unmet in ('skip', 'skip_cascade', 'fail')),
+  constraint on_failure_is_known check (on_failure in ('fail', 'skip', 'skip_cascade'))
 );
 comment on column pgflow.steps.step_index is 'position in topological order, from 0';
 comment on column pgflow.steps.result_schema is 'JSON Schema of step_states.step_result';
 comment on column pgflow.steps.is_root is 'it waits for no step: it starts with the run';
 comment on column pgflow.steps.is_leaf is 'no step waits for it: its result is in the run output';
+comment on column pgflow.steps.is_plain is
+  'when all its deps have ended it gets a task, at once, and nothing else has to be asked';
+comment on column pgflow.steps.condition is 'it starts only if this holds; as the manifest has it';
+comment on column pgflow.steps.when_unmet is 'what becomes of it when its condition does not hold';
+comment on column pgflow.steps.on_failure is
+  'what follows when it fails: the run fails too, or goes on without it';
 
 -- deps: "to_step_slug waits for from_step_slug".
 create table pgflow.deps (
@@ -347,13 +367,23 @@ create table pgflow.step_states (
   lease_id uuid,
   step_result jsonb,
   error jsonb,
+  skip_reason text,
+  cascades boolean,
   primary key (run_id, step_slug),
-  constraint status_is_known check (status in ('started', 'completed', 'failed', 'cancelled')),
+  constraint status_is_known check (status in ('started', 'completed', 'failed', 'cancelled', 'skipped')),
   constraint result_only_when_completed check ((status = 'completed') = (step_result is not null)),
-  constraint ended_when_terminal check ((status = 'started') = (ended_at is null))
+  constraint ended_when_terminal check ((status = 'started') = (ended_at is null)),
+  constraint reason_when_skipped check (
+    (status = 'skipped') = (skip_reason is not null and cascades is not null)
+  ),
+  constraint skip_reason_is_known check (
+    skip_reason in ('condition_unmet', 'dependency_skipped', 'handler_failed')
+  )
 ) with (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 comment on column pgflow.step_states.lease_id is
   'of the attempt that completed the step, as are attempt, worker_id and claimed_at';
+comment on column pgflow.step_states.cascades is
+  'of a skipped step: what waits for it is skipped too, when its other deps have ended';
 
 -- tasks: the queue. A row waits here until it is claimed; then it is a row of `leases` instead.
 -- Two tables, so that claiming never wades through what is already taken, expiry scans only what
@@ -948,6 +978,53 @@ begin
 end;
 $$;
 
+-- _mark_plain_steps: note which steps of a flow get a task as soon as their deps have ended, and no question.
+-- Of all versions, because versions share contracts, and with them the delay.
+-- Called by: _put_steps.
+-- Locks:     the steps that change.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._mark_plain_steps(p_flow_slug text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  with recursive cascading as (
+    select s.version, s.step_slug
+    from pgflow.steps as s
+    where s.flow_slug = p_flow_slug
+      and (s.on_failure = 'skip_cascade' or s.condition is not null and s.when_unmet = 'skip_cascade')
+    union
+    select d.version, d.to_step_slug
+    from cascading as c
+    join pgflow.deps as d
+      on d.flow_slug = p_flow_slug and d.version = c.version and d.from_step_slug = c.step_slug
+  )
+  update pgflow.steps as s
+  set is_plain = n.is_plain
+  from (
+    select
+      s.version, s.step_slug,
+      s.kind = 'single'
+        and s.condition is null
+        and c.start_delay_seconds = 0
+        and not exists (
+          select 1
+          from pgflow.deps as d
+          join cascading as f on f.version = d.version and f.step_slug = d.from_step_slug
+          where d.flow_slug = s.flow_slug and d.version = s.version and d.to_step_slug = s.step_slug
+        ) as is_plain
+    from pgflow.steps as s
+    join pgflow.contracts as c on c.contract_id = s.contract_id
+    where s.flow_slug = p_flow_slug
+  ) as n
+  where s.flow_slug = p_flow_slug
+    and s.version = n.version
+    and s.step_slug = n.step_slug
+    and s.is_plain <> n.is_plain;
+end;
+$$;
+
 -- _pointer: the JSON pointer (RFC 6901) of a member of what p_at points to.
 -- Called by: _check_map, _check_options, _check_step, _link_keywords, _link_schema, _no_list_error,
 --            _schema_resources, _under.
@@ -976,7 +1053,7 @@ declare
 begin
   insert into pgflow.contracts as c (
     flow_slug, step_slug, digest,
-    max_attempts, base_delay_seconds, max_delay_seconds, jitter, timeout_seconds,
+    max_attempts, base_delay_seconds, max_delay_seconds, backoff, start_delay_seconds, jitter, timeout_seconds,
     result_schema_id, max_result_bytes, over_source, over_step_slug, over_path
   )
   select
@@ -986,6 +1063,8 @@ begin
     coalesce((o.options ->> 'max_attempts')::numeric::integer, 3),
     coalesce((o.options ->> 'base_delay_seconds')::double precision, 1),
     coalesce((o.options ->> 'max_delay_seconds')::double precision, 300),
+    coalesce(o.options ->> 'backoff', 'exponential'),
+    coalesce((o.options ->> 'start_delay_seconds')::double precision, 0),
     coalesce((o.options ->> 'jitter')::double precision, 0.5),
     (o.options ->> 'timeout_seconds')::double precision,
     pgflow._schema_id(pgflow._task_schema(s.value)),
@@ -1005,16 +1084,18 @@ begin
     set max_attempts = excluded.max_attempts,
       base_delay_seconds = excluded.base_delay_seconds,
       max_delay_seconds = excluded.max_delay_seconds,
+      backoff = excluded.backoff,
+      start_delay_seconds = excluded.start_delay_seconds,
       jitter = excluded.jitter,
       timeout_seconds = excluded.timeout_seconds,
       result_schema_id = excluded.result_schema_id,
       max_result_bytes = excluded.max_result_bytes
     where (
-      c.max_attempts, c.base_delay_seconds, c.max_delay_seconds, c.jitter, c.timeout_seconds,
-      c.result_schema_id, c.max_result_bytes
+      c.max_attempts, c.base_delay_seconds, c.max_delay_seconds, c.backoff, c.start_delay_seconds,
+      c.jitter, c.timeout_seconds, c.result_schema_id, c.max_result_bytes
     ) is distinct from (
       excluded.max_attempts, excluded.base_delay_seconds, excluded.max_delay_seconds,
-      excluded.jitter, excluded.timeout_seconds,
+      excluded.backoff, excluded.start_delay_seconds, excluded.jitter, excluded.timeout_seconds,
       excluded.result_schema_id, excluded.max_result_bytes
     );
   v_changed := found;
@@ -1168,23 +1249,26 @@ declare
 begin
   insert into pgflow.steps as s (
     flow_slug, version, step_slug, step_index, kind, description, result_schema, contract_id,
-    is_root, is_leaf
+    is_root, is_leaf, condition, when_unmet, on_failure
   )
   select
     v_slug,
     p_version,
     n.value ->> 'slug',
     n.ordinality - 1,
-    case when c.over_source is null then 'single' else 'map' end,
+    coalesce(n.value ->> 'kind', 'single'),
     coalesce(n.value ->> 'description', ''),
     n.value -> 'result_schema',
     c.contract_id,
-    coalesce(n.value -> 'deps', '[]') = '[]',
-    not exists (
+    coalesce(n.value -> 'deps', '[]') = '[]' and n.value ->> 'kind' is distinct from 'failure',
+    n.value ->> 'kind' is distinct from 'failure' and not exists (
       select 1
       from jsonb_array_elements(p_flow -> 'steps') as waiting
       where waiting.value -> 'deps' ? (n.value ->> 'slug')
-    )
+    ),
+    nullif(n.value -> 'when', 'null'),
+    coalesce(n.value ->> 'when_unmet', 'skip'),
+    coalesce(n.value ->> 'on_failure', 'fail')
   from jsonb_array_elements(p_flow -> 'steps') with ordinality as n
   join pgflow.contracts as c
     on c.flow_slug = v_slug
@@ -1203,6 +1287,8 @@ begin
   from jsonb_array_elements(p_flow -> 'steps') as n
   cross join lateral jsonb_array_elements_text(coalesce(n.value -> 'deps', '[]')) as d
   on conflict do nothing;
+
+  perform pgflow._mark_plain_steps(v_slug);
   return v_changed;
 end;
 $$;
@@ -1879,12 +1965,12 @@ $$;
 
 -- _start_map_wave: start map steps: write their items and queue a task for each.
 -- One over an empty list completes at once, one over no list fails, and with it the run.
--- Called by: _start_maps. The caller holds the locks of the runs, or made them.
+-- Called by: _start_special_wave. The caller holds the locks of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
 -- Raises:    nothing.
 -- Returns:   one row: the steps that have completed, or nulls; what waits for them may be ready now.
 create or replace function pgflow._start_map_wave(
-  p_maps pgflow.ready_map [], p_worker_id uuid
+  p_maps pgflow.ready_step [], p_worker_id uuid
 ) returns table (run_ids uuid [], step_slugs text [])
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -1955,40 +2041,6 @@ begin
     perform pgflow._fail_steps(v_failed_run_ids, v_failed_step_slugs, v_errors);
   end if;
   return query select v_run_ids, v_step_slugs;
-end;
-$$;
-
--- _start_maps: start map steps that are ready, and whatever becomes ready because their lists are empty.
--- A loop, not a recursion: a chain of empty maps may be of any length.
--- Called by: _complete_batch, _start_runs. The caller holds the locks of the runs, or made them.
--- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
--- Raises:    nothing.
--- Returns:   nothing.
-create or replace function pgflow._start_maps(
-  p_maps pgflow.ready_map [],
-  p_worker_id uuid default null  -- who claims next, and need not be woken
-) returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set jit = off
-set plan_cache_mode = force_generic_plan
-as $$
-declare
-  v_maps pgflow.ready_map[] := p_maps;
-  v_run_ids uuid[];
-  v_step_slugs text[];
-begin
-  while v_maps is not null loop
-    select w.run_ids, w.step_slugs into v_run_ids, v_step_slugs
-    from pgflow._start_map_wave(v_maps, p_worker_id) as w;
-    exit when v_run_ids is null;
-    select r.maps into v_maps
-    from pgflow._start_ready_steps(v_run_ids, v_step_slugs, p_worker_id, 0, 0) as r;
-    perform pgflow._complete_runs(v_run_ids, v_step_slugs);
-  end loop;
 end;
 $$;
 
@@ -2121,10 +2173,10 @@ begin
 end;
 $$;
 
--- _complete_runs: complete every run whose last leaf has just completed.
--- When all leaves have, every step has: each of the others is a dep of one of them.
+-- _complete_runs: complete every run whose last leaf has just ended.
+-- When all leaves have completed or are skipped, every step has ended: each of the others is a dep of one of them.
 -- `offset 0`: see _start_ready_steps.
--- Called by: _complete_batch, _start_maps. The caller holds the locks of the runs.
+-- Called by: _complete_batch, _start_special_steps. The caller holds the locks of the runs.
 -- Locks:     none further.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -2161,7 +2213,7 @@ begin
           from pgflow.step_states as ss
           where ss.run_id = c.run_id
             and ss.step_slug = s.step_slug
-            and ss.status = 'completed'
+            and ss.status in ('completed', 'skipped')
           offset 0
         )
       offset 0
@@ -2278,8 +2330,7 @@ declare
   v_now timestamptz := pgflow._now();
   v_step_slugs text[];
   v_contract_ids integer[];
-  v_map_slugs text[];
-  v_map_contract_ids integer[];
+  v_special pgflow.ready_step[];
   v_count integer;
 begin
   insert into pgflow.runs (run_id, flow_slug, version, owner, payload, started_at)
@@ -2297,11 +2348,12 @@ begin
   end if;
 
   select
-    array_agg(s.step_slug) filter (where s.kind = 'single'),
-    array_agg(s.contract_id) filter (where s.kind = 'single'),
-    array_agg(s.step_slug) filter (where s.kind = 'map'),
-    array_agg(s.contract_id) filter (where s.kind = 'map')
-  into v_step_slugs, v_contract_ids, v_map_slugs, v_map_contract_ids
+    array_agg(s.step_slug) filter (where s.is_plain),
+    array_agg(s.contract_id) filter (where s.is_plain),
+    array_agg(
+      (null, s.flow_slug, s.version, s.step_slug, s.kind, s.contract_id)::pgflow.ready_step
+    ) filter (where not s.is_plain)
+  into v_step_slugs, v_contract_ids, v_special
   from pgflow.steps as s
   where s.flow_slug = p_flow_slug
     and s.version = p_version
@@ -2315,10 +2367,12 @@ begin
   cross join unnest(v_step_slugs, v_contract_ids) as r (step_slug, contract_id);
 
   perform pgflow._wake_workers(v_contract_ids);
-  if v_map_slugs is not null then
-    perform pgflow._start_maps(array_agg((n.run_id, r.step_slug, r.contract_id)::pgflow.ready_map))
+  if v_special is not null then
+    perform pgflow._start_special_steps(array_agg(
+      (n.run_id, s.flow_slug, s.version, s.step_slug, s.kind, s.contract_id)::pgflow.ready_step
+    ))
     from unnest(p_run_ids) as n (run_id)
-    cross join unnest(v_map_slugs, v_map_contract_ids) as r (step_slug, contract_id);
+    cross join unnest(v_special) as s;
   end if;
 end;
 $$;
@@ -2695,6 +2749,39 @@ begin
 end;
 $$;
 
+-- _queue_steps: start steps of one task each that are not plain: queue the task, for later if they are delayed.
+-- Called by: _start_special_wave. The caller holds the locks of the runs, or made them.
+-- Locks:     none further; the rows are new.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._queue_steps(
+  p_steps pgflow.ready_step [], p_worker_id uuid
+) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := pgflow._now();
+  v_contract_ids integer[];
+begin
+  insert into pgflow.step_states (run_id, step_slug, started_at)
+  select n.run_id, n.step_slug, v_now
+  from unnest(p_steps) as n;
+
+  with queued as (
+    insert into pgflow.tasks as t (run_id, step_slug, contract_id, available_at)
+    select n.run_id, n.step_slug, n.contract_id, v_now + make_interval(secs => c.start_delay_seconds)
+    from unnest(p_steps) as n
+    join pgflow.contracts as c on c.contract_id = n.contract_id
+    returning t.contract_id, t.available_at
+  )
+  select array_agg(distinct q.contract_id) filter (where q.available_at <= v_now)
+  into v_contract_ids
+  from queued as q;
+  perform pgflow._wake_workers(v_contract_ids, p_worker_id);
+end;
+$$;
+
 -- _result_error: the error of a step whose result does not fit.
 -- Called by: _check_results.
 -- Locks:     none.
@@ -2718,18 +2805,18 @@ as $$
   from (select p_errors @> '[{"keyword": "limit"}]' as is_limit) as l;
 $$;
 
--- _start_ready_steps: start every step whose last dep has just completed: hand it to the worker that
--- completed the dep, or queue it. Map steps are only told.
+-- _start_ready_steps: start every step whose last dep has just ended: hand it to the worker that
+-- completed the dep, or queue it. Steps that are not plain are only told.
 -- The caller holds the locks of the runs and wrote the results in an earlier statement, so this
--- one sees every dep that has completed, whoever completed it; a step cannot be ready twice,
--- because one of its deps completed only now.
+-- one sees every dep that has ended, whoever ended it; a step cannot be ready twice,
+-- because one of its deps ended only now.
 -- `offset 0` keeps each lookup a lookup by whole key. Flattened into joins, a plan that was made
 -- while the tables were small reads an index by its last column and never recovers.
--- Called by: _complete_batch, _start_maps.
+-- Called by: _complete_batch, _start_special_steps.
 -- Locks:     none further; the rows are new.
 -- Raises:    nothing.
--- Returns:   the leases of those handed to the worker, and the map steps, which _start_maps is to
---            start; null for none.
+-- Returns:   the leases of those handed to the worker, and the steps that are not plain,
+--            which _start_special_steps is to start; null for none.
 create or replace function pgflow._start_ready_steps(
   p_run_ids uuid [],
   p_step_slugs text [],
@@ -2737,7 +2824,7 @@ create or replace function pgflow._start_ready_steps(
   p_taking integer,  -- how many tasks the worker takes; all but one of them may be handed to it
   p_lease_seconds double precision,
   out handed pgflow.leases [],
-  out maps pgflow.ready_map []
+  out special pgflow.ready_step []
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -2767,10 +2854,10 @@ begin
   ),
   ready as (
     select
-      c.run_id, c.step_slug, s.contract_id, s.kind,
-      coalesce(s.contract_id = any (v_served) and s.kind = 'single', false)
+      c.run_id, c.flow_slug, c.version, c.step_slug, s.contract_id, s.kind, s.is_plain,
+      coalesce(s.contract_id = any (v_served) and s.is_plain, false)
         and row_number() over (
-          order by s.contract_id = any (v_served) and s.kind = 'single' desc nulls last
+          order by s.contract_id = any (v_served) and s.is_plain desc nulls last
         ) < p_taking as is_handed
     from candidate as c
     join pgflow.steps as s
@@ -2786,7 +2873,7 @@ begin
           from pgflow.step_states as ss
           where ss.run_id = c.run_id
             and ss.step_slug = d.from_step_slug
-            and ss.status = 'completed'
+            and ss.status in ('completed', 'skipped')
           offset 0
         )
       offset 0
@@ -2794,13 +2881,13 @@ begin
   ),
   states as (
     insert into pgflow.step_states (run_id, step_slug, started_at)
-    select r.run_id, r.step_slug, v_now from ready as r where r.kind = 'single'
+    select r.run_id, r.step_slug, v_now from ready as r where r.is_plain
   ),
   queued as (
     insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
     select r.run_id, r.step_slug, r.contract_id, v_now
     from ready as r
-    where r.kind = 'single' and not r.is_handed
+    where r.is_plain and not r.is_handed
   ),
   leased as (
     insert into pgflow.leases as l (
@@ -2815,10 +2902,12 @@ begin
     returning l as lease
   )
   select
-    array_agg(r.contract_id) filter (where r.kind = 'single' and not r.is_handed),
-    array_agg((r.run_id, r.step_slug, r.contract_id)::pgflow.ready_map) filter (where r.kind = 'map'),
+    array_agg(r.contract_id) filter (where r.is_plain and not r.is_handed),
+    array_agg(
+      (r.run_id, r.flow_slug, r.version, r.step_slug, r.kind, r.contract_id)::pgflow.ready_step
+    ) filter (where not r.is_plain),
     (select array_agg(l.lease) from leased as l)
-  into v_queued, maps, handed
+  into v_queued, special, handed
   from ready as r;
 
   -- The worker claims what is left of them itself as far as it can; others are woken for the rest.
@@ -2827,6 +2916,73 @@ begin
   then
     perform pgflow._wake_workers(v_queued, p_worker_id);
   end if;
+end;
+$$;
+
+-- _start_special_steps: start steps that are ready and not plain, and whatever becomes ready because some of
+-- them end at once. A loop, not a recursion: a chain of steps that end at once may be of any length.
+-- Called by: _complete_batch, _start_runs. The caller holds the locks of the runs, or made them.
+-- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._start_special_steps(
+  p_steps pgflow.ready_step [],
+  p_worker_id uuid default null  -- who claims next, and need not be woken
+) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_steps pgflow.ready_step[] := p_steps;
+  v_run_ids uuid[];
+  v_step_slugs text[];
+begin
+  while v_steps is not null loop
+    select w.run_ids, w.step_slugs into v_run_ids, v_step_slugs
+    from pgflow._start_special_wave(v_steps, p_worker_id) as w;
+    exit when v_run_ids is null;
+    select r.special into v_steps
+    from pgflow._start_ready_steps(v_run_ids, v_step_slugs, p_worker_id, 0, 0) as r;
+    perform pgflow._complete_runs(v_run_ids, v_step_slugs);
+  end loop;
+end;
+$$;
+
+-- _start_special_wave: start the steps that are ready now and not plain, each as its kind wants it.
+-- Called by: _start_special_steps. The caller holds the locks of the runs, or made them.
+-- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
+-- Raises:    nothing.
+-- Returns:   one row: the steps that have ended, or nulls; what waits for them may be ready now.
+create or replace function pgflow._start_special_wave(
+  p_steps pgflow.ready_step [], p_worker_id uuid
+) returns table (run_ids uuid [], step_slugs text [])
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_singles pgflow.ready_step[];
+  v_maps pgflow.ready_step[];
+begin
+  select
+    array_agg(n) filter (where n.kind = 'single'),
+    array_agg(n) filter (where n.kind = 'map')
+  into v_singles, v_maps
+  from unnest(p_steps) as n;
+
+  if v_singles is not null then
+    perform pgflow._queue_steps(v_singles, p_worker_id);
+  end if;
+  if v_maps is not null then
+    select w.run_ids, w.step_slugs into run_ids, step_slugs
+    from pgflow._start_map_wave(v_maps, p_worker_id) as w;
+  end if;
+  return next;
 end;
 $$;
 
@@ -2944,7 +3100,7 @@ declare
   v_unfit bigint;
   v_of_map boolean[];  -- null when no task of the batch is one of a map step
   v_items pgflow.map_results[];
-  v_maps pgflow.ready_map[];
+  v_special pgflow.ready_step[];
 begin
   perform pgflow._require_read_committed();
   perform pgflow._require_batch(
@@ -3008,12 +3164,12 @@ begin
   end if;
 
   if v_run_ids is not null then
-    select r.handed, r.maps into handed, v_maps
+    select r.handed, r.special into handed, v_special
     from pgflow._start_ready_steps(
       v_run_ids, v_step_slugs, v_worker_id, p_taking, p_lease_seconds
     ) as r;
-    if v_maps is not null then
-      perform pgflow._start_maps(v_maps, v_worker_id);
+    if v_special is not null then
+      perform pgflow._start_special_steps(v_special, v_worker_id);
     end if;
     perform pgflow._complete_runs(v_run_ids, v_step_slugs);
     perform pgflow._notify_watchers(v_run_ids);
@@ -3021,7 +3177,7 @@ begin
   if v_unfit > 0 then
     perform pgflow._fail_unfit(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, v_errors);
   end if;
-  if handed is not null and (v_unfit > 0 or v_maps is not null) then
+  if handed is not null and (v_unfit > 0 or v_special is not null) then
     -- What was handed over is gone when its run has failed by another step of the batch.
     handed := array(
       select h
@@ -7537,7 +7693,7 @@ $$;
 -- _wake_workers: send one NOTIFY when an idle worker could take one of these tasks.
 -- A busy worker claims again by itself; not notifying it keeps the database-wide lock that NOTIFY
 -- takes at commit off the hot path. A wake-up lost to a race costs one polling interval at most.
--- Called by: _start_runs, _start_ready_steps, _start_map_wave, _end_attempts, release_tasks.
+-- Called by: _start_runs, _start_ready_steps, _queue_steps, _start_map_wave, _end_attempts, release_tasks.
 -- Locks:     the queue of notifications, at commit, when a worker is idle.
 -- Raises:    nothing.
 -- Returns:   nothing.

@@ -9,6 +9,8 @@ create table pgflow.contracts (
   max_attempts integer not null,
   base_delay_seconds double precision not null,
   max_delay_seconds double precision not null,
+  backoff text not null,
+  start_delay_seconds double precision not null,
   jitter double precision not null,
   timeout_seconds double precision,
   result_schema_id bytea not null references pgflow.schemas,
@@ -16,6 +18,7 @@ create table pgflow.contracts (
   over_source text,
   over_step_slug text,
   over_path text [],
+  constraint backoff_is_known check (backoff in ('exponential', 'fixed')),
   constraint source_is_known check (over_source in ('payload', 'result')),
   constraint step_only_with_result check (
     (over_source is not distinct from 'result') = (over_step_slug is not null)
@@ -25,5 +28,7 @@ create table pgflow.contracts (
 );
 comment on column pgflow.contracts.result_schema_id is 'what complete_tasks holds the result of each task against';
 comment on column pgflow.contracts.max_result_bytes is 'budget of the result of a task, in bytes as jsonb';
+comment on column pgflow.contracts.start_delay_seconds is
+  'how long its first attempt waits after the step has started';
 comment on column pgflow.contracts.over_source is
   'where the list of a map step is; null: the step is no map, it has one task';

@@ -13,7 +13,7 @@ declare
 begin
   insert into pgflow.contracts as c (
     flow_slug, step_slug, digest,
-    max_attempts, base_delay_seconds, max_delay_seconds, jitter, timeout_seconds,
+    max_attempts, base_delay_seconds, max_delay_seconds, backoff, start_delay_seconds, jitter, timeout_seconds,
     result_schema_id, max_result_bytes, over_source, over_step_slug, over_path
   )
   select
@@ -23,6 +23,8 @@ begin
     coalesce((o.options ->> 'max_attempts')::numeric::integer, 3),
     coalesce((o.options ->> 'base_delay_seconds')::double precision, 1),
     coalesce((o.options ->> 'max_delay_seconds')::double precision, 300),
+    coalesce(o.options ->> 'backoff', 'exponential'),
+    coalesce((o.options ->> 'start_delay_seconds')::double precision, 0),
     coalesce((o.options ->> 'jitter')::double precision, 0.5),
     (o.options ->> 'timeout_seconds')::double precision,
     pgflow._schema_id(pgflow._task_schema(s.value)),
@@ -42,16 +44,18 @@ begin
     set max_attempts = excluded.max_attempts,
       base_delay_seconds = excluded.base_delay_seconds,
       max_delay_seconds = excluded.max_delay_seconds,
+      backoff = excluded.backoff,
+      start_delay_seconds = excluded.start_delay_seconds,
       jitter = excluded.jitter,
       timeout_seconds = excluded.timeout_seconds,
       result_schema_id = excluded.result_schema_id,
       max_result_bytes = excluded.max_result_bytes
     where (
-      c.max_attempts, c.base_delay_seconds, c.max_delay_seconds, c.jitter, c.timeout_seconds,
-      c.result_schema_id, c.max_result_bytes
+      c.max_attempts, c.base_delay_seconds, c.max_delay_seconds, c.backoff, c.start_delay_seconds,
+      c.jitter, c.timeout_seconds, c.result_schema_id, c.max_result_bytes
     ) is distinct from (
       excluded.max_attempts, excluded.base_delay_seconds, excluded.max_delay_seconds,
-      excluded.jitter, excluded.timeout_seconds,
+      excluded.backoff, excluded.start_delay_seconds, excluded.jitter, excluded.timeout_seconds,
       excluded.result_schema_id, excluded.max_result_bytes
     );
   v_changed := found;

@@ -13,23 +13,26 @@ declare
 begin
   insert into pgflow.steps as s (
     flow_slug, version, step_slug, step_index, kind, description, result_schema, contract_id,
-    is_root, is_leaf
+    is_root, is_leaf, condition, when_unmet, on_failure
   )
   select
     v_slug,
     p_version,
     n.value ->> 'slug',
     n.ordinality - 1,
-    case when c.over_source is null then 'single' else 'map' end,
+    coalesce(n.value ->> 'kind', 'single'),
     coalesce(n.value ->> 'description', ''),
     n.value -> 'result_schema',
     c.contract_id,
-    coalesce(n.value -> 'deps', '[]') = '[]',
-    not exists (
+    coalesce(n.value -> 'deps', '[]') = '[]' and n.value ->> 'kind' is distinct from 'failure',
+    n.value ->> 'kind' is distinct from 'failure' and not exists (
       select 1
       from jsonb_array_elements(p_flow -> 'steps') as waiting
       where waiting.value -> 'deps' ? (n.value ->> 'slug')
-    )
+    ),
+    nullif(n.value -> 'when', 'null'),
+    coalesce(n.value ->> 'when_unmet', 'skip'),
+    coalesce(n.value ->> 'on_failure', 'fail')
   from jsonb_array_elements(p_flow -> 'steps') with ordinality as n
   join pgflow.contracts as c
     on c.flow_slug = v_slug
@@ -48,6 +51,8 @@ begin
   from jsonb_array_elements(p_flow -> 'steps') as n
   cross join lateral jsonb_array_elements_text(coalesce(n.value -> 'deps', '[]')) as d
   on conflict do nothing;
+
+  perform pgflow._mark_plain_steps(v_slug);
   return v_changed;
 end;
 $$;

@@ -1,11 +1,11 @@
 -- _start_map_wave: start map steps: write their items and queue a task for each.
 -- One over an empty list completes at once, one over no list fails, and with it the run.
--- Called by: _start_maps. The caller holds the locks of the runs, or made them.
+-- Called by: _start_special_wave. The caller holds the locks of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
 -- Raises:    nothing.
 -- Returns:   one row: the steps that have completed, or nulls; what waits for them may be ready now.
 create or replace function pgflow._start_map_wave(
-  p_maps pgflow.ready_map [], p_worker_id uuid
+  p_maps pgflow.ready_step [], p_worker_id uuid
 ) returns table (run_ids uuid [], step_slugs text [])
 language plpgsql
 set search_path = pg_catalog, pg_temp

@@ -15,8 +15,7 @@ declare
   v_now timestamptz := pgflow._now();
   v_step_slugs text[];
   v_contract_ids integer[];
-  v_map_slugs text[];
-  v_map_contract_ids integer[];
+  v_special pgflow.ready_step[];
   v_count integer;
 begin
   insert into pgflow.runs (run_id, flow_slug, version, owner, payload, started_at)
@@ -34,11 +33,12 @@ begin
   end if;
 
   select
-    array_agg(s.step_slug) filter (where s.kind = 'single'),
-    array_agg(s.contract_id) filter (where s.kind = 'single'),
-    array_agg(s.step_slug) filter (where s.kind = 'map'),
-    array_agg(s.contract_id) filter (where s.kind = 'map')
-  into v_step_slugs, v_contract_ids, v_map_slugs, v_map_contract_ids
+    array_agg(s.step_slug) filter (where s.is_plain),
+    array_agg(s.contract_id) filter (where s.is_plain),
+    array_agg(
+      (null, s.flow_slug, s.version, s.step_slug, s.kind, s.contract_id)::pgflow.ready_step
+    ) filter (where not s.is_plain)
+  into v_step_slugs, v_contract_ids, v_special
   from pgflow.steps as s
   where s.flow_slug = p_flow_slug
     and s.version = p_version
@@ -52,10 +52,12 @@ begin
   cross join unnest(v_step_slugs, v_contract_ids) as r (step_slug, contract_id);
 
   perform pgflow._wake_workers(v_contract_ids);
-  if v_map_slugs is not null then
-    perform pgflow._start_maps(array_agg((n.run_id, r.step_slug, r.contract_id)::pgflow.ready_map))
+  if v_special is not null then
+    perform pgflow._start_special_steps(array_agg(
+      (n.run_id, s.flow_slug, s.version, s.step_slug, s.kind, s.contract_id)::pgflow.ready_step
+    ))
     from unnest(p_run_ids) as n (run_id)
-    cross join unnest(v_map_slugs, v_map_contract_ids) as r (step_slug, contract_id);
+    cross join unnest(v_special) as s;
   end if;
 end;
 $$;

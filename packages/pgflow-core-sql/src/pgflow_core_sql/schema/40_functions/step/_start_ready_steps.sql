@@ -1,15 +1,15 @@
--- _start_ready_steps: start every step whose last dep has just completed: hand it to the worker that
--- completed the dep, or queue it. Map steps are only told.
+-- _start_ready_steps: start every step whose last dep has just ended: hand it to the worker that
+-- completed the dep, or queue it. Steps that are not plain are only told.
 -- The caller holds the locks of the runs and wrote the results in an earlier statement, so this
--- one sees every dep that has completed, whoever completed it; a step cannot be ready twice,
--- because one of its deps completed only now.
+-- one sees every dep that has ended, whoever ended it; a step cannot be ready twice,
+-- because one of its deps ended only now.
 -- `offset 0` keeps each lookup a lookup by whole key. Flattened into joins, a plan that was made
 -- while the tables were small reads an index by its last column and never recovers.
--- Called by: _complete_batch, _start_maps.
+-- Called by: _complete_batch, _start_special_steps.
 -- Locks:     none further; the rows are new.
 -- Raises:    nothing.
--- Returns:   the leases of those handed to the worker, and the map steps, which _start_maps is to
---            start; null for none.
+-- Returns:   the leases of those handed to the worker, and the steps that are not plain,
+--            which _start_special_steps is to start; null for none.
 create or replace function pgflow._start_ready_steps(
   p_run_ids uuid [],
   p_step_slugs text [],
@@ -17,7 +17,7 @@ create or replace function pgflow._start_ready_steps(
   p_taking integer,  -- how many tasks the worker takes; all but one of them may be handed to it
   p_lease_seconds double precision,
   out handed pgflow.leases [],
-  out maps pgflow.ready_map []
+  out special pgflow.ready_step []
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -47,10 +47,10 @@ begin
   ),
   ready as (
     select
-      c.run_id, c.step_slug, s.contract_id, s.kind,
-      coalesce(s.contract_id = any (v_served) and s.kind = 'single', false)
+      c.run_id, c.flow_slug, c.version, c.step_slug, s.contract_id, s.kind, s.is_plain,
+      coalesce(s.contract_id = any (v_served) and s.is_plain, false)
         and row_number() over (
-          order by s.contract_id = any (v_served) and s.kind = 'single' desc nulls last
+          order by s.contract_id = any (v_served) and s.is_plain desc nulls last
         ) < p_taking as is_handed
     from candidate as c
     join pgflow.steps as s
@@ -66,7 +66,7 @@ begin
           from pgflow.step_states as ss
           where ss.run_id = c.run_id
             and ss.step_slug = d.from_step_slug
-            and ss.status = 'completed'
+            and ss.status in ('completed', 'skipped')
           offset 0
         )
       offset 0
@@ -74,13 +74,13 @@ begin
   ),
   states as (
     insert into pgflow.step_states (run_id, step_slug, started_at)
-    select r.run_id, r.step_slug, v_now from ready as r where r.kind = 'single'
+    select r.run_id, r.step_slug, v_now from ready as r where r.is_plain
   ),
   queued as (
     insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
     select r.run_id, r.step_slug, r.contract_id, v_now
     from ready as r
-    where r.kind = 'single' and not r.is_handed
+    where r.is_plain and not r.is_handed
   ),
   leased as (
     insert into pgflow.leases as l (
@@ -95,10 +95,12 @@ begin
     returning l as lease
   )
   select
-    array_agg(r.contract_id) filter (where r.kind = 'single' and not r.is_handed),
-    array_agg((r.run_id, r.step_slug, r.contract_id)::pgflow.ready_map) filter (where r.kind = 'map'),
+    array_agg(r.contract_id) filter (where r.is_plain and not r.is_handed),
+    array_agg(
+      (r.run_id, r.flow_slug, r.version, r.step_slug, r.kind, r.contract_id)::pgflow.ready_step
+    ) filter (where not r.is_plain),
     (select array_agg(l.lease) from leased as l)
-  into v_queued, maps, handed
+  into v_queued, special, handed
   from ready as r;
 
   -- The worker claims what is left of them itself as far as it can; others are woken for the rest.

@@ -34,7 +34,7 @@ declare
   v_unfit bigint;
   v_of_map boolean[];  -- null when no task of the batch is one of a map step
   v_items pgflow.map_results[];
-  v_maps pgflow.ready_map[];
+  v_special pgflow.ready_step[];
 begin
   perform pgflow._require_read_committed();
   perform pgflow._require_batch(
@@ -98,12 +98,12 @@ begin
   end if;
 
   if v_run_ids is not null then
-    select r.handed, r.maps into handed, v_maps
+    select r.handed, r.special into handed, v_special
     from pgflow._start_ready_steps(
       v_run_ids, v_step_slugs, v_worker_id, p_taking, p_lease_seconds
     ) as r;
-    if v_maps is not null then
-      perform pgflow._start_maps(v_maps, v_worker_id);
+    if v_special is not null then
+      perform pgflow._start_special_steps(v_special, v_worker_id);
     end if;
     perform pgflow._complete_runs(v_run_ids, v_step_slugs);
     perform pgflow._notify_watchers(v_run_ids);
@@ -111,7 +111,7 @@ begin
   if v_unfit > 0 then
     perform pgflow._fail_unfit(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, v_errors);
   end if;
-  if handed is not null and (v_unfit > 0 or v_maps is not null) then
+  if handed is not null and (v_unfit > 0 or v_special is not null) then
     -- What was handed over is gone when its run has failed by another step of the batch.
     handed := array(
       select h

@@ -1,11 +1,11 @@
--- _start_maps: start map steps that are ready, and whatever becomes ready because their lists are empty.
--- A loop, not a recursion: a chain of empty maps may be of any length.
+-- _start_special_steps: start steps that are ready and not plain, and whatever becomes ready because some of
+-- them end at once. A loop, not a recursion: a chain of steps that end at once may be of any length.
 -- Called by: _complete_batch, _start_runs. The caller holds the locks of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
 -- Raises:    nothing.
 -- Returns:   nothing.
-create or replace function pgflow._start_maps(
-  p_maps pgflow.ready_map [],
+create or replace function pgflow._start_special_steps(
+  p_steps pgflow.ready_step [],
   p_worker_id uuid default null  -- who claims next, and need not be woken
 ) returns void
 language plpgsql
@@ -17,15 +17,15 @@ set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_maps pgflow.ready_map[] := p_maps;
+  v_steps pgflow.ready_step[] := p_steps;
   v_run_ids uuid[];
   v_step_slugs text[];
 begin
-  while v_maps is not null loop
+  while v_steps is not null loop
     select w.run_ids, w.step_slugs into v_run_ids, v_step_slugs
-    from pgflow._start_map_wave(v_maps, p_worker_id) as w;
+    from pgflow._start_special_wave(v_steps, p_worker_id) as w;
     exit when v_run_ids is null;
-    select r.maps into v_maps
+    select r.special into v_steps
     from pgflow._start_ready_steps(v_run_ids, v_step_slugs, p_worker_id, 0, 0) as r;
     perform pgflow._complete_runs(v_run_ids, v_step_slugs);
   end loop;
