@@ -6,6 +6,7 @@ A command is imported only when it runs: `cmd_<name>.py` with `run(args) -> exit
 import argparse
 import math
 from collections.abc import Sequence
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NoReturn, Protocol
@@ -230,6 +231,12 @@ def _add_run_commands(commands: _Commands) -> None:
         help="check the payload against it before anything is sent",
     )
     run.add_argument("--run-id", type=_run_id, metavar="UUID", help="the id to give to the run")
+    run.add_argument(
+        "--at",
+        type=_time,
+        metavar="TIME",
+        help="when its first steps start, such as 2030-01-31T08:00:00+01:00",
+    )
     _add_database(run)
     _add_json(run)
 
@@ -362,6 +369,20 @@ def _add_database(parser: argparse.ArgumentParser) -> None:
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time, such as 2030-01-31T08:00:00Z"
+        ) from None
+    if time.utcoffset() is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} has no time zone; add Z, or an offset such as +01:00"
+        )
+    return time
 
 
 def _run_id(text: str) -> UUID:

@@ -103,14 +103,15 @@ def _start(args: Namespace, database: Database, payload: Json) -> RunId:
     # A manifest that lies here by chance and does not know the flow is no reason to refuse it.
     if manifest is not None and (args.manifest or flow_slug in slugs):
         with Client(database.url, manifest=manifest) as client:
-            return client.start(flow_slug, payload, args.run_id).run_id
+            return client.start(flow_slug, payload, args.run_id, at=args.at).run_id
     text = encode_payload(payload, what=f"the payload for flow {flow_slug!r}")
     try:
         with connect(database) as conn:
             rows = call(
                 conn,
-                "select pgflow.start_flow(%(flow)s::text, %(text)s::jsonb, %(run_id)s::uuid) as id",
-                {"flow": flow_slug, "text": text, "run_id": args.run_id},
+                "select pgflow.start_flow("
+                "%(flow)s::text, %(text)s::jsonb, %(run_id)s::uuid, %(at)s::timestamptz) as id",
+                {"flow": flow_slug, "text": text, "run_id": args.run_id, "at": args.at},
             )
     except psycopg.Error as error:
         close = get_close_matches(flow_slug, slugs, n=3)

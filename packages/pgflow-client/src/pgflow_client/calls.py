@@ -50,13 +50,28 @@ class Call(Generic[AnswerT]):
     """Whether sending it twice does no more than sending it once."""
 
 
-def start_flow(flow_slug: str, payload: str, run_id: UUID | str | None = None) -> Call[RunId]:
+def start_flow(
+    flow_slug: str,
+    payload: str,
+    run_id: UUID | str | None = None,
+    at: datetime | None = None,
+) -> Call[RunId]:
     """Start one run; *payload* is JSON text."""
+    if at is not None and at.utcoffset() is None:
+        raise InvalidArgumentError(
+            f"at={at.isoformat()!r} has no time zone",
+            hint="give it one, such as datetime.now(UTC) + timedelta(hours=1)",
+        )
     return Call(
         name="pgflow.start_flow",
         sql="select pgflow.start_flow(p_flow_slug => %s::text, p_payload => %s::jsonb, "
-        "p_run_id => %s::uuid)::text",
-        params=(flow_slug, payload, None if run_id is None else str(as_run_id(run_id))),
+        "p_run_id => %s::uuid, p_start_at => %s::timestamptz)::text",
+        params=(
+            flow_slug,
+            payload,
+            None if run_id is None else str(as_run_id(run_id)),
+            None if at is None else at.isoformat(),
+        ),
         parse=_parse_run_id,
     )
 

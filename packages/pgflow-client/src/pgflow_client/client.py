@@ -5,6 +5,7 @@ imported without psycopg, pydantic and jsonschema_rs, which come with the first 
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
@@ -78,16 +79,25 @@ class Client:
         flow: AnyFlowRef[OutputT, ResultsT, object],
         payload: object,
         run_id: UUID | str | None = None,
+        *,
+        at: datetime | None = None,
     ) -> RunHandle[OutputT, ResultsT]: ...
     @overload
     def start(
-        self, flow: str, payload: object, run_id: UUID | str | None = None
+        self,
+        flow: str,
+        payload: object,
+        run_id: UUID | str | None = None,
+        *,
+        at: datetime | None = None,
     ) -> RunHandle[Json]: ...
     def start(
         self,
         flow: str | AnyFlowRef[Any, Any, Any],
         payload: object,
         run_id: UUID | str | None = None,
+        *,
+        at: datetime | None = None,
     ) -> RunHandle[Any, Any]:
         """Start a run of *flow*.
 
@@ -95,6 +105,7 @@ class Client:
             flow: its slug, or a `FlowRef`.
             payload: a JSON value, a pydantic model or a dataclass.
             run_id: the id it shall have, so that starting twice is noticed.
+            at: when its first steps start; at once unless given, or when it is past.
 
         Raises:
             FlowNotFoundError: PF101, the manifest or the database has no such flow.
@@ -105,7 +116,7 @@ class Client:
             ForbiddenError: PF401, you may not start it.
         """
         slug = slug_of(flow)
-        call = calls.start_flow(slug, self._catalog.encode(slug, payload), run_id)
+        call = calls.start_flow(slug, self._catalog.encode(slug, payload), run_id, at)
         return RunHandle(self, self._link.execute(call))
 
     @overload

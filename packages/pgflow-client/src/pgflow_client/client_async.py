@@ -6,6 +6,7 @@ and payload.
 """
 
 from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
@@ -79,16 +80,25 @@ class AsyncClient:
         flow: AnyFlowRef[OutputT, object, AsyncResultsT],
         payload: object,
         run_id: UUID | str | None = None,
+        *,
+        at: datetime | None = None,
     ) -> AsyncRunHandle[OutputT, AsyncResultsT]: ...
     @overload
     async def start(
-        self, flow: str, payload: object, run_id: UUID | str | None = None
+        self,
+        flow: str,
+        payload: object,
+        run_id: UUID | str | None = None,
+        *,
+        at: datetime | None = None,
     ) -> AsyncRunHandle[Json]: ...
     async def start(
         self,
         flow: str | AnyFlowRef[Any, Any, Any],
         payload: object,
         run_id: UUID | str | None = None,
+        *,
+        at: datetime | None = None,
     ) -> AsyncRunHandle[Any, Any]:
         """Start a run of *flow*.
 
@@ -96,6 +106,7 @@ class AsyncClient:
             flow: its slug, or a `FlowRef`.
             payload: a JSON value, a pydantic model or a dataclass.
             run_id: the id it shall have, so that starting twice is noticed.
+            at: when its first steps start; at once unless given, or when it is past.
 
         Raises:
             FlowNotFoundError: PF101, the manifest or the database has no such flow.
@@ -106,7 +117,7 @@ class AsyncClient:
             ForbiddenError: PF401, you may not start it.
         """
         slug = slug_of(flow)
-        call = calls.start_flow(slug, self._catalog.encode(slug, payload), run_id)
+        call = calls.start_flow(slug, self._catalog.encode(slug, payload), run_id, at)
         return AsyncRunHandle(self, await self._link.execute(call))
 
     @overload

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Never, TypeAlias, overload
 from uuid import UUID
 
@@ -43,11 +44,21 @@ class FlowRef(Generic[PayloadT_contra, OutputT_co, ResultsT_co, AsyncResultsT_co
 
     @overload
     def run(
-        self, payload: PayloadT_contra, *, client: Client, run_id: UUID | str | None = None
+        self,
+        payload: PayloadT_contra,
+        *,
+        client: Client,
+        run_id: UUID | str | None = None,
+        at: datetime | None = None,
     ) -> RunHandle[OutputT_co, ResultsT_co]: ...
     @overload
     def run(
-        self, payload: PayloadT_contra, *, client: AsyncClient, run_id: UUID | str | None = None
+        self,
+        payload: PayloadT_contra,
+        *,
+        client: AsyncClient,
+        run_id: UUID | str | None = None,
+        at: datetime | None = None,
     ) -> Coroutine[Any, Any, AsyncRunHandle[OutputT_co, AsyncResultsT_co]]: ...
     def run(
         self,
@@ -55,6 +66,7 @@ class FlowRef(Generic[PayloadT_contra, OutputT_co, ResultsT_co, AsyncResultsT_co
         *,
         client: Client | AsyncClient,
         run_id: UUID | str | None = None,
+        at: datetime | None = None,
     ) -> (
         RunHandle[OutputT_co, ResultsT_co]
         | Coroutine[Any, Any, AsyncRunHandle[OutputT_co, AsyncResultsT_co]]
@@ -63,7 +75,7 @@ class FlowRef(Generic[PayloadT_contra, OutputT_co, ResultsT_co, AsyncResultsT_co
 
         Raises as `Client.start` does.
         """
-        return client.start(self, payload, run_id=run_id)
+        return client.start(self, payload, run_id=run_id, at=at)
 
     @overload
     def run_many(

@@ -21,7 +21,6 @@ from pgflow_manifest import (
     StepStatus,
 )
 
-
 SignalOutcome = Literal["completed", "kept", "repeated"]
 """A step waited for the signal; none does yet; or the same was sent before."""
 

@@ -14,6 +14,7 @@ SURFACE = {
     "beat": "AW",
     "breaking_version": "ACVW",
     "cancel_run": "AC",
+    "send_signal": "AC",
     "claim_tasks": "AW",
     "complete_step": "AW",
     "complete_tasks": "AW",

@@ -104,12 +104,14 @@ create table pgflow.flow_versions (
   payload_schema jsonb not null,
   payload_schema_id bytea not null references pgflow.schemas,
   max_payload_bytes integer not null,
+  deadline_seconds double precision,
   deployed_at timestamptz not null default now(),
   primary key (flow_slug, version),
   constraint digest_once_per_flow unique (flow_slug, digest)
 );
 comment on column pgflow.flow_versions.payload_schema_id is
   'what start_flow holds each payload against';
+comment on column pgflow.flow_versions.deadline_seconds is 'how long a run may take, from when it begins';
 comment on column pgflow.flow_versions.max_payload_bytes is 'budget of a payload, in bytes as jsonb';
 alter table pgflow.flows
   add constraint current_version_exists foreign key (flow_slug, current_version)
@@ -166,6 +168,7 @@ create table pgflow.steps (
   condition jsonb,
   when_unmet text not null default 'skip',
   on_failure text not null default 'fail',
+  sleep jsonb,
   primary key (flow_slug, version, step_slug),
   foreign key (flow_slug, version) references pgflow.flow_versions,
   constraint step_slug_is_a_slug check (pgflow._is_slug(step_slug)),
@@ -181,6 +184,7 @@ comment on column pgflow.steps.is_plain is
   'when all its deps have ended it gets a task, at once, and nothing else has to be asked';
 comment on column pgflow.steps.condition is 'it starts only if this holds; as the manifest has it';
 comment on column pgflow.steps.when_unmet is 'what becomes of it when its condition does not hold';
+comment on column pgflow.steps.sleep is 'when a sleep ends: its seconds, or where its end stands; as the manifest has it';
 comment on column pgflow.steps.on_failure is
   'what follows when it fails: the run fails too, or goes on without it';
 
@@ -353,6 +357,17 @@ create table pgflow.schema_documents (
 comment on column pgflow.schema_documents.program is
   'the linked document, where schemas themselves are checked against it; see _check_schema';
 
+-- signals: what was sent to runs from outside, kept also when the step does not wait for it yet.
+create table pgflow.signals (
+  run_id uuid not null,
+  step_slug text not null,
+  payload jsonb not null,
+  sent_at timestamptz not null,
+  sender text not null,
+  primary key (run_id, step_slug)
+);
+comment on column pgflow.signals.sender is 'as runs.owner: who called send_signal';
+
 -- step_states: the steps of a run that have begun. A step that still waits for its deps has no row.
 -- Written twice at most: when the step starts and when it ends, the result with the end.
 create table pgflow.step_states (
@@ -404,6 +419,22 @@ create table pgflow.tasks (
 create index tasks_to_claim on pgflow.tasks (contract_id, available_at);
 comment on column pgflow.tasks.attempts_count is 'attempts already used';
 comment on column pgflow.tasks.available_at is 'not to be claimed before; later than now while a retry waits';
+
+-- timers: what happens to a run at a time, unless it has ended by then. The sweep fires what is due.
+-- Not in `tasks`, because no worker has anything to do for it.
+create table pgflow.timers (
+  run_id uuid not null,
+  step_slug text not null,
+  kind text not null,
+  due_at timestamptz not null,
+  primary key (run_id, step_slug, kind),
+  constraint kind_is_known check (kind in ('sleep', 'signal', 'deadline', 'start')),
+  constraint step_where_it_is_about_one check ((step_slug = '') = (kind in ('deadline', 'start')))
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+create index timers_by_time on pgflow.timers (due_at);
+comment on column pgflow.timers.kind is
+  'sleep: the step completes; signal: it is waited for no longer; deadline: the run fails; start: the run begins';
+comment on column pgflow.timers.step_slug is 'empty when it is about the run';
 
 -- watches: the runs that a client looks at, until when. NOTIFY takes a database-wide lock at
 -- commit, so it is sent for these runs only.
@@ -638,7 +669,7 @@ begin
   where i.value ->> 'source' = 'each'
   limit 1;
 
-  if coalesce(p_step ->> 'kind', 'single') = 'single' then
+  if coalesce(p_step ->> 'kind', 'single') <> 'map' then
     if coalesce(p_step -> 'over', 'null') <> 'null' then
       perform pgflow._raise_manifest_invalid(
         'PF206', p_at || '/over', format('flow %L: only a map step goes over a list', p_flow_slug)
@@ -874,7 +905,7 @@ end;
 $$;
 
 -- _check_source: refuse what does not say where a value comes from.
--- Called by: _check_step, _check_map.
+-- Called by: _check_step, _check_waiting, _check_map.
 -- Locks:     none.
 -- Raises:    PF205 result of a step that is no dep; PF206 not a source.
 -- Returns:   nothing.
@@ -935,7 +966,7 @@ begin
   perform pgflow._check_slug(p_step -> 'slug', p_at || '/slug');
   perform pgflow._check_digest(p_step -> 'digest', p_at || '/digest');
   perform pgflow._check_options(p_step -> 'options', p_at || '/options', true);
-  if coalesce(p_step ->> 'kind', 'single') not in ('single', 'map') then
+  if coalesce(p_step ->> 'kind', 'single') not in ('single', 'map', 'signal', 'sleep') then
     perform pgflow._raise_manifest_invalid(
       'PF206', p_at || '/kind', format('flow %L: unknown kind of step', p_flow_slug)
     );
@@ -975,6 +1006,52 @@ begin
     );
   end loop;
   perform pgflow._check_map(p_step, p_at, p_flow_slug);
+  perform pgflow._check_waiting(p_step, p_at, p_flow_slug);
+end;
+$$;
+
+-- _check_waiting: refuse a signal or sleep with arguments, a sleep without end, and an end in another step.
+-- Called by: _check_step.
+-- Locks:     none.
+-- Raises:    PF205 end at the result of a step that is no dep; PF206 not a manifest.
+-- Returns:   nothing.
+create or replace function pgflow._check_waiting(
+  p_step jsonb, p_at text, p_flow_slug text
+) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_kind constant text := coalesce(p_step ->> 'kind', 'single');
+  v_seconds constant jsonb := nullif(p_step -> 'seconds', 'null');
+  v_until constant jsonb := nullif(p_step -> 'until', 'null');
+begin
+  if v_kind in ('signal', 'sleep') and coalesce(p_step -> 'inputs', '{}') <> '{}' then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/inputs', format('flow %L: a %s has no handler, and takes no arguments', p_flow_slug, v_kind)
+    );
+  end if;
+  if v_kind <> 'sleep' then
+    if coalesce(v_seconds, v_until) is not null then
+      perform pgflow._raise_manifest_invalid(
+        'PF206',
+        p_at || case when v_seconds is null then '/until' else '/seconds' end,
+        format('flow %L: only a sleep says how long it takes', p_flow_slug)
+      );
+    end if;
+    return;
+  end if;
+  if (v_seconds is null) = (v_until is null) then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at, format('flow %L: a sleep says either for how many "seconds" or "until" when', p_flow_slug)
+    );
+  elsif v_until is not null then
+    perform pgflow._check_source(v_until, p_at || '/until', p_step, p_flow_slug, array['payload', 'result']);
+  elsif jsonb_typeof(v_seconds) <> 'number' or v_seconds < '0' or v_seconds > '3155760000' then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/seconds', format('flow %L: must be a number of 0 to 3155760000', p_flow_slug)
+    );
+  end if;
 end;
 $$;
 
@@ -1173,7 +1250,7 @@ begin
   v_changed := found;
 
   insert into pgflow.flow_versions as v (
-    flow_slug, version, digest, payload_schema, payload_schema_id, max_payload_bytes
+    flow_slug, version, digest, payload_schema, payload_schema_id, max_payload_bytes, deadline_seconds
   )
   values (
     v_slug,
@@ -1181,14 +1258,16 @@ begin
     p_flow ->> 'digest',
     p_flow -> 'payload_schema',
     pgflow._schema_id(p_flow -> 'payload_schema'),
-    coalesce((p_flow #>> '{options,max_payload_bytes}')::numeric::integer, 4194304)
+    coalesce((p_flow #>> '{options,max_payload_bytes}')::numeric::integer, 4194304),
+    (p_flow #>> '{options,deadline_seconds}')::double precision
   )
   on conflict (flow_slug, version) do update
     set payload_schema = excluded.payload_schema,
       payload_schema_id = excluded.payload_schema_id,
-      max_payload_bytes = excluded.max_payload_bytes
-    where (v.payload_schema, v.max_payload_bytes)
-      is distinct from (excluded.payload_schema, excluded.max_payload_bytes);
+      max_payload_bytes = excluded.max_payload_bytes,
+      deadline_seconds = excluded.deadline_seconds
+    where (v.payload_schema, v.max_payload_bytes, v.deadline_seconds)
+      is distinct from (excluded.payload_schema, excluded.max_payload_bytes, excluded.deadline_seconds);
   v_changed := found or v_changed;
 
   v_changed := pgflow._put_contracts(p_flow) or v_changed;
@@ -1249,7 +1328,7 @@ declare
 begin
   insert into pgflow.steps as s (
     flow_slug, version, step_slug, step_index, kind, description, result_schema, contract_id,
-    is_root, is_leaf, condition, when_unmet, on_failure
+    is_root, is_leaf, condition, when_unmet, on_failure, sleep
   )
   select
     v_slug,
@@ -1268,7 +1347,10 @@ begin
     ),
     nullif(n.value -> 'when', 'null'),
     coalesce(n.value ->> 'when_unmet', 'skip'),
-    coalesce(n.value ->> 'on_failure', 'fail')
+    coalesce(n.value ->> 'on_failure', 'fail'),
+    case n.value ->> 'kind'
+      when 'sleep' then jsonb_strip_nulls(jsonb_build_object('seconds', n.value -> 'seconds', 'until', n.value -> 'until'))
+    end
   from jsonb_array_elements(p_flow -> 'steps') with ordinality as n
   join pgflow.contracts as c
     on c.flow_slug = v_slug
@@ -1294,7 +1376,7 @@ end;
 $$;
 
 -- _raise_manifest_invalid: say where in the manifest what is wrong.
--- Called by: _check_manifest, _check_flow, _check_step, _check_graph, _check_options, _check_slug,
+-- Called by: _check_manifest, _check_waiting, _check_flow, _check_step, _check_graph, _check_options, _check_slug,
 --            _check_digest, _check_source, _check_map.
 -- Locks:     none.
 -- Raises:    the given code.
@@ -1529,15 +1611,18 @@ as $$
   );
 $$;
 
--- sweep: expire overdue leases, declare silent workers dead, forget old watches.
+-- sweep: fire what is due, expire overdue leases, declare silent workers dead, forget old watches.
 -- Called by: every worker, every few seconds; pg_cron where there is one. One at a time: whoever
 --            finds another one at it returns at once.
 -- Locks:     runs by id, skipping those that others hold, then step states, then tasks and leases,
 --            then the rows of the workers.
 -- Raises:    PF503 isolation level.
--- Returns:   how many leases expired and how many workers were declared dead.
+-- Returns:   how many leases expired, how many workers were declared dead, how many timers fired, and in
+--            how many seconds the next timer is due, null when there is none: sweep again then.
 create or replace function pgflow.sweep(p_limit integer default 1000)  -- of how many runs
-returns table (expired integer, dead_workers integer)
+returns table (
+  expired integer, dead_workers integer, fired integer, next_timer_seconds double precision
+)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -1547,11 +1632,21 @@ begin
   perform pgflow._require_read_committed();
   expired := 0;
   dead_workers := 0;
+  fired := 0;
+  next_timer_seconds := (
+    select greatest(extract(epoch from min(t.due_at) - v_now), 0) from pgflow.timers as t
+  );
   if not pg_try_advisory_xact_lock(hashtextextended('pgflow.sweep', 0)) then
     return next;
     return;
   end if;
 
+  if next_timer_seconds = 0 then
+    fired := pgflow._fire_timers(p_limit);
+    next_timer_seconds := (
+      select greatest(extract(epoch from min(t.due_at) - v_now), 0) from pgflow.timers as t
+    );
+  end if;
   expired := pgflow._expire_leases(p_limit);
 
   -- Last: claim_tasks and stop_worker touch the row of a worker while they hold runs or tasks.
@@ -2044,6 +2139,67 @@ begin
 end;
 $$;
 
+-- _begin_runs: queue the steps that wait for nothing, and set the deadline.
+-- Called by: _start_runs, _fire_timers. The caller holds the locks of the runs, or made them.
+-- Locks:     none further, unless a step that is not plain fails its run.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._begin_runs(
+  p_flow_slug text, p_version integer, p_run_ids uuid []
+) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_now timestamptz := pgflow._now();
+  v_step_slugs text[];
+  v_contract_ids integer[];
+  v_special pgflow.ready_step[];
+  v_deadline timestamptz;
+begin
+  select
+    array_agg(s.step_slug) filter (where s.is_plain),
+    array_agg(s.contract_id) filter (where s.is_plain),
+    array_agg(
+      (null, s.flow_slug, s.version, s.step_slug, s.kind, s.contract_id)::pgflow.ready_step
+    ) filter (where not s.is_plain),
+    (
+      select v_now + make_interval(secs => v.deadline_seconds)
+      from pgflow.flow_versions as v
+      where v.flow_slug = p_flow_slug and v.version = p_version
+    )
+  into v_step_slugs, v_contract_ids, v_special, v_deadline
+  from pgflow.steps as s
+  where s.flow_slug = p_flow_slug
+    and s.version = p_version
+    and s.is_root;
+  insert into pgflow.step_states (run_id, step_slug, started_at)
+  select n.run_id, r.step_slug, v_now
+  from unnest(p_run_ids) as n (run_id) cross join unnest(v_step_slugs) as r (step_slug);
+  insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
+  select n.run_id, r.step_slug, r.contract_id, v_now
+  from unnest(p_run_ids) as n (run_id)
+  cross join unnest(v_step_slugs, v_contract_ids) as r (step_slug, contract_id);
+
+  if v_deadline is not null then
+    insert into pgflow.timers (run_id, step_slug, kind, due_at)
+    select n.run_id, '', 'deadline', v_deadline
+    from unnest(p_run_ids) as n (run_id);
+    perform pgflow._announce_timers(v_deadline);
+  end if;
+
+  perform pgflow._wake_workers(v_contract_ids);
+  if v_special is not null then
+    perform pgflow._start_special_steps(array_agg(
+      (n.run_id, s.flow_slug, s.version, s.step_slug, s.kind, s.contract_id)::pgflow.ready_step
+    ))
+    from unnest(p_run_ids) as n (run_id)
+    cross join unnest(v_special) as s;
+  end if;
+end;
+$$;
+
 -- _check_payloads: hold payloads against budget and payload schema of their flow.
 -- Called by: start_flow, start_flows.
 -- Locks:     none.
@@ -2176,7 +2332,7 @@ $$;
 -- _complete_runs: complete every run whose last leaf has just ended.
 -- When all leaves have completed or are skipped, every step has ended: each of the others is a dep of one of them.
 -- `offset 0`: see _start_ready_steps.
--- Called by: _complete_batch, _start_special_steps. The caller holds the locks of the runs.
+-- Called by: _complete_batch, _advance_runs, _start_special_steps. The caller holds the locks of the runs.
 -- Locks:     none further.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -2222,7 +2378,7 @@ end;
 $$;
 
 -- _end_runs: end runs early: nothing of them stays queued or leased.
--- Called by: cancel_run, _fail_steps. The caller holds the locks of the runs.
+-- Called by: cancel_run, _fire_timers, _fail_steps. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases of the runs.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -2264,6 +2420,9 @@ begin
     perform pgflow._drop_items(p_run_ids);
   end if;
 
+  delete from pgflow.timers as t
+  where t.run_id = any (p_run_ids);
+
   update pgflow.runs as r
   set status = p_status, error = n.error, ended_at = v_now
   from unnest(p_run_ids, p_errors) as n (run_id, error)
@@ -2296,7 +2455,7 @@ end;
 $$;
 
 -- _raise_run_not_found: one answer for a run that does not exist and one that is not yours.
--- Called by: get_run, cancel_run, watch_run.
+-- Called by: get_run, send_signal, cancel_run, watch_run.
 -- Locks:     none.
 -- Raises:    PF102.
 -- Returns:   never.
@@ -2313,13 +2472,14 @@ begin
 end;
 $$;
 
--- _start_runs: write the runs and queue the steps that wait for nothing.
+-- _start_runs: write the runs and let them begin, now or later.
 -- Called by: start_flow, start_flows.
 -- Locks:     none; everything is new.
 -- Raises:    PF303 the run id is taken.
 -- Returns:   nothing.
 create or replace function pgflow._start_runs(
-  p_flow_slug text, p_version integer, p_run_ids uuid [], p_payloads jsonb []
+  p_flow_slug text, p_version integer, p_run_ids uuid [], p_payloads jsonb [],
+  p_start_at timestamptz default null  -- null or past: now
 ) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -2328,9 +2488,6 @@ as $$
 declare
   v_owner text := pgflow._current_owner();  -- once: asked per row it took a third of a bulk start
   v_now timestamptz := pgflow._now();
-  v_step_slugs text[];
-  v_contract_ids integer[];
-  v_special pgflow.ready_step[];
   v_count integer;
 begin
   insert into pgflow.runs (run_id, flow_slug, version, owner, payload, started_at)
@@ -2347,32 +2504,13 @@ begin
       hint = 'leave p_run_id out, or look at the run that has this id';
   end if;
 
-  select
-    array_agg(s.step_slug) filter (where s.is_plain),
-    array_agg(s.contract_id) filter (where s.is_plain),
-    array_agg(
-      (null, s.flow_slug, s.version, s.step_slug, s.kind, s.contract_id)::pgflow.ready_step
-    ) filter (where not s.is_plain)
-  into v_step_slugs, v_contract_ids, v_special
-  from pgflow.steps as s
-  where s.flow_slug = p_flow_slug
-    and s.version = p_version
-    and s.is_root;
-  insert into pgflow.step_states (run_id, step_slug, started_at)
-  select n.run_id, r.step_slug, v_now
-  from unnest(p_run_ids) as n (run_id) cross join unnest(v_step_slugs) as r (step_slug);
-  insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
-  select n.run_id, r.step_slug, r.contract_id, v_now
-  from unnest(p_run_ids) as n (run_id)
-  cross join unnest(v_step_slugs, v_contract_ids) as r (step_slug, contract_id);
-
-  perform pgflow._wake_workers(v_contract_ids);
-  if v_special is not null then
-    perform pgflow._start_special_steps(array_agg(
-      (n.run_id, s.flow_slug, s.version, s.step_slug, s.kind, s.contract_id)::pgflow.ready_step
-    ))
-    from unnest(p_run_ids) as n (run_id)
-    cross join unnest(v_special) as s;
+  if p_start_at > v_now then
+    insert into pgflow.timers (run_id, step_slug, kind, due_at)
+    select n.run_id, '', 'start', p_start_at
+    from unnest(p_run_ids) as n (run_id);
+    perform pgflow._announce_timers(p_start_at);
+  else
+    perform pgflow._begin_runs(p_flow_slug, p_version, p_run_ids);
   end if;
 end;
 $$;
@@ -2551,7 +2689,7 @@ begin
 end;
 $$;
 
--- start_flow: start one run; it exists when the caller's transaction commits.
+-- start_flow: start one run; it exists when the caller's transaction commits, and begins then or later.
 -- Called by: clients.
 -- Locks:     none; everything is new.
 -- Raises:    PF101 unknown flow; PF202 the payload does not fit; PF210 it is too large; PF212 a
@@ -2560,7 +2698,8 @@ $$;
 create or replace function pgflow.start_flow(
   p_flow_slug text,
   p_payload jsonb,
-  p_run_id uuid default null  -- chosen by the caller, so that a repeated start is noticed
+  p_run_id uuid default null,  -- chosen by the caller, so that a repeated start is noticed
+  p_start_at timestamptz default null  -- when its first steps start; now unless given
 ) returns uuid
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -2570,7 +2709,7 @@ declare
   v_run_id uuid := coalesce(p_run_id, pgflow._uuid_v7());
 begin
   perform pgflow._check_payloads(p_flow_slug, v_version, array[p_payload]);
-  perform pgflow._start_runs(p_flow_slug, v_version, array[v_run_id], array[p_payload]);
+  perform pgflow._start_runs(p_flow_slug, v_version, array[v_run_id], array[p_payload], p_start_at);
   return v_run_id;
 end;
 $$;
@@ -2631,6 +2770,242 @@ begin
   on conflict (run_id) do update
     set watched_until = greatest(w.watched_until, excluded.watched_until);
   return 'pgflow_run_' || replace(p_run_id::text, '-', '');
+end;
+$$;
+
+-- _check_signal: hold the payload of a signal against budget and schema.
+-- Refused and not taken for a failure of the step: who sends it can send another one.
+-- Called by: send_signal.
+-- Locks:     none.
+-- Raises:    PF202 it does not fit or is SQL null; PF210 too large; PF212 a limit was hit.
+-- Returns:   nothing.
+create or replace function pgflow._check_signal(
+  p_step_slug text, p_payload jsonb, p_schema_id bytea, p_max_bytes integer, p_detail jsonb
+) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_bytes constant integer := pg_column_size(p_payload);
+  v_errors jsonb;
+begin
+  if p_payload is null then
+    raise exception using
+      errcode = 'PF202',
+      message = format('the payload of signal %L is SQL null', p_step_slug),
+      detail = p_detail::text,
+      hint = $hint$pass a JSON value; JSON null is 'null'::jsonb$hint$;
+  elsif v_bytes > p_max_bytes then
+    raise exception using
+      errcode = 'PF210',
+      message = format(
+        'the payload of signal %L takes %s bytes as jsonb; its budget is %s', p_step_slug, v_bytes, p_max_bytes
+      ),
+      detail = (p_detail || jsonb_build_object('bytes', v_bytes, 'max_payload_bytes', p_max_bytes))::text,
+      hint = 'send where large things are, or raise the budget: Flow(..., max_result_bytes=...)';
+  end if;
+  v_errors := pgflow._check_value(p_schema_id, p_payload);
+  if v_errors @> '[{"keyword": "limit"}]' then
+    raise exception using
+      errcode = 'PF212',
+      message = format('the payload of signal %L could not be validated: %s', p_step_slug, pgflow._told(v_errors)),
+      detail = (p_detail || jsonb_build_object('errors', v_errors))::text,
+      hint = 'send less, or raise pgflow.validation_deadline_ms';
+  elsif v_errors is not null then
+    raise exception using
+      errcode = 'PF202',
+      message = format('the payload of signal %L does not fit: %s', p_step_slug, pgflow._told(v_errors)),
+      detail = (p_detail || jsonb_build_object('errors', v_errors))::text,
+      hint = 'send what the type of the signal says';
+  end if;
+end;
+$$;
+
+-- _check_signal_is_awaited: refuse a signal that comes too late, or after another one.
+-- Called by: send_signal, which holds the lock of the run.
+-- Locks:     none.
+-- Raises:    PF302 the run has ended; PF305 another payload was sent before; PF306 the step has ended.
+-- Returns:   nothing.
+create or replace function pgflow._check_signal_is_awaited(
+  p_run_id uuid, p_step_slug text, p_run_status text, p_step_status text, p_detail jsonb
+) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (
+    select 1 from pgflow.signals as g where g.run_id = p_run_id and g.step_slug = p_step_slug
+  ) then
+    raise exception using
+      errcode = 'PF305',
+      message = format('signal %L was sent to run %s before, with another payload', p_step_slug, p_run_id),
+      detail = p_detail::text,
+      hint = 'a signal is taken once; look at what the run has with get_run';
+  elsif p_run_status <> 'started' then
+    raise exception using
+      errcode = 'PF302',
+      message = format('run %s has already %s', p_run_id, case p_run_status when 'cancelled' then 'been cancelled' else p_run_status end),
+      detail = (p_detail || jsonb_build_object('status', p_run_status))::text,
+      hint = 'only a run that has not ended takes signals';
+  elsif p_step_status <> 'started' then
+    raise exception using
+      errcode = 'PF306',
+      message = format('run %s does not wait for signal %L any more: the step is %s', p_run_id, p_step_slug, p_step_status),
+      detail = (p_detail || jsonb_build_object('status', p_step_status))::text,
+      hint = 'the time to wait was over, or the step was skipped; give the signal a longer timeout';
+  end if;
+end;
+$$;
+
+-- _start_signals: begin to wait for signals; those that were sent before complete their steps at once.
+-- Called by: _start_special_wave. The caller holds the locks of the runs, or made them.
+-- Locks:     none further; the rows are new.
+-- Raises:    nothing.
+-- Returns:   one row: the steps that have completed, or nulls; what waits for them may be ready now.
+create or replace function pgflow._start_signals(
+  p_steps pgflow.ready_step []
+) returns table (run_ids uuid [], step_slugs text [])
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := pgflow._now();
+begin
+  return query
+  with awaited as materialized (
+    select n.run_id, n.step_slug, g.payload, c.timeout_seconds
+    from unnest(p_steps) as n
+    join pgflow.contracts as c on c.contract_id = n.contract_id
+    left join pgflow.signals as g on g.run_id = n.run_id and g.step_slug = n.step_slug
+  ),
+  states as (
+    insert into pgflow.step_states (run_id, step_slug, status, step_result, started_at, ended_at)
+    select
+      a.run_id, a.step_slug, case when a.payload is null then 'started' else 'completed' end, a.payload, v_now,
+      case when a.payload is not null then v_now end
+    from awaited as a
+  ),
+  limits as (
+    insert into pgflow.timers (run_id, step_slug, kind, due_at)
+    select a.run_id, a.step_slug, 'signal', v_now + make_interval(secs => a.timeout_seconds)
+    from awaited as a
+    where a.payload is null and a.timeout_seconds is not null
+    returning timers.due_at
+  )
+  select
+    array_agg(a.run_id) filter (where a.payload is not null),
+    array_agg(a.step_slug) filter (where a.payload is not null)
+  from awaited as a
+  cross join lateral (select pgflow._announce_timers((select min(l.due_at) from limits as l))) as told;
+end;
+$$;
+
+-- send_signal: give a run what one of its signal steps waits for, or will wait for.
+-- It is kept when the step has not begun to wait. Sent again with the same payload it is answered as
+-- 'repeated' and changes nothing, also when the run has ended.
+-- Called by: clients, the CLI, anybody with SQL.
+-- Locks:     run, then step state.
+-- Raises:    PF102 unknown run; PF103 the flow has no such signal; PF202 the payload does not fit;
+--            PF210 it is too large; PF212 a limit was hit; PF302 the run has ended; PF305 another payload
+--            was sent before; PF306 the time is over; PF401 not yours; PF503 isolation level.
+-- Returns:   'completed' when a step waited for it, 'kept' when none does yet, or 'repeated'.
+create or replace function pgflow.send_signal(
+  p_run_id uuid,
+  p_step_slug text,
+  p_payload jsonb
+) returns text
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_found record;
+  v_state record;
+  v_detail jsonb := jsonb_build_object('run_id', p_run_id, 'step_slug', p_step_slug);
+begin
+  perform pgflow._require_read_committed();
+  perform pgflow._lock_runs(array[p_run_id]);
+  select r.status, r.owner, r.flow_slug, r.version, s.kind, c.result_schema_id, c.max_result_bytes
+  into v_found
+  from pgflow.runs as r
+  left join pgflow.steps as s
+    on s.flow_slug = r.flow_slug and s.version = r.version and s.step_slug = p_step_slug
+  left join pgflow.contracts as c on c.contract_id = s.contract_id
+  where r.run_id = p_run_id;
+  if not found or not pgflow.may_see(v_found.owner) then
+    perform pgflow._raise_run_not_found(p_run_id);
+  end if;
+  if v_found.owner <> pgflow._current_owner() and not pgflow._is_admin() then
+    raise exception using
+      errcode = 'PF401',
+      message = format('run %s belongs to another owner', p_run_id),
+      detail = v_detail::text,
+      hint = 'send the signal as its owner or as pgflow_admin';
+  end if;
+  if v_found.kind is distinct from 'signal' then
+    raise exception using
+      errcode = 'PF103',
+      message = format('flow %L has no signal %L', v_found.flow_slug, p_step_slug),
+      detail = (v_detail || jsonb_build_object('flow_slug', v_found.flow_slug))::text,
+      hint = 'its signals are: ' || coalesce(
+        (
+          select string_agg(s.step_slug, ', ' order by s.step_index)
+          from pgflow.steps as s
+          where s.flow_slug = v_found.flow_slug and s.version = v_found.version and s.kind = 'signal'
+        ),
+        'none'
+      );
+  end if;
+  perform pgflow._check_signal(
+    p_step_slug, p_payload, v_found.result_schema_id, v_found.max_result_bytes, v_detail
+  );
+
+  if exists (
+    select 1
+    from pgflow.signals as g
+    where g.run_id = p_run_id and g.step_slug = p_step_slug and g.payload = p_payload
+  ) then
+    return 'repeated';
+  end if;
+  select s.status into v_state
+  from pgflow.step_states as s
+  where s.run_id = p_run_id and s.step_slug = p_step_slug;
+  perform pgflow._check_signal_is_awaited(p_run_id, p_step_slug, v_found.status, v_state.status, v_detail);
+
+  insert into pgflow.signals (run_id, step_slug, payload, sent_at, sender)
+  values (p_run_id, p_step_slug, p_payload, pgflow._now(), pgflow._current_owner());
+  if v_state.status is null then
+    return 'kept';
+  end if;
+  update pgflow.step_states as s
+  set status = 'completed', step_result = p_payload, ended_at = pgflow._now()
+  where s.run_id = p_run_id and s.step_slug = p_step_slug;
+  delete from pgflow.timers as t
+  where t.run_id = p_run_id and t.step_slug = p_step_slug and t.kind = 'signal';
+  perform pgflow._advance_runs(array[p_run_id], array[p_step_slug]);
+  return 'completed';
+end;
+$$;
+
+-- _advance_runs: start what steps make ready that have ended without a worker, and end what is done.
+-- Called by: _fire_timers, send_signal. The caller holds the locks of the runs.
+-- Locks:     step states, tasks, leases of runs that fail; otherwise none further.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._advance_runs(p_run_ids uuid [], p_step_slugs text []) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_special pgflow.ready_step[];
+begin
+  select r.special into v_special
+  from pgflow._start_ready_steps(p_run_ids, p_step_slugs, null, 0, 0) as r;
+  if v_special is not null then
+    perform pgflow._start_special_steps(v_special);
+  end if;
+  perform pgflow._complete_runs(p_run_ids, p_step_slugs);
+  perform pgflow._notify_watchers(p_run_ids);
 end;
 $$;
 
@@ -2710,7 +3085,7 @@ end;
 $$;
 
 -- _fail_steps: fail steps, and with them their runs.
--- Called by: _end_attempts, _start_map_wave, _gather_results. The caller holds the locks of the runs.
+-- Called by: _end_attempts, _start_sleeps, _start_map_wave, _gather_results. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases of the runs.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -2812,7 +3187,7 @@ $$;
 -- because one of its deps ended only now.
 -- `offset 0` keeps each lookup a lookup by whole key. Flattened into joins, a plan that was made
 -- while the tables were small reads an index by its last column and never recovers.
--- Called by: _complete_batch, _start_special_steps.
+-- Called by: _complete_batch, _advance_runs, _start_special_steps.
 -- Locks:     none further; the rows are new.
 -- Raises:    nothing.
 -- Returns:   the leases of those handed to the worker, and the steps that are not plain,
@@ -2921,7 +3296,7 @@ $$;
 
 -- _start_special_steps: start steps that are ready and not plain, and whatever becomes ready because some of
 -- them end at once. A loop, not a recursion: a chain of steps that end at once may be of any length.
--- Called by: _complete_batch, _start_runs. The caller holds the locks of the runs, or made them.
+-- Called by: _complete_batch, _advance_runs, _begin_runs. The caller holds the locks of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -2968,11 +3343,15 @@ as $$
 declare
   v_singles pgflow.ready_step[];
   v_maps pgflow.ready_step[];
+  v_signals pgflow.ready_step[];
+  v_sleeps pgflow.ready_step[];
 begin
   select
     array_agg(n) filter (where n.kind = 'single'),
-    array_agg(n) filter (where n.kind = 'map')
-  into v_singles, v_maps
+    array_agg(n) filter (where n.kind = 'map'),
+    array_agg(n) filter (where n.kind = 'signal'),
+    array_agg(n) filter (where n.kind = 'sleep')
+  into v_singles, v_maps, v_signals, v_sleeps
   from unnest(p_steps) as n;
 
   if v_singles is not null then
@@ -2982,7 +3361,38 @@ begin
     select w.run_ids, w.step_slugs into run_ids, step_slugs
     from pgflow._start_map_wave(v_maps, p_worker_id) as w;
   end if;
+  if v_signals is not null then
+    select run_ids || w.run_ids, step_slugs || w.step_slugs into run_ids, step_slugs
+    from pgflow._start_signals(v_signals) as w;
+  end if;
+  if v_sleeps is not null then
+    select run_ids || w.run_ids, step_slugs || w.step_slugs into run_ids, step_slugs
+    from pgflow._start_sleeps(v_sleeps) as w;
+  end if;
   return next;
+end;
+$$;
+
+-- _value_at: a part of the payload of a run, or of the result of one of its steps.
+-- Called by: _sleep_end, _start_sleeps.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the value; SQL null when there is none.
+create or replace function pgflow._value_at(p_run_id uuid, p_source jsonb) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_path text[] := array(select p.key from jsonb_array_elements_text(p_source -> 'path') as p (key));
+begin
+  if p_source ->> 'source' = 'payload' then
+    return (select r.payload from pgflow.runs as r where r.run_id = p_run_id) #> v_path;
+  end if;
+  return (
+    select s.step_result
+    from pgflow.step_states as s
+    where s.run_id = p_run_id and s.step_slug = p_source ->> 'step'
+  ) #> v_path;
 end;
 $$;
 
@@ -3916,6 +4326,196 @@ begin
 end;
 $$;
 
+-- _announce_timers: tell the workers of a timer that may be due before they sweep again anyway.
+-- Called by: _start_signals, _start_sleeps, _start_runs, _begin_runs.
+-- Locks:     the queue of notifications, at commit.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._announce_timers(p_due_at timestamptz) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_due_at < pgflow._now() + interval '1 minute' then
+    perform pg_notify('pgflow_work', 'timer');
+  end if;
+end;
+$$;
+
+-- _fire_timers: let what is due happen: sleeps and waits for signals end, runs begin or fail.
+-- Called by: sweep.
+-- Locks:     runs by id, skipping those that others hold, then step states, tasks, leases.
+-- Raises:    nothing.
+-- Returns:   how many were due.
+create or replace function pgflow._fire_timers(p_limit integer) returns integer
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := pgflow._now();
+  v_run_ids uuid[];
+  v_step_slugs text[];
+  v_due pgflow.timers[];
+begin
+  -- As in _expire_leases: candidates, then their runs, then again only what is still due.
+  v_run_ids := array(
+    select r.run_id
+    from pgflow.runs as r
+    where r.run_id = any (
+      array(select t.run_id from pgflow.timers as t where t.due_at <= v_now order by t.due_at limit p_limit)
+    )
+    order by r.run_id
+    for no key update skip locked
+  );
+  if cardinality(v_run_ids) = 0 then
+    return 0;
+  end if;
+  with fired as (
+    delete from pgflow.timers as t
+    where t.run_id = any (v_run_ids) and t.due_at <= v_now
+    returning t as timer
+  )
+  select array_agg(f.timer) into v_due from fired as f;
+
+  with ended as (
+    update pgflow.step_states as s
+    set status = 'completed', step_result = 'null', ended_at = v_now
+    from unnest(v_due) as d
+    where s.run_id = d.run_id
+      and s.step_slug = d.step_slug
+      and s.status = 'started'
+    returning s.run_id, s.step_slug
+  )
+  select array_agg(e.run_id), array_agg(e.step_slug) into v_run_ids, v_step_slugs from ended as e;
+  if v_run_ids is not null then
+    perform pgflow._advance_runs(v_run_ids, v_step_slugs);
+  end if;
+
+  perform pgflow._begin_runs(b.flow_slug, b.version, b.run_ids)
+  from (
+    select r.flow_slug, r.version, array_agg(r.run_id) as run_ids
+    from unnest(v_due) as d
+    join pgflow.runs as r on r.run_id = d.run_id and r.status = 'started'
+    where d.kind = 'start'
+    group by r.flow_slug, r.version
+  ) as b;
+
+  perform pgflow._end_runs(
+    array_agg(r.run_id),
+    'failed',
+    array_agg(jsonb_build_object(
+      'code', 'PF620',
+      'type', 'RunDeadlineError',
+      'message', format('the run has not ended by %s', d.due_at)
+    ))
+  )
+  from unnest(v_due) as d
+  join pgflow.runs as r on r.run_id = d.run_id and r.status = 'started'
+  where d.kind = 'deadline'
+  having count(*) > 0;
+  return cardinality(v_due);
+end;
+$$;
+
+-- _sleep_end: when a sleep is over.
+-- Called by: _start_sleeps.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the time; null when the value that says it is neither seconds nor a time.
+create or replace function pgflow._sleep_end(
+  p_run_id uuid, p_sleep jsonb, p_now timestamptz
+) returns timestamptz
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'  -- of a time without an offset
+as $$
+declare
+  -- beyond it, and with infinity, the sum has an error
+  c_longest constant double precision := 100 * 365.25 * 86400;
+  v_value jsonb := coalesce(p_sleep -> 'seconds', pgflow._value_at(p_run_id, p_sleep -> 'until'));
+begin
+  return case jsonb_typeof(v_value)
+    when 'number' then p_now + make_interval(
+      secs => least(greatest((v_value #>> '{}')::numeric, 0), c_longest::numeric)::double precision
+    )
+    when 'string' then (v_value #>> '{}')::timestamptz
+  end;
+exception
+  when data_exception then
+    return null;
+end;
+$$;
+
+-- _start_sleeps: begin sleeps; those that are over already complete at once.
+-- One whose end is neither a number of seconds nor a time fails, and with it its run.
+-- Called by: _start_special_wave. The caller holds the locks of the runs, or made them.
+-- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
+-- Raises:    nothing.
+-- Returns:   one row: the steps that have completed, or nulls; what waits for them may be ready now.
+create or replace function pgflow._start_sleeps(
+  p_steps pgflow.ready_step []
+) returns table (run_ids uuid [], step_slugs text [])
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := pgflow._now();
+  v_failed_run_ids uuid[];
+  v_failed_step_slugs text[];
+  v_errors jsonb[];
+  v_due_at timestamptz;
+begin
+  with begun as materialized (
+    select n.run_id, n.step_slug, s.sleep, e.due_at
+    from unnest(p_steps) as n
+    join pgflow.runs as r on r.run_id = n.run_id
+    join pgflow.steps as s
+      on s.flow_slug = r.flow_slug and s.version = r.version and s.step_slug = n.step_slug
+    cross join lateral (
+      select pgflow._sleep_end(n.run_id, s.sleep, v_now) as due_at offset 0
+    ) as e
+  ),
+  states as (
+    insert into pgflow.step_states (run_id, step_slug, status, step_result, started_at, ended_at)
+    select
+      b.run_id, b.step_slug, case when b.due_at <= v_now then 'completed' else 'started' end,
+      case when b.due_at <= v_now then 'null'::jsonb end, v_now, case when b.due_at <= v_now then v_now end
+    from begun as b
+  ),
+  alarms as (
+    insert into pgflow.timers (run_id, step_slug, kind, due_at)
+    select b.run_id, b.step_slug, 'sleep', b.due_at
+    from begun as b
+    where b.due_at > v_now
+  )
+  select
+    array_agg(b.run_id) filter (where b.due_at <= v_now),
+    array_agg(b.step_slug) filter (where b.due_at <= v_now),
+    array_agg(b.run_id) filter (where b.due_at is null),
+    array_agg(b.step_slug) filter (where b.due_at is null),
+    array_agg(
+      jsonb_build_object(
+        'code', 'PF621',
+        'type', 'SleepInvalidError',
+        'message', format(
+          'the sleep shall end at %s, which is neither a number of seconds nor a time',
+          coalesce(left(pgflow._value_at(b.run_id, b.sleep -> 'until')::text, 200), 'null')
+        )
+      )
+    ) filter (where b.due_at is null),
+    min(b.due_at) filter (where b.due_at > v_now)
+  into run_ids, step_slugs, v_failed_run_ids, v_failed_step_slugs, v_errors, v_due_at
+  from begun as b;
+
+  perform pgflow._announce_timers(v_due_at);
+  if v_failed_run_ids is not null then
+    perform pgflow._fail_steps(v_failed_run_ids, v_failed_step_slugs, v_errors);
+  end if;
+  return next;
+end;
+$$;
+
 -- _caller: the role that called, also from within a security definer function.
 -- `set role` changes the setting `role`, which a definer function leaves alone; without it the
 -- login role is the caller.
@@ -3931,7 +4531,7 @@ as $$
 $$;
 
 -- _current_owner: on whose behalf the caller acts.
--- Called by: _start_runs, cancel_run, list_runs, may_see.
+-- Called by: _start_runs, send_signal, cancel_run, list_runs, may_see.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the subject of the JWT when the login role is a trusted gateway, else the caller.
@@ -3950,7 +4550,7 @@ as $$
 $$;
 
 -- _is_admin: whether the caller may do everything; superusers may, and who owns the schema.
--- Called by: _check_startable, cancel_run, _sees_all.
+-- Called by: _check_startable, send_signal, cancel_run, _sees_all.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   membership of the caller in pgflow_admin or in the role that ran the migrations.
@@ -4245,7 +4845,7 @@ end;
 $$;
 
 -- _check_value: does a value fit a stored schema, and if not, what about it does not fit.
--- Called by: _check_results, _check_payloads.
+-- Called by: _check_results, _check_signal, _check_payloads.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   null when it fits; else at most 20 errors {at, keyword, message}. A limit of time or depth is
@@ -6834,7 +7434,7 @@ as $$
 $$;
 
 -- _told: errors of a validation in one line, for messages.
--- Called by: _result_error, _check_payloads.
+-- Called by: _result_error, _check_signal, _check_payloads.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the first error with its JSON pointer, and how many more there are.
@@ -7693,7 +8293,7 @@ $$;
 -- _wake_workers: send one NOTIFY when an idle worker could take one of these tasks.
 -- A busy worker claims again by itself; not notifying it keeps the database-wide lock that NOTIFY
 -- takes at commit off the hot path. A wake-up lost to a race costs one polling interval at most.
--- Called by: _start_runs, _start_ready_steps, _queue_steps, _start_map_wave, _end_attempts, release_tasks.
+-- Called by: _begin_runs, _start_ready_steps, _queue_steps, _start_map_wave, _end_attempts, release_tasks.
 -- Locks:     the queue of notifications, at commit, when a worker is idle.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -7891,7 +8491,7 @@ grant usage on schema pgflow to pgflow_client, pgflow_worker, pgflow_viewer, pgf
 
 grant execute on function
   pgflow.start_flow, pgflow.start_flows, pgflow.get_run, pgflow.list_runs, pgflow.watch_run,
-  pgflow.cancel_run, pgflow.may_see, pgflow.schema_version, pgflow.breaking_version
+  pgflow.cancel_run, pgflow.send_signal, pgflow.may_see, pgflow.schema_version, pgflow.breaking_version
 to pgflow_client, pgflow_admin;
 
 grant execute on function
@@ -7930,6 +8530,16 @@ create policy attempts_of_own_runs on pgflow.attempt_log for select using (
 alter table pgflow.maps enable row level security;
 create policy maps_of_own_runs on pgflow.maps for select using (
   exists (select 1 from pgflow.runs as r where r.run_id = maps.run_id)
+);
+
+alter table pgflow.signals enable row level security;
+create policy signals_of_own_runs on pgflow.signals for select using (
+  exists (select 1 from pgflow.runs as r where r.run_id = signals.run_id)
+);
+
+alter table pgflow.timers enable row level security;
+create policy timers_of_own_runs on pgflow.timers for select using (
+  exists (select 1 from pgflow.runs as r where r.run_id = timers.run_id)
 );
 
 alter table pgflow.map_items enable row level security;

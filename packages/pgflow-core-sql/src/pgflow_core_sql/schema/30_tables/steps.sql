@@ -14,6 +14,7 @@ create table pgflow.steps (
   condition jsonb,
   when_unmet text not null default 'skip',
   on_failure text not null default 'fail',
+  sleep jsonb,
   primary key (flow_slug, version, step_slug),
   foreign key (flow_slug, version) references pgflow.flow_versions,
   constraint step_slug_is_a_slug check (pgflow._is_slug(step_slug)),
@@ -29,5 +30,6 @@ comment on column pgflow.steps.is_plain is
   'when all its deps have ended it gets a task, at once, and nothing else has to be asked';
 comment on column pgflow.steps.condition is 'it starts only if this holds; as the manifest has it';
 comment on column pgflow.steps.when_unmet is 'what becomes of it when its condition does not hold';
+comment on column pgflow.steps.sleep is 'when a sleep ends: its seconds, or where its end stands; as the manifest has it';
 comment on column pgflow.steps.on_failure is
   'what follows when it fails: the run fails too, or goes on without it';

@@ -18,7 +18,7 @@ begin
   perform pgflow._check_slug(p_step -> 'slug', p_at || '/slug');
   perform pgflow._check_digest(p_step -> 'digest', p_at || '/digest');
   perform pgflow._check_options(p_step -> 'options', p_at || '/options', true);
-  if coalesce(p_step ->> 'kind', 'single') not in ('single', 'map') then
+  if coalesce(p_step ->> 'kind', 'single') not in ('single', 'map', 'signal', 'sleep') then
     perform pgflow._raise_manifest_invalid(
       'PF206', p_at || '/kind', format('flow %L: unknown kind of step', p_flow_slug)
     );
@@ -58,5 +58,6 @@ begin
     );
   end loop;
   perform pgflow._check_map(p_step, p_at, p_flow_slug);
+  perform pgflow._check_waiting(p_step, p_at, p_flow_slug);
 end;
 $$;

@@ -53,7 +53,7 @@ begin
   v_changed := found;
 
   insert into pgflow.flow_versions as v (
-    flow_slug, version, digest, payload_schema, payload_schema_id, max_payload_bytes
+    flow_slug, version, digest, payload_schema, payload_schema_id, max_payload_bytes, deadline_seconds
   )
   values (
     v_slug,
@@ -61,14 +61,16 @@ begin
     p_flow ->> 'digest',
     p_flow -> 'payload_schema',
     pgflow._schema_id(p_flow -> 'payload_schema'),
-    coalesce((p_flow #>> '{options,max_payload_bytes}')::numeric::integer, 4194304)
+    coalesce((p_flow #>> '{options,max_payload_bytes}')::numeric::integer, 4194304),
+    (p_flow #>> '{options,deadline_seconds}')::double precision
   )
   on conflict (flow_slug, version) do update
     set payload_schema = excluded.payload_schema,
       payload_schema_id = excluded.payload_schema_id,
-      max_payload_bytes = excluded.max_payload_bytes
-    where (v.payload_schema, v.max_payload_bytes)
-      is distinct from (excluded.payload_schema, excluded.max_payload_bytes);
+      max_payload_bytes = excluded.max_payload_bytes,
+      deadline_seconds = excluded.deadline_seconds
+    where (v.payload_schema, v.max_payload_bytes, v.deadline_seconds)
+      is distinct from (excluded.payload_schema, excluded.max_payload_bytes, excluded.deadline_seconds);
   v_changed := found or v_changed;
 
   v_changed := pgflow._put_contracts(p_flow) or v_changed;

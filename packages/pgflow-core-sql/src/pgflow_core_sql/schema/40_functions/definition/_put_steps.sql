@@ -13,7 +13,7 @@ declare
 begin
   insert into pgflow.steps as s (
     flow_slug, version, step_slug, step_index, kind, description, result_schema, contract_id,
-    is_root, is_leaf, condition, when_unmet, on_failure
+    is_root, is_leaf, condition, when_unmet, on_failure, sleep
   )
   select
     v_slug,
@@ -32,7 +32,10 @@ begin
     ),
     nullif(n.value -> 'when', 'null'),
     coalesce(n.value ->> 'when_unmet', 'skip'),
-    coalesce(n.value ->> 'on_failure', 'fail')
+    coalesce(n.value ->> 'on_failure', 'fail'),
+    case n.value ->> 'kind'
+      when 'sleep' then jsonb_strip_nulls(jsonb_build_object('seconds', n.value -> 'seconds', 'until', n.value -> 'until'))
+    end
   from jsonb_array_elements(p_flow -> 'steps') with ordinality as n
   join pgflow.contracts as c
     on c.flow_slug = v_slug

@@ -1,5 +1,5 @@
 -- _end_runs: end runs early: nothing of them stays queued or leased.
--- Called by: cancel_run, _fail_steps. The caller holds the locks of the runs.
+-- Called by: cancel_run, _fire_timers, _fail_steps. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases of the runs.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -40,6 +40,9 @@ begin
   if exists (select 1 from pgflow.maps as m where m.run_id = any (p_run_ids)) then
     perform pgflow._drop_items(p_run_ids);
   end if;
+
+  delete from pgflow.timers as t
+  where t.run_id = any (p_run_ids);
 
   update pgflow.runs as r
   set status = p_status, error = n.error, ended_at = v_now

@@ -1,10 +1,11 @@
--- _start_runs: write the runs and queue the steps that wait for nothing.
+-- _start_runs: write the runs and let them begin, now or later.
 -- Called by: start_flow, start_flows.
 -- Locks:     none; everything is new.
 -- Raises:    PF303 the run id is taken.
 -- Returns:   nothing.
 create or replace function pgflow._start_runs(
-  p_flow_slug text, p_version integer, p_run_ids uuid [], p_payloads jsonb []
+  p_flow_slug text, p_version integer, p_run_ids uuid [], p_payloads jsonb [],
+  p_start_at timestamptz default null  -- null or past: now
 ) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -13,9 +14,6 @@ as $$
 declare
   v_owner text := pgflow._current_owner();  -- once: asked per row it took a third of a bulk start
   v_now timestamptz := pgflow._now();
-  v_step_slugs text[];
-  v_contract_ids integer[];
-  v_special pgflow.ready_step[];
   v_count integer;
 begin
   insert into pgflow.runs (run_id, flow_slug, version, owner, payload, started_at)
@@ -32,32 +30,13 @@ begin
       hint = 'leave p_run_id out, or look at the run that has this id';
   end if;
 
-  select
-    array_agg(s.step_slug) filter (where s.is_plain),
-    array_agg(s.contract_id) filter (where s.is_plain),
-    array_agg(
-      (null, s.flow_slug, s.version, s.step_slug, s.kind, s.contract_id)::pgflow.ready_step
-    ) filter (where not s.is_plain)
-  into v_step_slugs, v_contract_ids, v_special
-  from pgflow.steps as s
-  where s.flow_slug = p_flow_slug
-    and s.version = p_version
-    and s.is_root;
-  insert into pgflow.step_states (run_id, step_slug, started_at)
-  select n.run_id, r.step_slug, v_now
-  from unnest(p_run_ids) as n (run_id) cross join unnest(v_step_slugs) as r (step_slug);
-  insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
-  select n.run_id, r.step_slug, r.contract_id, v_now
-  from unnest(p_run_ids) as n (run_id)
-  cross join unnest(v_step_slugs, v_contract_ids) as r (step_slug, contract_id);
-
-  perform pgflow._wake_workers(v_contract_ids);
-  if v_special is not null then
-    perform pgflow._start_special_steps(array_agg(
-      (n.run_id, s.flow_slug, s.version, s.step_slug, s.kind, s.contract_id)::pgflow.ready_step
-    ))
-    from unnest(p_run_ids) as n (run_id)
-    cross join unnest(v_special) as s;
+  if p_start_at > v_now then
+    insert into pgflow.timers (run_id, step_slug, kind, due_at)
+    select n.run_id, '', 'start', p_start_at
+    from unnest(p_run_ids) as n (run_id);
+    perform pgflow._announce_timers(p_start_at);
+  else
+    perform pgflow._begin_runs(p_flow_slug, p_version, p_run_ids);
   end if;
 end;
 $$;

@@ -1,5 +1,5 @@
 -- _start_signals: begin to wait for signals; those that were sent before complete their steps at once.
--- Called by: _start_special_steps. The caller holds the locks of the runs, or made them.
+-- Called by: _start_special_wave. The caller holds the locks of the runs, or made them.
 -- Locks:     none further; the rows are new.
 -- Raises:    nothing.
 -- Returns:   one row: the steps that have completed, or nulls; what waits for them may be ready now.

@@ -1,5 +1,5 @@
 -- _fail_steps: fail steps, and with them their runs.
--- Called by: _end_attempts, _start_map_wave, _gather_results. The caller holds the locks of the runs.
+-- Called by: _end_attempts, _start_sleeps, _start_map_wave, _gather_results. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases of the runs.
 -- Raises:    nothing.
 -- Returns:   nothing.

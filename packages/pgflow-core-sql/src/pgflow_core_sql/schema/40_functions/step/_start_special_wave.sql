@@ -13,11 +13,15 @@ as $$
 declare
   v_singles pgflow.ready_step[];
   v_maps pgflow.ready_step[];
+  v_signals pgflow.ready_step[];
+  v_sleeps pgflow.ready_step[];
 begin
   select
     array_agg(n) filter (where n.kind = 'single'),
-    array_agg(n) filter (where n.kind = 'map')
-  into v_singles, v_maps
+    array_agg(n) filter (where n.kind = 'map'),
+    array_agg(n) filter (where n.kind = 'signal'),
+    array_agg(n) filter (where n.kind = 'sleep')
+  into v_singles, v_maps, v_signals, v_sleeps
   from unnest(p_steps) as n;
 
   if v_singles is not null then
@@ -26,6 +30,14 @@ begin
   if v_maps is not null then
     select w.run_ids, w.step_slugs into run_ids, step_slugs
     from pgflow._start_map_wave(v_maps, p_worker_id) as w;
+  end if;
+  if v_signals is not null then
+    select run_ids || w.run_ids, step_slugs || w.step_slugs into run_ids, step_slugs
+    from pgflow._start_signals(v_signals) as w;
+  end if;
+  if v_sleeps is not null then
+    select run_ids || w.run_ids, step_slugs || w.step_slugs into run_ids, step_slugs
+    from pgflow._start_sleeps(v_sleeps) as w;
   end if;
   return next;
 end;

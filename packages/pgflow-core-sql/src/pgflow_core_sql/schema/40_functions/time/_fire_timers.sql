@@ -47,6 +47,15 @@ begin
     perform pgflow._advance_runs(v_run_ids, v_step_slugs);
   end if;
 
+  perform pgflow._begin_runs(b.flow_slug, b.version, b.run_ids)
+  from (
+    select r.flow_slug, r.version, array_agg(r.run_id) as run_ids
+    from unnest(v_due) as d
+    join pgflow.runs as r on r.run_id = d.run_id and r.status = 'started'
+    where d.kind = 'start'
+    group by r.flow_slug, r.version
+  ) as b;
+
   perform pgflow._end_runs(
     array_agg(r.run_id),
     'failed',

@@ -1,6 +1,6 @@
 -- _start_sleeps: begin sleeps; those that are over already complete at once.
 -- One whose end is neither a number of seconds nor a time fails, and with it its run.
--- Called by: _start_special_steps. The caller holds the locks of the runs, or made them.
+-- Called by: _start_special_wave. The caller holds the locks of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
 -- Raises:    nothing.
 -- Returns:   one row: the steps that have completed, or nulls; what waits for them may be ready now.

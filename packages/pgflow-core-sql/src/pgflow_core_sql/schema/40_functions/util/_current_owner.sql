@@ -1,5 +1,5 @@
 -- _current_owner: on whose behalf the caller acts.
--- Called by: _start_runs, cancel_run, list_runs, may_see.
+-- Called by: _start_runs, send_signal, cancel_run, list_runs, may_see.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the subject of the JWT when the login role is a trusted gateway, else the caller.

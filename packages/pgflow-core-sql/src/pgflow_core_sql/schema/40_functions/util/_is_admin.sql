@@ -1,5 +1,5 @@
 -- _is_admin: whether the caller may do everything; superusers may, and who owns the schema.
--- Called by: _check_startable, cancel_run, _sees_all.
+-- Called by: _check_startable, send_signal, cancel_run, _sees_all.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   membership of the caller in pgflow_admin or in the role that ran the migrations.
