@@ -9,12 +9,16 @@ _INVARIANTS: Final = {
         select t.run_id, t.step_slug from pgflow.tasks t
         left join pgflow.runs r using (run_id)
         left join pgflow.step_states s using (run_id, step_slug)
-        where r.status is distinct from 'started' or s.status is distinct from 'started'""",
+        left join pgflow.steps d using (flow_slug, version, step_slug)
+        where r.status is distinct from case d.kind when 'failure' then 'failed' else 'started' end
+          or s.status is distinct from 'started'""",
     "a lease is held for a run or a step that has ended": """
         select l.run_id, l.step_slug from pgflow.leases l
         left join pgflow.runs r using (run_id)
         left join pgflow.step_states s using (run_id, step_slug)
-        where r.status is distinct from 'started' or s.status is distinct from 'started'""",
+        left join pgflow.steps d using (flow_slug, version, step_slug)
+        where r.status is distinct from case d.kind when 'failure' then 'failed' else 'started' end
+          or s.status is distinct from 'started'""",
     "a task waits and is leased at once": """
         select run_id, step_slug from pgflow.tasks
         join pgflow.leases using (run_id, step_slug, task_index)""",
@@ -25,17 +29,17 @@ _INVARIANTS: Final = {
                           where t.run_id = s.run_id and t.step_slug = s.step_slug)
           and not exists (select 1 from pgflow.leases l
                           where l.run_id = s.run_id and l.step_slug = s.step_slug)""",
-    "a step started before a dep had completed": """
+    "a step started before a dep had ended": """
         select s.run_id, s.step_slug from pgflow.step_states s
         join pgflow.runs r using (run_id)
         join pgflow.deps d on (d.flow_slug, d.version, d.to_step_slug)
                             = (r.flow_slug, r.version, s.step_slug)
         left join pgflow.step_states up on up.run_id = s.run_id and up.step_slug = d.from_step_slug
-        where up.status is distinct from 'completed' or up.ended_at > s.started_at""",
-    "all deps of a step have completed and it has not started": """
+        where coalesce(up.status, '') not in ('completed', 'skipped') or up.ended_at > s.started_at""",
+    "all deps of a step have ended and it has not started": """
         select r.run_id, s.step_slug from pgflow.runs r
         join pgflow.steps s using (flow_slug, version)
-        where r.status = 'started'
+        where r.status = 'started' and s.kind <> 'failure'
           and not exists (select 1 from pgflow.step_states x
                           where x.run_id = r.run_id and x.step_slug = s.step_slug)
           and not exists (
@@ -44,18 +48,21 @@ _INVARIANTS: Final = {
               on up.run_id = r.run_id and up.step_slug = d.from_step_slug
             where (d.flow_slug, d.version, d.to_step_slug)
                 = (s.flow_slug, s.version, s.step_slug)
-              and up.status is distinct from 'completed')""",
+              and coalesce(up.status, '') not in ('completed', 'skipped'))""",
     "a run has completed and a step has not, or the other way round": """
         select r.run_id, r.status from pgflow.runs r
         where (r.status = 'completed') is distinct from (
           (select count(*) from pgflow.steps s
-           where (s.flow_slug, s.version) = (r.flow_slug, r.version))
+           where (s.flow_slug, s.version) = (r.flow_slug, r.version) and s.kind <> 'failure')
           = (select count(*) from pgflow.step_states x
-             where x.run_id = r.run_id and x.status = 'completed'))""",
+             where x.run_id = r.run_id and x.status in ('completed', 'skipped')))""",
     "a failed run has no failed step, or a live run has one": """
         select r.run_id, r.status from pgflow.runs r
         where (r.status = 'failed') is distinct from exists (
-          select 1 from pgflow.step_states x where x.run_id = r.run_id and x.status = 'failed')""",
+          select 1 from pgflow.step_states x
+          join pgflow.steps s using (step_slug)
+          where x.run_id = r.run_id and x.status = 'failed' and s.kind <> 'failure'
+            and (s.flow_slug, s.version) = (r.flow_slug, r.version))""",
     "a completed task was completed by no attempt, or by two": """
         select s.run_id, s.step_slug from pgflow.step_states s
         left join pgflow.maps m using (run_id, step_slug)
@@ -63,13 +70,61 @@ _INVARIANTS: Final = {
           select count(*) as total, count(distinct a.task_index) as tasks from pgflow.attempts a
           where a.run_id = s.run_id and a.step_slug = s.step_slug and a.outcome = 'completed') a
         where s.status = 'completed'
-          and (coalesce(m.tasks_count, 1), coalesce(m.tasks_count, 1)) <> (a.total, a.tasks)""",
+          and (coalesce(m.tasks_count - m.skipped_count, 1), a.total) <> (a.total, a.tasks)""",
+    "a step was skipped after an attempt had completed it, or without a reason that is true": """
+        select s.run_id, s.step_slug from pgflow.step_states s
+        join pgflow.runs r using (run_id)
+        join pgflow.steps d using (flow_slug, version, step_slug)
+        where s.status = 'skipped' and not coalesce(case s.skip_reason
+          when 'condition_unmet' then
+            d.condition is not null and s.cascades = (d.when_unmet = 'skip_cascade')
+          when 'handler_failed' then
+            s.error is not null and s.lease_id is null and s.cascades = (d.on_failure = 'skip_cascade')
+          else s.cascades and exists (
+            select 1 from pgflow.deps e
+            join pgflow.step_states up on up.run_id = s.run_id and up.step_slug = e.from_step_slug
+            where (e.flow_slug, e.version, e.to_step_slug) = (d.flow_slug, d.version, d.step_slug)
+              and up.cascades)
+        end, false)""",
+    "a step has begun and not been skipped, and a dep of it was skipped with cascade": """
+        select s.run_id, s.step_slug from pgflow.step_states s
+        join pgflow.runs r using (run_id)
+        join pgflow.deps e on (e.flow_slug, e.version, e.to_step_slug)
+                            = (r.flow_slug, r.version, s.step_slug)
+        join pgflow.step_states up on up.run_id = s.run_id and up.step_slug = e.from_step_slug
+        where up.cascades and s.status <> 'skipped'""",
+    "a failed run has not begun its failure handler, or one that has not failed has": """
+        select r.run_id, s.step_slug from pgflow.runs r
+        join pgflow.steps s using (flow_slug, version)
+        left join pgflow.step_states x using (run_id, step_slug)
+        where s.kind = 'failure' and (r.status = 'failed') is distinct from (x.run_id is not null)""",
+    "a step is marked as plain and is not, or the other way round": """
+        with recursive cascading as (
+          select flow_slug, version, step_slug from pgflow.steps
+          where on_failure = 'skip_cascade' or condition is not null and when_unmet = 'skip_cascade'
+          union
+          select d.flow_slug, d.version, d.to_step_slug from cascading c
+          join pgflow.deps d on (d.flow_slug, d.version, d.from_step_slug)
+                              = (c.flow_slug, c.version, c.step_slug))
+        select s.flow_slug, s.version, s.step_slug from pgflow.steps s
+        join pgflow.contracts c using (contract_id)
+        where s.is_plain is distinct from (
+          s.kind = 'single' and s.condition is null and c.start_delay_seconds = 0
+          and not exists (
+            select 1 from pgflow.deps d
+            join cascading f on (f.flow_slug, f.version, f.step_slug)
+                              = (d.flow_slug, d.version, d.from_step_slug)
+            where (d.flow_slug, d.version, d.to_step_slug)
+                = (s.flow_slug, s.version, s.step_slug)))""",
     "a map step has begun and its row in maps is missing, or the other way round": """
         select s.run_id, s.step_slug from pgflow.step_states s
         join pgflow.runs r using (run_id)
         join pgflow.steps d using (flow_slug, version, step_slug)
         left join pgflow.maps m using (run_id, step_slug)
-        where (d.kind = 'map' and s.error ->> 'code' is distinct from 'PF609')
+        where (
+          d.kind = 'map'
+          and coalesce(s.error ->> 'code', '') not in ('PF609', 'PF610')
+          and coalesce(s.skip_reason, 'handler_failed') = 'handler_failed')
           is distinct from (m.run_id is not null)
         union all
         select m.run_id, m.step_slug from pgflow.maps m
@@ -155,7 +210,8 @@ _INVARIANTS: Final = {
     "a step has not ended and its run has": """
         select x.run_id, x.step_slug from pgflow.step_states x
         join pgflow.runs r using (run_id)
-        where x.status = 'started' and r.status <> 'started'""",
+        join pgflow.steps s using (flow_slug, version, step_slug)
+        where x.status = 'started' and r.status <> 'started' and s.kind <> 'failure'""",
     "a task or a lease has another contract than its step": """
         select t.run_id, t.step_slug
         from (

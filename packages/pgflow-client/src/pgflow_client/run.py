@@ -66,6 +66,8 @@ class TaskCounts:
 
     total: int
     completed: int
+    skipped: int = 0
+    """How many failed for good and left null in the list, as `on_failure="skip"` has it."""
     running: int
     """How many workers hold at this moment."""
     waiting: int

@@ -50,6 +50,7 @@ def test_new_run_has_exactly_these_fields(tx: Conn, set_clock: SetClock) -> None
         "slug": "transcribe",
         "kind": "single",
         "status": "started",
+        "skip_reason": None,
         "result": None,
         "error": None,
         "attempts": 0,

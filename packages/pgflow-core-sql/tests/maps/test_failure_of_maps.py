@@ -42,7 +42,7 @@ def test_items_are_retried_each_by_itself(tx: Conn, set_clock: SetClock) -> None
     assert complete(tx, [one, three], [1, 3]) == ["completed"] * 2
     step = get_step(tx, run_id, "double")
     assert step["status"] == "started"
-    assert step["tasks"] == {"total": 3, "completed": 2, "running": 0, "waiting": 1}
+    assert step["tasks"] == {"total": 3, "completed": 2, "skipped": 0, "running": 0, "waiting": 1}
     assert step["error"] == {
         "code": "PF603",
         "type": "ValueError",
@@ -68,7 +68,7 @@ def test_item_without_attempts_left_fails_step_and_run_and_is_named(tx: Conn) ->
     assert (run["status"], run["error"]) == ("failed", {"step": "double", **error})
     step = get_step(tx, run_id, "double")
     assert (step["status"], step["error"], step["running"]) == ("failed", error, False)
-    assert step["tasks"] == {"total": 10, "completed": 2, "running": 0, "waiting": 0}
+    assert step["tasks"] == {"total": 10, "completed": 2, "skipped": 0, "running": 0, "waiting": 0}
     assert get_step(tx, run_id, "total")["status"] == "cancelled"
     assert nothing_is_left(tx)
     assert complete(tx, [tasks[2]], [2]) == ["stale"]
@@ -177,7 +177,7 @@ def test_cancel_while_items_run_leaves_nothing(tx: Conn) -> None:
     assert complete(tx, tasks[1:], [1, 2, 3]) == ["stale"] * 3
     step = get_step(tx, run_id, "double")
     assert (step["status"], step["running"]) == ("cancelled", False)
-    assert step["tasks"] == {"total": 6, "completed": 1, "running": 0, "waiting": 0}
+    assert step["tasks"] == {"total": 6, "completed": 1, "skipped": 0, "running": 0, "waiting": 0}
 
 
 def test_cancel_before_the_map_began_shows_no_tasks(tx: Conn) -> None:

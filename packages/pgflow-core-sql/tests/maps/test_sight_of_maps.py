@@ -37,16 +37,16 @@ def test_map_that_waits_for_its_list_has_no_tasks_yet(tx: Conn) -> None:
 def test_tasks_are_told_by_state(tx: Conn) -> None:
     worker_id, run_id = a_started_map(tx, list(range(10)))
     step = get_step(tx, run_id, "double")
-    assert step["tasks"] == {"total": 10, "completed": 0, "running": 0, "waiting": 10}
+    assert step["tasks"] == {"total": 10, "completed": 0, "skipped": 0, "running": 0, "waiting": 10}
     assert (step["running"], step["attempts"]) == (False, 0)
     tasks = claim_in_order(tx, worker_id, 4)
     complete(tx, tasks[:3], [1, 2, 3])
     step = get_step(tx, run_id, "double")
-    assert step["tasks"] == {"total": 10, "completed": 3, "running": 1, "waiting": 6}
+    assert step["tasks"] == {"total": 10, "completed": 3, "skipped": 0, "running": 1, "waiting": 6}
     assert (step["running"], step["attempts"], step["result"]) == (True, 1, None)
     complete(tx, [tasks[3], *claim_in_order(tx, worker_id)], range(7))
     step = get_step(tx, run_id, "double")
-    assert step["tasks"] == {"total": 10, "completed": 10, "running": 0, "waiting": 0}
+    assert step["tasks"] == {"total": 10, "completed": 10, "skipped": 0, "running": 0, "waiting": 0}
     assert (step["running"], step["error"], step["retry_at"]) == (False, None, None)
 
 

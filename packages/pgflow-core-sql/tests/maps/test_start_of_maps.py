@@ -155,7 +155,7 @@ def test_empty_list_completes_without_a_task_and_the_next_step_starts(tx: Conn) 
     worker_id, run_id = a_started_map(tx, [])
     step = get_step(tx, run_id, "double")
     assert (step["status"], step["result"]) == ("completed", [])
-    assert step["tasks"] == {"total": 0, "completed": 0, "running": 0, "waiting": 0}
+    assert step["tasks"] == {"total": 0, "completed": 0, "skipped": 0, "running": 0, "waiting": 0}
     [total] = claim_in_order(tx, worker_id)
     assert (total.step_slug, total.args) == ("total", {"doubled": []})
 

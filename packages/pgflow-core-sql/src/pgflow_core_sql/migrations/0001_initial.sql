@@ -213,11 +213,13 @@ create table pgflow.step_inputs (
   from_step_slug text,
   path text [] not null default '{}',
   primary key (contract_id, parameter),
-  constraint source_is_known check (source in ('payload', 'result', 'each')),
+  constraint source_is_known check (source in ('payload', 'result', 'each', 'error')),
   constraint step_only_with_result check ((source = 'result') = (from_step_slug is not null))
 );
 comment on column pgflow.step_inputs.path is
   'keys and indexes down to the part that is passed; of an item, when the source is each';
+comment on column pgflow.step_inputs.source is
+  'error: why the run has failed, for its failure handler';
 
 -- attempt_log: the ended attempts that did not complete a step; rows are only ever added.
 -- The one that completed a step is told by the row of the step, which is written then anyway: a row
@@ -298,15 +300,18 @@ create table pgflow.maps (
   step_slug text not null,
   tasks_count integer not null,
   completed_count integer not null default 0,
+  skipped_count integer not null default 0,
   open_index integer not null,
   shared_args jsonb,
   primary key (run_id, step_slug)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 comment on column pgflow.maps.tasks_count is 'one for each item of the list';
 comment on column pgflow.maps.completed_count is
-  'written when the step ends; until then those have completed that neither wait nor are leased';
+  'written when the step ends; until then those have completed that neither wait, are leased nor were skipped';
+comment on column pgflow.maps.skipped_count is
+  'tasks that failed for good in a step that goes on without them: null in their place';
 comment on column pgflow.maps.open_index is
-  'every task with a higher index has completed; -1 when all have';
+  'every task with a higher index has completed or was skipped; -1 when all have';
 comment on column pgflow.maps.shared_args is
   'arguments that are the same for every item, by parameter; null once the step has ended';
 
@@ -459,6 +464,319 @@ create table pgflow.workers (
 comment on column pgflow.workers.idle is
   'its last claim found less than it asked for: worth a NOTIFY when there is new work';
 
+-- _condition_holds: whether the condition of a step holds in a run. It does or does not: there is no third.
+-- `and` and `or` stop at the part that decides, so what comes after it is not read.
+-- Called by: _fate, _unmet_parts.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   true or false.
+create or replace function pgflow._condition_holds(p_condition jsonb, p_run_id uuid) returns boolean
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_op text := p_condition ->> 'op';
+  v_part jsonb;
+  v_left jsonb;
+  v_right jsonb;
+begin
+  if v_op in ('and', 'or') then
+    for v_part in select e.value from jsonb_array_elements(p_condition -> 'of') as e loop
+      if pgflow._condition_holds(v_part, p_run_id) <> (v_op = 'and') then
+        return v_op = 'or';
+      end if;
+    end loop;
+    return v_op = 'and';
+  elsif v_op = 'not' then
+    return not pgflow._condition_holds(p_condition -> 'of', p_run_id);
+  elsif v_op in ('is_null', 'is_true') then
+    return pgflow._operand_value(p_condition -> 'of', p_run_id)
+      = case v_op when 'is_null' then 'null'::jsonb else 'true' end;
+  end if;
+
+  v_left := pgflow._operand_value(p_condition -> 'left', p_run_id);
+  if v_op = 'in' then
+    return exists (
+      select 1 from jsonb_array_elements(p_condition -> 'values') as e where e.value = v_left
+    );
+  end if;
+  v_right := pgflow._operand_value(p_condition -> 'right', p_run_id);
+  return case v_op
+    when '==' then v_left = v_right
+    when '!=' then v_left <> v_right
+    when 'contains' then pgflow._contains(v_left, v_right)
+    else pgflow._in_order(v_op, v_left, v_right)
+  end;
+end;
+$$;
+
+-- _contains: whether a list has an item that is equal, or a text a part.
+-- Not the operator `@>`, for which [1, 2] is within [[1, 2, 3]], and an object within a larger one.
+-- Called by: _condition_holds.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   true or false; false for what is neither list nor text.
+create or replace function pgflow._contains(p_whole jsonb, p_part jsonb) returns boolean
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case jsonb_typeof(p_whole)
+    when 'array' then exists (select 1 from jsonb_array_elements(p_whole) as e where e.value = p_part)
+    when 'string' then jsonb_typeof(p_part) = 'string'
+      and strpos((p_whole #>> '{}') collate "C", (p_part #>> '{}') collate "C") > 0
+    else false
+  end;
+$$;
+
+-- _in_order: whether two numbers or two texts are in the order that an operator asks for.
+-- Texts are ordered by code point, as in Python, whatever the collation of the database is.
+-- Called by: _condition_holds.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   true or false; false for two values of different kinds and for all other kinds.
+create or replace function pgflow._in_order(p_op text, p_left jsonb, p_right jsonb) returns boolean
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when jsonb_typeof(p_left) = 'number' and jsonb_typeof(p_right) = 'number' then case p_op
+      when '<' then p_left < p_right
+      when '<=' then p_left <= p_right
+      when '>' then p_left > p_right
+      else p_left >= p_right
+    end
+    when jsonb_typeof(p_left) = 'string' and jsonb_typeof(p_right) = 'string' then case p_op
+      when '<' then (p_left #>> '{}') collate "C" < (p_right #>> '{}') collate "C"
+      when '<=' then (p_left #>> '{}') collate "C" <= (p_right #>> '{}') collate "C"
+      when '>' then (p_left #>> '{}') collate "C" > (p_right #>> '{}') collate "C"
+      else (p_left #>> '{}') collate "C" >= (p_right #>> '{}') collate "C"
+    end
+    else false
+  end;
+$$;
+
+-- _operand_value: what an operand of a condition is in a run.
+-- Called by: _condition_holds, _unmet_parts.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the value; JSON null for what is not there, as the result of a step that was skipped.
+create or replace function pgflow._operand_value(p_operand jsonb, p_run_id uuid) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_value jsonb;
+begin
+  if p_operand ? 'value' then
+    return p_operand -> 'value';
+  elsif p_operand ? 'length' then
+    v_value := pgflow._operand_value(p_operand -> 'length', p_run_id);
+    return case jsonb_typeof(v_value)
+      when 'array' then to_jsonb(jsonb_array_length(v_value))
+      when 'string' then to_jsonb(char_length(v_value #>> '{}'))
+      when 'object' then (select to_jsonb(count(*)) from jsonb_object_keys(v_value))
+      else 'null'
+    end;
+  elsif p_operand ? 'or_else' then
+    v_value := pgflow._operand_value(p_operand #> '{or_else,0}', p_run_id);
+    return case v_value when 'null' then p_operand #> '{or_else,1}' else v_value end;
+  elsif p_operand ->> 'source' = 'payload' then
+    select r.payload into v_value from pgflow.runs as r where r.run_id = p_run_id;
+  else
+    select s.step_result into v_value
+    from pgflow.step_states as s
+    where s.run_id = p_run_id
+      and s.step_slug = p_operand ->> 'step';
+  end if;
+  return coalesce(
+    v_value #> array(select jsonb_array_elements_text(coalesce(p_operand -> 'path', '[]'))), 'null'
+  );
+end;
+$$;
+
+-- _show_operand: an operand of a condition as the flow module writes it, for messages.
+-- Called by: _unmet_parts.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the text, as `flow.payload.kind`, `classify.result.items[0]`, `length(split.result)`.
+create or replace function pgflow._show_operand(p_operand jsonb) returns text
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return case
+    when p_operand ? 'value' then pgflow._show(p_operand -> 'value')
+    when p_operand ? 'length' then format('length(%s)', pgflow._show_operand(p_operand -> 'length'))
+    when p_operand ? 'or_else' then format(
+      'or_else(%s, %s)',
+      pgflow._show_operand(p_operand #> '{or_else,0}'), pgflow._show(p_operand #> '{or_else,1}')
+    )
+    else
+      case p_operand ->> 'source' when 'payload' then 'flow.payload' else (p_operand ->> 'step') || '.result' end
+      || coalesce((
+        select string_agg(
+          case
+            when jsonb_typeof(p.value) = 'number' then format('[%s]', p.value)
+            when p.value #>> '{}' ~ '^[a-zA-Z_][a-zA-Z0-9_]*$' then '.' || (p.value #>> '{}')
+            else format('[%s]', pgflow._show(p.value))
+          end,
+          '' order by p.ordinality
+        )
+        from jsonb_array_elements(p_operand -> 'path') with ordinality as p
+      ), '')
+  end;
+end;
+$$;
+
+-- _unmet_error: the error of a step that fails its run because its condition does not hold.
+-- Called by: _fate.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the error, with the code PF610.
+create or replace function pgflow._unmet_error(
+  p_step_slug text, p_condition jsonb, p_run_id uuid
+) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'code', 'PF610',
+    'type', 'ConditionUnmetError',
+    'message', format('the condition of step %L does not hold: %s', p_step_slug, string_agg(u.told, '; ')),
+    'unmet', jsonb_agg(jsonb_build_object('at', u.at, 'message', u.told))
+  )
+  from pgflow._unmet_parts(p_condition, p_run_id) as u;
+$$;
+
+-- _unmet_parts: which parts of a condition keep it from holding in a run, and by which values.
+-- Payload and results never change, so this may be asked at any time after the step was skipped.
+-- Called by: _unmet_error.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   for each such part its JSON pointer within the condition and what is to be said of it;
+--            nothing when the condition is as it is wanted.
+create or replace function pgflow._unmet_parts(
+  p_condition jsonb,
+  p_run_id uuid,
+  p_at text default '',
+  p_wanted boolean default true  -- false: which parts keep it from not holding
+) returns table (at text, told text)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_op text := p_condition ->> 'op';
+  v_operands jsonb[];
+begin
+  if pgflow._condition_holds(p_condition, p_run_id) = p_wanted then
+    return;
+  elsif v_op in ('and', 'or') then
+    return query
+    select u.at, u.told
+    from jsonb_array_elements(p_condition -> 'of') with ordinality as e
+    cross join lateral pgflow._unmet_parts(
+      e.value, p_run_id, format('%s/of/%s', p_at, e.ordinality - 1), p_wanted
+    ) as u
+    order by e.ordinality;
+    return;
+  elsif v_op = 'not' then
+    return query
+    select u.at, u.told
+    from pgflow._unmet_parts(p_condition -> 'of', p_run_id, p_at || '/of', not p_wanted) as u;
+    return;
+  end if;
+
+  v_operands := array_remove(array[p_condition -> 'left', p_condition -> 'right', p_condition -> 'of'], null);
+  at := p_at;
+  told := format(
+    '%s is %s%s',
+    case
+      when v_op in ('is_null', 'is_true', 'contains') then format(
+        '%s(%s)', v_op, (select string_agg(pgflow._show_operand(o), ', ') from unnest(v_operands) as o)
+      )
+      when v_op = 'in' then format('%s in %s', pgflow._show_operand(v_operands[1]), left(p_condition ->> 'values', 200))
+      else format('%s %s %s', pgflow._show_operand(v_operands[1]), v_op, pgflow._show_operand(v_operands[2]))
+    end,
+    not p_wanted,
+    (
+      select ': ' || string_agg(
+        format('%s is %s', pgflow._show_operand(o), pgflow._show(pgflow._operand_value(o, p_run_id))), ' and '
+      )
+      from unnest(v_operands) as o
+      where not o ? 'value'
+    )
+  );
+  return next;
+end;
+$$;
+
+-- _check_condition: refuse what is no condition, or asks for a result that the step does not wait for.
+-- Called by: _check_rules.
+-- Locks:     none.
+-- Raises:    PF205 result of a step that is no dep; PF206 not a condition.
+-- Returns:   nothing.
+create or replace function pgflow._check_condition(
+  p_condition jsonb, p_at text, p_step jsonb, p_flow_slug text, p_depth integer default 1
+) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_op text := p_condition ->> 'op';
+  v_keys text[];
+  v_of jsonb := p_condition -> 'of';
+begin
+  v_keys := case
+    when v_op in ('and', 'or', 'not', 'is_null', 'is_true') then array['op', 'of']
+    when v_op in ('==', '!=', '<', '<=', '>', '>=', 'contains') then array['op', 'left', 'right']
+    when v_op = 'in' then array['op', 'left', 'values']
+  end;
+  if v_keys is null or jsonb_typeof(p_condition -> 'op') <> 'string' then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at, format(
+        'flow %L: a condition is a JSON object whose "op" is one of and, or, not, ==, !=, <, <=, >, >=, '
+        'in, contains, is_null, is_true', p_flow_slug
+      )
+    );
+  elsif not p_condition ?& v_keys or p_condition - v_keys <> '{}' then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at, format(
+        'flow %L: a condition with op "%s" has the members %s', p_flow_slug, v_op, array_to_string(v_keys, ', ')
+      )
+    );
+  elsif p_depth > 100 then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at, format('flow %L: conditions may be nested 100 deep', p_flow_slug)
+    );
+  end if;
+
+  if v_op in ('and', 'or') then
+    if jsonb_typeof(v_of) <> 'array' or v_of = '[]' then
+      perform pgflow._raise_manifest_invalid(
+        'PF206', p_at || '/of', format('flow %L: must be an array of at least one condition', p_flow_slug)
+      );
+    end if;
+    perform pgflow._check_condition(
+      e.value, format('%s/of/%s', p_at, e.ordinality - 1), p_step, p_flow_slug, p_depth + 1
+    )
+    from jsonb_array_elements(v_of) with ordinality as e;
+  elsif v_op = 'not' then
+    perform pgflow._check_condition(v_of, p_at || '/of', p_step, p_flow_slug, p_depth + 1);
+  elsif v_op in ('is_null', 'is_true') then
+    perform pgflow._check_operand(v_of, p_at || '/of', p_step, p_flow_slug);
+  else
+    perform pgflow._check_operand(p_condition -> 'left', p_at || '/left', p_step, p_flow_slug);
+    if v_op <> 'in' then
+      perform pgflow._check_operand(p_condition -> 'right', p_at || '/right', p_step, p_flow_slug);
+    elsif jsonb_typeof(p_condition -> 'values') <> 'array' then
+      perform pgflow._raise_manifest_invalid(
+        'PF206', p_at || '/values', format('flow %L: must be an array of values', p_flow_slug)
+      );
+    end if;
+  end if;
+end;
+$$;
+
 -- _check_digest: refuse a JSON value that is not a sha256 in hexadecimal digits.
 -- Called by: _check_flow, _check_step.
 -- Locks:     none.
@@ -472,6 +790,77 @@ begin
   if jsonb_typeof(p_value) is distinct from 'string' or p_value #>> '{}' !~ '^[0-9a-f]{64}$' then
     perform pgflow._raise_manifest_invalid(
       'PF206', p_at, 'must be a sha256 in 64 lower-case hexadecimal digits'
+    );
+  end if;
+end;
+$$;
+
+-- _check_failure_handler: refuse a failure handler that is not the only one, the last step and out of the graph.
+-- Called by: _check_flow.
+-- Locks:     none.
+-- Raises:    PF205 result of a step that the flow does not have; PF206 not a manifest.
+-- Returns:   nothing.
+create or replace function pgflow._check_failure_handler(p_flow jsonb, p_at text) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_slug text := p_flow ->> 'slug';
+  v_last integer := jsonb_array_length(p_flow -> 'steps') - 1;
+  v_handler jsonb;
+  v_index integer;
+  v_wrong text;
+begin
+  select s.value, s.ordinality - 1 into v_handler, v_index
+  from jsonb_array_elements(p_flow -> 'steps') with ordinality as s
+  where s.value ->> 'kind' = 'failure'
+  order by s.ordinality
+  limit 1;
+  if not found then
+    return;
+  end if;
+  if v_index < v_last then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', format('%s/steps/%s', p_at, v_index),
+      format('flow %L: a flow has one failure handler at most, and it is the last of its steps', v_slug)
+    );
+  elsif v_last = 0 then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/steps', format('flow %L: has a failure handler and no step that can fail', v_slug)
+    );
+  end if;
+  select k.key into v_wrong
+  from unnest(array['deps', 'when', 'when_unmet', 'on_failure']) as k (key)
+  where coalesce(v_handler -> k.key, 'null') not in ('null', '[]', '"skip"', '"fail"');
+  if found then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', format('%s/steps/%s/%s', p_at, v_index, v_wrong),
+      format('flow %L: a failure handler waits for no step and has no condition and no policy', v_slug)
+    );
+  end if;
+  select s.ordinality - 1 into v_index
+  from jsonb_array_elements(p_flow -> 'steps') with ordinality as s
+  where s.value -> 'deps' ? (v_handler ->> 'slug')
+  limit 1;
+  if found then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', format('%s/steps/%s/deps', p_at, v_index),
+      format('flow %L: no step can wait for the failure handler %L', v_slug, v_handler ->> 'slug')
+    );
+  end if;
+  select i.key into v_wrong
+  from jsonb_each(coalesce(v_handler -> 'inputs', '{}')) as i
+  where i.value ->> 'source' = 'result'
+    and not exists (
+      select 1
+      from jsonb_array_elements(p_flow -> 'steps') as s
+      where s.value -> 'slug' = i.value -> 'step' and s.value ->> 'kind' is distinct from 'failure'
+    )
+  limit 1;
+  if found then
+    perform pgflow._raise_manifest_invalid(
+      'PF205', pgflow._pointer(format('%s/steps/%s/inputs', p_at, v_last), v_wrong) || '/step',
+      format('flow %L: the step that is named here is none of its others', v_slug)
     );
   end if;
 end;
@@ -537,6 +926,7 @@ begin
     );
   end if;
   perform pgflow._check_graph(p_flow, p_at);
+  perform pgflow._check_failure_handler(p_flow, p_at);
 end;
 $$;
 
@@ -669,7 +1059,7 @@ begin
   where i.value ->> 'source' = 'each'
   limit 1;
 
-  if coalesce(p_step ->> 'kind', 'single') <> 'map' then
+  if p_step ->> 'kind' is distinct from 'map' then
     if coalesce(p_step -> 'over', 'null') <> 'null' then
       perform pgflow._raise_manifest_invalid(
         'PF206', p_at || '/over', format('flow %L: only a map step goes over a list', p_flow_slug)
@@ -719,6 +1109,46 @@ begin
 end;
 $$;
 
+-- _check_operand: refuse what is no operand of a condition.
+-- Called by: _check_condition.
+-- Locks:     none.
+-- Raises:    PF205 result of a step that is no dep; PF206 not an operand.
+-- Returns:   nothing.
+create or replace function pgflow._check_operand(
+  p_operand jsonb, p_at text, p_step jsonb, p_flow_slug text, p_depth integer default 1
+) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if jsonb_typeof(p_operand) = 'object' and p_depth <= 100 then
+    if p_operand ? 'source' and p_operand - array['source', 'step', 'path'] = '{}' then
+      perform pgflow._check_source(p_operand, p_at, p_step, p_flow_slug, array['payload', 'result']);
+      return;
+    elsif p_operand ? 'value' and p_operand - 'value' = '{}' then
+      return;
+    elsif p_operand ? 'length' and p_operand - 'length' = '{}' then
+      perform pgflow._check_operand(p_operand -> 'length', p_at || '/length', p_step, p_flow_slug, p_depth + 1);
+      return;
+    elsif p_operand - 'or_else' = '{}'
+      and jsonb_typeof(p_operand -> 'or_else') = 'array'
+      and jsonb_array_length(p_operand -> 'or_else') = 2
+    then
+      perform pgflow._check_operand(
+        p_operand #> '{or_else,0}', p_at || '/or_else/0', p_step, p_flow_slug, p_depth + 1
+      );
+      return;
+    end if;
+  end if;
+  perform pgflow._raise_manifest_invalid(
+    'PF206', p_at, format(
+      'flow %L: an operand is {"source": "payload" or "result", ...}, {"value": ...}, {"length": operand} '
+      'or {"or_else": [operand, value]}, nested 100 deep at most', p_flow_slug
+    )
+  );
+end;
+$$;
+
 -- _check_options: refuse options out of their range; one that is missing or null has its default.
 -- Called by: _check_flow, _check_step.
 -- Locks:     none.
@@ -727,7 +1157,7 @@ $$;
 create or replace function pgflow._check_options(
   p_options jsonb,
   p_at text,
-  p_of_step boolean  -- a step has no payload, so no budget for one
+  p_of_step boolean  -- a step has no payload, so no budget for one; a flow does not wait, its steps do
 ) returns void
 language plpgsql immutable
 set search_path = pg_catalog, pg_temp
@@ -749,15 +1179,21 @@ begin
       ('max_attempts', 1, 1000, true),
       ('base_delay_seconds', 0, 86400, false),
       ('max_delay_seconds', 0, 2592000, false),
+      ('start_delay_seconds', 0, 31536000, false),
       ('jitter', 0, 1, false),
       ('timeout_seconds', 0.000001, 604800, false),
       ('max_payload_bytes', 1, 268435455, true),
       ('max_result_bytes', 1, 268435455, true)
     ) as r (key, low, high, is_whole)
-      on r.key = o.key and not (p_of_step and r.key = 'max_payload_bytes')
+      on r.key = o.key and r.key <> case when p_of_step then 'max_payload_bytes' else 'start_delay_seconds' end
     where o.value <> 'null'
+      and not (o.key = 'backoff' and o.value in ('"exponential"', '"fixed"'))
   loop
-    if v_option.low is null then
+    if v_option.key = 'backoff' then
+      perform pgflow._raise_manifest_invalid(
+        'PF203', p_at || '/backoff', 'backoff must be "exponential" or "fixed"'
+      );
+    elsif v_option.low is null then
       perform pgflow._raise_manifest_invalid(
         'PF206', pgflow._pointer(p_at, v_option.key), 'there is no such option'
       );
@@ -781,6 +1217,39 @@ begin
 end;
 $$;
 
+-- _check_rules: refuse a step whose condition, or what follows from it or from a failure, is wrong.
+-- Called by: _check_step.
+-- Locks:     none.
+-- Raises:    PF205 result of a step that is no dep; PF206 not a manifest.
+-- Returns:   nothing.
+create or replace function pgflow._check_rules(
+  p_step jsonb, p_at text, p_flow_slug text
+) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_wrong record;
+begin
+  select r.key, r.allowed into v_wrong
+  from (
+    values
+    ('when_unmet', '["skip", "skip_cascade", "fail"]'::jsonb),
+    ('on_failure', '["fail", "skip", "skip_cascade"]')
+  ) as r (key, allowed)
+  where p_step ? r.key and not r.allowed @> jsonb_build_array(p_step -> r.key);
+  if found then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', format('%s/%s', p_at, v_wrong.key),
+      format('flow %L: must be one of %s', p_flow_slug, v_wrong.allowed)
+    );
+  end if;
+  if coalesce(p_step -> 'when', 'null') <> 'null' then
+    perform pgflow._check_condition(p_step -> 'when', p_at || '/when', p_step, p_flow_slug);
+  end if;
+end;
+$$;
+
 -- _check_same_graph: refuse a flow whose digest stands for another graph than the one it brings.
 -- Called by: _put_flow.
 -- Locks:     none.
@@ -800,6 +1269,9 @@ begin
       s.step_slug,
       jsonb_build_object(
         'digest', c.digest,
+        'when', s.condition,
+        'when_unmet', s.when_unmet,
+        'on_failure', s.on_failure,
         'deps', coalesce((
           select jsonb_agg(d.from_step_slug order by d.from_step_slug collate "C")
           from pgflow.deps as d
@@ -817,6 +1289,9 @@ begin
       s.value ->> 'slug',
       jsonb_build_object(
         'digest', s.value -> 'digest',
+        'when', s.value -> 'when',
+        'when_unmet', coalesce(s.value -> 'when_unmet', '"skip"'),
+        'on_failure', coalesce(s.value -> 'on_failure', '"fail"'),
         'deps', coalesce((
           select jsonb_agg(distinct d.value collate "C")
           from jsonb_array_elements_text(s.value -> 'deps') as d
@@ -905,7 +1380,7 @@ end;
 $$;
 
 -- _check_source: refuse what does not say where a value comes from.
--- Called by: _check_step, _check_waiting, _check_map.
+-- Called by: _check_step, _check_operand, _check_waiting, _check_map.
 -- Locks:     none.
 -- Raises:    PF205 result of a step that is no dep; PF206 not a source.
 -- Returns:   nothing.
@@ -966,7 +1441,7 @@ begin
   perform pgflow._check_slug(p_step -> 'slug', p_at || '/slug');
   perform pgflow._check_digest(p_step -> 'digest', p_at || '/digest');
   perform pgflow._check_options(p_step -> 'options', p_at || '/options', true);
-  if coalesce(p_step ->> 'kind', 'single') not in ('single', 'map', 'signal', 'sleep') then
+  if coalesce(p_step ->> 'kind', 'single') not in ('single', 'map', 'signal', 'sleep', 'failure') then
     perform pgflow._raise_manifest_invalid(
       'PF206', p_at || '/kind', format('flow %L: unknown kind of step', p_flow_slug)
     );
@@ -1001,12 +1476,23 @@ begin
     select i.key, i.value from jsonb_each(coalesce(p_step -> 'inputs', '{}')) as i
   loop
     perform pgflow._check_source(
-      v_input.value, pgflow._pointer(p_at || '/inputs', v_input.key), p_step, p_flow_slug,
-      array['payload', 'result', 'each']
+      v_input.value, pgflow._pointer(p_at || '/inputs', v_input.key),
+      case
+        -- It takes what there is of any step; _check_failure_handler looks whether the flow has it.
+        when p_step ->> 'kind' = 'failure' then
+          jsonb_build_object('deps', jsonb_build_array(v_input.value -> 'step'))
+        else p_step
+      end,
+      p_flow_slug,
+      case p_step ->> 'kind'
+        when 'failure' then array['payload', 'result', 'error']
+        else array['payload', 'result', 'each']
+      end
     );
   end loop;
   perform pgflow._check_map(p_step, p_at, p_flow_slug);
   perform pgflow._check_waiting(p_step, p_at, p_flow_slug);
+  perform pgflow._check_rules(p_step, p_at, p_flow_slug);
 end;
 $$;
 
@@ -1103,7 +1589,7 @@ end;
 $$;
 
 -- _pointer: the JSON pointer (RFC 6901) of a member of what p_at points to.
--- Called by: _check_map, _check_options, _check_step, _link_keywords, _link_schema, _no_list_error,
+-- Called by: _check_failure_handler, _check_map, _check_options, _check_step, _link_keywords, _link_schema, _no_list_error,
 --            _schema_resources, _under.
 -- Locks:     none.
 -- Raises:    nothing.
@@ -1377,7 +1863,8 @@ $$;
 
 -- _raise_manifest_invalid: say where in the manifest what is wrong.
 -- Called by: _check_manifest, _check_waiting, _check_flow, _check_step, _check_graph, _check_options, _check_slug,
---            _check_digest, _check_source, _check_map.
+--            _check_digest, _check_source, _check_map, _check_rules, _check_condition, _check_operand,
+--            _check_failure_handler.
 -- Locks:     none.
 -- Raises:    the given code.
 -- Returns:   never.
@@ -1665,10 +2152,10 @@ $$;
 -- The caller holds the locks of the runs and ended the leases in an earlier statement. A task is open as
 -- long as it waits or is leased. Of each map one is noted above which none is open, in maps.open_index: as
 -- long as that one is, the step is not complete, and two lookups tell it. Nothing is counted.
--- Called by: _complete_batch.
+-- Called by: _complete_batch, _give_up.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further.
 -- Raises:    nothing.
--- Returns:   the steps that have completed.
+-- Returns:   the steps that have completed, or were skipped because their list cannot be.
 create or replace function pgflow._complete_items(p_results pgflow.map_results [])
 returns table (run_id uuid, step_slug text)
 language plpgsql
@@ -1731,7 +2218,7 @@ begin
     returning r.run_id, r.step_slug
   )
   update pgflow.maps as m
-  set completed_count = d.completed_count
+  set completed_count = d.completed_count - m.skipped_count
   from (
     select d.run_id, d.step_slug, count(*) as completed_count
     from dropped as d
@@ -1750,12 +2237,66 @@ begin
 end;
 $$;
 
+-- _end_map_steps: nothing of map steps that are skipped while they are at work stays queued, leased or kept.
+-- Called by: _fail_steps. The caller holds the locks of the runs.
+-- Locks:     tasks, leases of the steps.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._end_map_steps(p_run_ids uuid [], p_step_slugs text []) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := pgflow._now();
+begin
+  -- Before the leases, as in _end_runs: a claim that is under way moves a row from here to there.
+  delete from pgflow.tasks as t
+  using unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+  where t.run_id = n.run_id and t.step_slug = n.step_slug;
+
+  with ended as (
+    delete from pgflow.leases as l
+    using unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+    where l.run_id = n.run_id and l.step_slug = n.step_slug
+    returning l.*
+  )
+  insert into pgflow.attempt_log (
+    run_id, step_slug, task_index, lease_id, attempt, worker_id, outcome, started_at, ended_at
+  )
+  select
+    e.run_id, e.step_slug, e.task_index, e.lease_id, e.attempt, e.worker_id,
+    'cancelled', e.claimed_at, v_now
+  from ended as e;
+
+  with dropped as (
+    delete from pgflow.map_results as r
+    using unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+    where r.run_id = n.run_id and r.step_slug = n.step_slug
+    returning r.run_id, r.step_slug
+  )
+  update pgflow.maps as m
+  set completed_count = coalesce(d.completed_count, 0), shared_args = null
+  from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+  left join (
+    select d.run_id, d.step_slug, count(*) as completed_count
+    from dropped as d
+    group by d.run_id, d.step_slug
+  ) as d on d.run_id = n.run_id and d.step_slug = n.step_slug
+  where m.run_id = n.run_id
+    and m.step_slug = n.step_slug;
+
+  delete from pgflow.map_items as i
+  using unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+  where i.run_id = n.run_id and i.step_slug = n.step_slug;
+end;
+$$;
+
 -- _gather_results: complete map steps with the list of the results of their tasks.
 -- Called by: _complete_items, _gather_results. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further.
 -- Raises:    nothing.
--- Returns:   the steps that have completed. One whose list is more than a jsonb can hold has failed, and
---            with it its run.
+-- Returns:   the steps that have completed, or were skipped: one whose list is more than a jsonb can hold
+--            fails, as its policy says.
 create or replace function pgflow._gather_results(p_run_ids uuid [], p_step_slugs text [])
 returns table (run_id uuid, step_slug text)
 language plpgsql
@@ -1787,11 +2328,13 @@ begin
         from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
         cross join lateral pgflow._gather_results(array[n.run_id], array[n.step_slug]) as g;
       else
-        perform pgflow._fail_steps(p_run_ids, p_step_slugs, array[jsonb_build_object(
+        return query
+        select f.run_id, f.step_slug
+        from pgflow._fail_steps(p_run_ids, p_step_slugs, array[jsonb_build_object(
           'code', 'PF607',
           'type', 'ResultTooLargeError',
           'message', 'the results of all items make a list that is larger than a jsonb can be: ' || sqlerrm
-        )]);
+        )]) as f;
       end if;
       return;
   end;
@@ -1805,7 +2348,7 @@ begin
   where i.run_id = n.run_id and i.step_slug = n.step_slug;
 
   update pgflow.maps as m
-  set completed_count = m.tasks_count, shared_args = null
+  set completed_count = m.tasks_count - m.skipped_count, shared_args = null
   from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
   where m.run_id = n.run_id and m.step_slug = n.step_slug;
 
@@ -1816,7 +2359,7 @@ end;
 $$;
 
 -- _map_progress: how far a map step is.
--- A task that neither waits nor is leased has completed, so of a step at work only those are read, and
+-- A task that neither waits, is leased nor was skipped has completed, so of a step at work only those are read, and
 -- of one that has ended none.
 -- Called by: get_run.
 -- Locks:     none.
@@ -1833,8 +2376,9 @@ as $$
     jsonb_build_object(
       'total', m.tasks_count,
       'completed', case
-        when p_status = 'started' then m.tasks_count - w.waiting - l.running else m.completed_count
+        when p_status = 'started' then m.tasks_count - w.waiting - l.running - m.skipped_count else m.completed_count
       end,
+      'skipped', m.skipped_count,
       'running', l.running,
       'waiting', w.waiting
     ),
@@ -2059,11 +2603,11 @@ as $$
 $$;
 
 -- _start_map_wave: start map steps: write their items and queue a task for each.
--- One over an empty list completes at once, one over no list fails, and with it the run.
+-- One over an empty list completes at once, one over no list fails, and with it the run, or is skipped.
 -- Called by: _start_special_wave. The caller holds the locks of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
 -- Raises:    nothing.
--- Returns:   one row: the steps that have completed, or nulls; what waits for them may be ready now.
+-- Returns:   one row: the steps that have ended, or nulls; what waits for them may be ready now.
 create or replace function pgflow._start_map_wave(
   p_maps pgflow.ready_step [], p_worker_id uuid
 ) returns table (run_ids uuid [], step_slugs text [])
@@ -2133,7 +2677,9 @@ begin
 
   perform pgflow._wake_workers(v_queued_contract_ids, p_worker_id);
   if v_failed_run_ids is not null then
-    perform pgflow._fail_steps(v_failed_run_ids, v_failed_step_slugs, v_errors);
+    select v_run_ids || array_agg(f.run_id), v_step_slugs || array_agg(f.step_slug)
+    into v_run_ids, v_step_slugs
+    from pgflow._fail_steps(v_failed_run_ids, v_failed_step_slugs, v_errors) as f;
   end if;
   return query select v_run_ids, v_step_slugs;
 end;
@@ -2332,7 +2878,7 @@ $$;
 -- _complete_runs: complete every run whose last leaf has just ended.
 -- When all leaves have completed or are skipped, every step has ended: each of the others is a dep of one of them.
 -- `offset 0`: see _start_ready_steps.
--- Called by: _complete_batch, _advance_runs, _start_special_steps. The caller holds the locks of the runs.
+-- Called by: _complete_batch, _give_up, _advance_runs, _start_special_steps. The caller holds the locks of the runs.
 -- Locks:     none further.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -2377,8 +2923,9 @@ begin
 end;
 $$;
 
--- _end_runs: end runs early: nothing of them stays queued or leased.
--- Called by: cancel_run, _fire_timers, _fail_steps. The caller holds the locks of the runs.
+-- _end_runs: end runs early: nothing of them stays queued or leased. Runs that have ended are left alone.
+-- Of a flow with a failure handler, the handler's task is queued when the run fails.
+-- Called by: cancel_run, _fail_steps, _fire_timers. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases of the runs.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -2392,20 +2939,23 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_now timestamptz := pgflow._now();
+  v_run_ids uuid[] := array(
+    select r.run_id from pgflow.runs as r where r.run_id = any (p_run_ids) and r.status = 'started'
+  );
 begin
   update pgflow.step_states as s
   set status = 'cancelled', ended_at = v_now
-  where s.run_id = any (p_run_ids)
+  where s.run_id = any (v_run_ids)
     and s.status = 'started';
 
   -- Before the leases: a claim that is under way moves a row from here to there, and this delete
   -- waits for it.
   delete from pgflow.tasks as t
-  where t.run_id = any (p_run_ids);
+  where t.run_id = any (v_run_ids);
 
   with ended as (
     delete from pgflow.leases as l
-    where l.run_id = any (p_run_ids)
+    where l.run_id = any (v_run_ids)
     returning l.*
   )
   insert into pgflow.attempt_log (
@@ -2416,12 +2966,12 @@ begin
     'cancelled', e.claimed_at, v_now
   from ended as e;
 
-  if exists (select 1 from pgflow.maps as m where m.run_id = any (p_run_ids)) then
-    perform pgflow._drop_items(p_run_ids);
+  if exists (select 1 from pgflow.maps as m where m.run_id = any (v_run_ids)) then
+    perform pgflow._drop_items(v_run_ids);
   end if;
 
   delete from pgflow.timers as t
-  where t.run_id = any (p_run_ids);
+  where t.run_id = any (v_run_ids);
 
   update pgflow.runs as r
   set status = p_status, error = n.error, ended_at = v_now
@@ -2429,6 +2979,9 @@ begin
   where r.run_id = n.run_id
     and r.status = 'started';
 
+  if p_status = 'failed' then
+    perform pgflow._start_failure_handlers(v_run_ids);
+  end if;
   perform pgflow._notify_watchers(p_run_ids);
 end;
 $$;
@@ -2469,6 +3022,32 @@ begin
     message = format('there is no run %s', p_run_id),
     detail = jsonb_build_object('run_id', p_run_id)::text,
     hint = 'check the id, and whether the caller is the owner of the run';
+end;
+$$;
+
+-- _start_failure_handlers: queue the failure handler of each run that has just failed and has one.
+-- Called by: _end_runs. The caller holds the locks of the runs.
+-- Locks:     none further; the rows are new.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._start_failure_handlers(p_run_ids uuid []) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_handlers pgflow.ready_step[];
+begin
+  select array_agg(
+    (r.run_id, s.flow_slug, s.version, s.step_slug, s.kind, s.contract_id)::pgflow.ready_step
+  )
+  into v_handlers
+  from pgflow.runs as r
+  join pgflow.steps as s on s.flow_slug = r.flow_slug and s.version = r.version
+  where r.run_id = any (p_run_ids)
+    and s.kind = 'failure';
+  if v_handlers is not null then
+    perform pgflow._queue_steps(v_handlers, null);
+  end if;
 end;
 $$;
 
@@ -2566,7 +3145,8 @@ $$;
 -- Raises:    PF102 unknown run, or not the caller's.
 -- Returns:   run_id, flow_slug, version, status, owner, payload, output (the results of the leaf
 --            steps by slug, once completed), error, started_at, ended_at, and steps in topological
---            order, those that still wait among them as 'created'. A map step that has begun tells
+--            order, those that still wait among them as 'created'. A failure handler is among them once it
+--            has begun; a step that was skipped tells why (skip_reason). A map step that has begun tells
 --            its tasks by state; attempts, error and retry_at are then as _map_progress says.
 create or replace function pgflow.get_run(p_run_id uuid) returns jsonb
 language plpgsql stable security definer
@@ -2590,6 +3170,7 @@ begin
         'status', coalesce(
           ss.status, case v_run.status when 'started' then 'created' else 'cancelled' end
         ),
+        'skip_reason', ss.skip_reason,
         'result', ss.step_result,
         'error', coalesce(ss.error, m.error, last_attempt.error),
         'attempts', coalesce(
@@ -2609,15 +3190,15 @@ begin
   from pgflow.steps as s
   left join pgflow.step_states as ss on ss.run_id = p_run_id and ss.step_slug = s.step_slug
   left join pgflow.tasks as t
-    on t.run_id = p_run_id and t.step_slug = s.step_slug and t.task_index = 0 and s.kind = 'single'
+    on t.run_id = p_run_id and t.step_slug = s.step_slug and t.task_index = 0 and s.kind <> 'map'
   left join pgflow.leases as l
-    on l.run_id = p_run_id and l.step_slug = s.step_slug and l.task_index = 0 and s.kind = 'single'
+    on l.run_id = p_run_id and l.step_slug = s.step_slug and l.task_index = 0 and s.kind <> 'map'
   left join lateral (
     select a.worker_id, a.attempt, a.error
     from pgflow.attempt_log as a
     where a.run_id = p_run_id
       and a.step_slug = s.step_slug
-      and s.kind = 'single'
+      and s.kind <> 'map'
       and ss.lease_id is null
     order by a.ended_at desc, a.attempt desc
     limit 1
@@ -2631,7 +3212,8 @@ begin
   ) as m on true
   left join pgflow.workers as w on w.worker_id = coalesce(l.worker_id, ss.worker_id, last_attempt.worker_id)
   where s.flow_slug = v_run.flow_slug
-    and s.version = v_run.version;
+    and s.version = v_run.version
+    and (s.kind <> 'failure' or ss.step_slug is not null);
 
   return jsonb_build_object(
     'run_id', v_run.run_id,
@@ -3084,48 +3666,141 @@ begin
 end;
 $$;
 
--- _fail_steps: fail steps, and with them their runs.
--- Called by: _end_attempts, _start_sleeps, _start_map_wave, _gather_results. The caller holds the locks of the runs.
+-- _fail_steps: fail steps, and with them their runs; or skip them, if that is their policy.
+-- A map step whose policy is to skip puts null in the place of an item (_give_up); what is wrong with the
+-- step as a whole fails it, for whoever takes its result is promised a list.
+-- A failure handler fails alone: its run has failed before.
+-- Called by: _give_up, _start_special_wave, _start_map_wave, _start_sleeps, _gather_results. The caller holds the locks
+--            of the runs.
 -- Locks:     step states, tasks, leases of the runs.
 -- Raises:    nothing.
--- Returns:   nothing.
+-- Returns:   the steps that were skipped instead: what waits for them may be ready now.
 create or replace function pgflow._fail_steps(
-  p_run_ids uuid [], p_step_slugs text [], p_errors jsonb []
-) returns void
+  p_run_ids uuid [],
+  p_step_slugs text [],
+  p_errors jsonb [],
+  p_always boolean default false  -- whatever the policy of the step is
+) returns table (run_id uuid, step_slug text)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
+declare
+  v_failed_run_ids uuid[];
+  v_failed_errors jsonb[];
+  v_run_ids uuid[];
+  v_step_slugs text[];
+  v_has_map boolean;
 begin
-  update pgflow.step_states as s
-  set status = 'failed', error = n.error, ended_at = pgflow._now()
-  from (
+  with failure as (
     -- A step fails for one reason, even when two of its tasks fail in the same batch.
-    select distinct on (n.run_id, n.step_slug) n.run_id, n.step_slug, n.error
+    select distinct on (n.run_id, n.step_slug)
+      n.run_id, n.step_slug, n.error, s.kind,
+      case
+        when s.kind = 'failure' then 'alone'
+        when p_always or s.on_failure = 'skip' and s.kind = 'map' then 'fail'
+        else s.on_failure
+      end as policy
     from unnest(p_run_ids, p_step_slugs, p_errors)
       with ordinality as n (run_id, step_slug, error, ordinal)
+    cross join lateral (
+      select s.kind, s.on_failure
+      from pgflow.runs as r
+      join pgflow.steps as s
+        on s.flow_slug = r.flow_slug and s.version = r.version and s.step_slug = n.step_slug
+      where r.run_id = n.run_id
+      offset 0
+    ) as s
     order by n.run_id, n.step_slug, n.ordinal
-  ) as n
-  where s.run_id = n.run_id
-    and s.step_slug = n.step_slug
-    and s.status = 'started';
-
-  perform pgflow._end_runs(
-    array_agg(f.run_id),
-    'failed',
-    array_agg(jsonb_build_object('step', f.step_slug) || coalesce(f.error, '{}'))
-  )
-  from (
+  ),
+  ended as (
+    update pgflow.step_states as s
+    set status = case when n.policy in ('skip', 'skip_cascade') then 'skipped' else 'failed' end,
+      error = n.error,
+      ended_at = pgflow._now(),
+      skip_reason = case when n.policy in ('skip', 'skip_cascade') then 'handler_failed' end,
+      cascades = case n.policy when 'skip' then false when 'skip_cascade' then true end
+    from failure as n
+    where s.run_id = n.run_id
+      and s.step_slug = n.step_slug
+      and s.status = 'started'
+    returning s.run_id, s.step_slug, n.error, n.policy, n.kind
+  ),
+  failed as (
     -- A run fails for one reason, even when two of its steps fail in the same batch.
-    select distinct on (n.run_id) n.run_id, n.step_slug, n.error
-    from unnest(p_run_ids, p_step_slugs, p_errors)
-      with ordinality as n (run_id, step_slug, error, ordinal)
-    order by n.run_id, n.step_slug, n.ordinal
-  ) as f;
+    select distinct on (e.run_id) e.run_id, e.step_slug, e.error
+    from ended as e
+    where e.policy = 'fail'
+    order by e.run_id, e.step_slug
+  )
+  select
+    array_agg(e.run_id) filter (where e.policy in ('skip', 'skip_cascade')),
+    array_agg(e.step_slug) filter (where e.policy in ('skip', 'skip_cascade')),
+    bool_or(e.kind = 'map' and e.policy = 'skip_cascade'),
+    (select array_agg(f.run_id order by f.run_id) from failed as f),
+    (
+      select array_agg(jsonb_build_object('step', f.step_slug) || coalesce(f.error, '{}') order by f.run_id)
+      from failed as f
+    )
+  into v_run_ids, v_step_slugs, v_has_map, v_failed_run_ids, v_failed_errors
+  from ended as e;
+
+  if v_has_map then
+    perform pgflow._end_map_steps(v_run_ids, v_step_slugs);
+  end if;
+  if v_failed_run_ids is not null then
+    perform pgflow._end_runs(v_failed_run_ids, 'failed', v_failed_errors);
+  end if;
+  return query
+  select n.run_id, n.step_slug
+  from unnest(v_run_ids, v_step_slugs) as n (run_id, step_slug);
+end;
+$$;
+
+-- _fate: what becomes of a step of a run whose deps have all ended.
+-- Called by: _start_special_wave.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   'cascade' when it is skipped because a dep was; else 'start' when it has no condition or that
+--            holds; else what is to follow: 'skip', 'skip_cascade', or 'fail' with the error.
+create or replace function pgflow._fate(p_step pgflow.ready_step, out fate text, out error jsonb)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_condition jsonb;
+begin
+  if exists (
+    select 1
+    from pgflow.deps as d
+    cross join lateral (
+      select 1
+      from pgflow.step_states as ss
+      where ss.run_id = p_step.run_id and ss.step_slug = d.from_step_slug and ss.cascades
+      offset 0
+    ) as ss
+    where d.flow_slug = p_step.flow_slug
+      and d.version = p_step.version
+      and d.to_step_slug = p_step.step_slug
+  ) then
+    fate := 'cascade';
+    return;
+  end if;
+  select s.condition, s.when_unmet into v_condition, fate
+  from pgflow.steps as s
+  where s.flow_slug = p_step.flow_slug
+    and s.version = p_step.version
+    and s.step_slug = p_step.step_slug;
+  if v_condition is null or pgflow._condition_holds(v_condition, p_step.run_id) then
+    fate := 'start';
+  elsif fate = 'fail' then
+    error := pgflow._unmet_error(p_step.step_slug, v_condition, p_step.run_id);
+  end if;
 end;
 $$;
 
 -- _queue_steps: start steps of one task each that are not plain: queue the task, for later if they are delayed.
--- Called by: _start_special_wave. The caller holds the locks of the runs, or made them.
+-- Called by: _start_special_wave, _start_failure_handlers. The caller holds the locks of the runs, or made them.
 -- Locks:     none further; the rows are new.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -3187,7 +3862,7 @@ $$;
 -- because one of its deps ended only now.
 -- `offset 0` keeps each lookup a lookup by whole key. Flattened into joins, a plan that was made
 -- while the tables were small reads an index by its last column and never recovers.
--- Called by: _complete_batch, _advance_runs, _start_special_steps.
+-- Called by: _complete_batch, _give_up, _advance_runs, _start_special_steps.
 -- Locks:     none further; the rows are new.
 -- Raises:    nothing.
 -- Returns:   the leases of those handed to the worker, and the steps that are not plain,
@@ -3296,7 +3971,7 @@ $$;
 
 -- _start_special_steps: start steps that are ready and not plain, and whatever becomes ready because some of
 -- them end at once. A loop, not a recursion: a chain of steps that end at once may be of any length.
--- Called by: _complete_batch, _advance_runs, _begin_runs. The caller holds the locks of the runs, or made them.
+-- Called by: _complete_batch, _give_up, _advance_runs, _begin_runs. The caller holds the locks of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -3329,6 +4004,8 @@ end;
 $$;
 
 -- _start_special_wave: start the steps that are ready now and not plain, each as its kind wants it.
+-- First what may keep a step from starting: a dep that was skipped with cascade, then its condition.
+-- Runs that fail are ended last, so that nothing of them is started after their end.
 -- Called by: _start_special_steps. The caller holds the locks of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
 -- Raises:    nothing.
@@ -3345,21 +4022,58 @@ declare
   v_maps pgflow.ready_step[];
   v_signals pgflow.ready_step[];
   v_sleeps pgflow.ready_step[];
+  v_unmet_run_ids uuid[];
+  v_unmet_step_slugs text[];
+  v_unmet_errors jsonb[];
+  v_run_ids uuid[];
+  v_step_slugs text[];
 begin
+  with decided as materialized (
+    select n as step, n.run_id, n.step_slug, n.kind, f.fate, f.error
+    from unnest(p_steps) as n
+    cross join lateral pgflow._fate(n) as f
+  ),
+  states as (
+    insert into pgflow.step_states (
+      run_id, step_slug, status, started_at, ended_at, skip_reason, cascades
+    )
+    select
+      d.run_id, d.step_slug, 'skipped', pgflow._now(), pgflow._now(),
+      case d.fate when 'cascade' then 'dependency_skipped' else 'condition_unmet' end,
+      d.fate <> 'skip'
+    from decided as d
+    where d.fate in ('cascade', 'skip', 'skip_cascade')
+  )
   select
-    array_agg(n) filter (where n.kind = 'single'),
-    array_agg(n) filter (where n.kind = 'map'),
-    array_agg(n) filter (where n.kind = 'signal'),
-    array_agg(n) filter (where n.kind = 'sleep')
-  into v_singles, v_maps, v_signals, v_sleeps
-  from unnest(p_steps) as n;
+    array_agg(d.step) filter (where d.fate = 'start' and d.kind = 'single'),
+    array_agg(d.step) filter (where d.fate = 'start' and d.kind = 'map'),
+    array_agg(d.step) filter (where d.fate = 'start' and d.kind = 'signal'),
+    array_agg(d.step) filter (where d.fate = 'start' and d.kind = 'sleep'),
+    array_agg(d.run_id) filter (where d.fate in ('cascade', 'skip', 'skip_cascade')),
+    array_agg(d.step_slug) filter (where d.fate in ('cascade', 'skip', 'skip_cascade')),
+    array_agg(d.run_id) filter (where d.fate = 'fail'),
+    array_agg(d.step_slug) filter (where d.fate = 'fail'),
+    array_agg(d.error) filter (where d.fate = 'fail')
+  into
+    v_singles, v_maps, v_signals, v_sleeps, run_ids, step_slugs,
+    v_unmet_run_ids, v_unmet_step_slugs, v_unmet_errors
+  from decided as d;
 
   if v_singles is not null then
     perform pgflow._queue_steps(v_singles, p_worker_id);
   end if;
   if v_maps is not null then
-    select w.run_ids, w.step_slugs into run_ids, step_slugs
+    select w.run_ids, w.step_slugs into v_run_ids, v_step_slugs
     from pgflow._start_map_wave(v_maps, p_worker_id) as w;
+    run_ids := run_ids || v_run_ids;
+    step_slugs := step_slugs || v_step_slugs;
+  end if;
+  if v_unmet_run_ids is not null then
+    insert into pgflow.step_states (run_id, step_slug, started_at)
+    select n.run_id, n.step_slug, pgflow._now()
+    from unnest(v_unmet_run_ids, v_unmet_step_slugs) as n (run_id, step_slug)
+    join pgflow.runs as r on r.run_id = n.run_id and r.status = 'started';
+    perform pgflow._fail_steps(v_unmet_run_ids, v_unmet_step_slugs, v_unmet_errors, true);
   end if;
   if v_signals is not null then
     select run_ids || w.run_ids, step_slugs || w.step_slugs into run_ids, step_slugs
@@ -3599,12 +4313,12 @@ begin
 end;
 $$;
 
--- _end_attempts: end attempts that brought no result; queue the tasks again or fail their runs.
+-- _end_attempts: end attempts that brought no result; queue the tasks again or give them up.
 -- Called by: fail_tasks, _fail_unfit, _expire_leases. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases.
 -- Raises:    nothing.
 -- Returns:   one row for each lease that was still held: 'retried' with the time, or 'failed' when
---            its run has failed by now.
+--            there is no further attempt, or its step or run has ended by another one of the batch.
 create or replace function pgflow._end_attempts(
   p_run_ids uuid [],
   p_step_slugs text [],
@@ -3622,7 +4336,6 @@ as $$
 declare
   v_now timestamptz := pgflow._now();
   v_ended pgflow.ended_attempt[];
-  v_failed_run_ids uuid[];
   v_contract_ids integer[];
 begin
   with ended as (
@@ -3664,7 +4377,7 @@ begin
                 make_interval(secs => least(greatest(e.retry_after_seconds, 0), 31536000))
               end,
               pgflow._retry_delay(
-                e.attempt, c.base_delay_seconds, c.max_delay_seconds, c.jitter
+                e.attempt, c.base_delay_seconds, c.max_delay_seconds, c.jitter, c.backoff
               )
             )
         end
@@ -3674,17 +4387,13 @@ begin
   from ended as e
   join pgflow.contracts as c on c.contract_id = e.contract_id;
 
-  -- No further attempt for a task whose run ends by another one of the batch.
-  v_failed_run_ids := array(
-    select distinct e.run_id from unnest(v_ended) as e where e.retry_at is null
-  );
   with queued as (
     insert into pgflow.tasks as t (
       run_id, step_slug, task_index, contract_id, attempts_count, available_at
     )
     select e.run_id, e.step_slug, e.task_index, e.contract_id, e.attempt, e.retry_at
     from unnest(v_ended) as e
-    where e.retry_at is not null and e.run_id <> all (v_failed_run_ids)
+    where e.retry_at is not null
     returning t.contract_id, t.available_at
   )
   select array_agg(q.contract_id) filter (where q.available_at <= v_now)
@@ -3692,11 +4401,8 @@ begin
   from queued as q;
   perform pgflow._wake_workers(v_contract_ids);
 
-  perform pgflow._fail_steps(
-    array_agg(e.run_id order by e.step_slug, e.task_index),
-    array_agg(e.step_slug order by e.step_slug, e.task_index),
-    array_agg(e.error order by e.step_slug, e.task_index)
-  )
+  -- What was queued just now is gone again when this ends its step or its run.
+  perform pgflow._give_up(array_agg(e))
   from unnest(v_ended) as e
   where e.retry_at is null
   having count(*) > 0;
@@ -3705,10 +4411,15 @@ begin
   return query
   select
     e.lease_id,
-    case when n.is_over then 'failed' else 'retried' end,
-    case when not n.is_over then e.retry_at end
+    case when t.available_at is null then 'failed' else 'retried' end,
+    t.available_at
   from unnest(v_ended) as e
-  cross join lateral (select e.run_id = any (v_failed_run_ids) as is_over) as n;
+  left join lateral (
+    select t.available_at
+    from pgflow.tasks as t
+    where t.run_id = e.run_id and t.step_slug = e.step_slug and t.task_index = e.task_index
+    offset 0
+  ) as t on true;
 end;
 $$;
 
@@ -3741,6 +4452,71 @@ begin
   from unnest(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, p_errors)
     as n (run_id, step_slug, task_index, lease_id, error)
   where n.error is not null;
+end;
+$$;
+
+-- _give_up: what follows from attempts that were the last: a null in the list of a map step that skips its
+-- items, otherwise the step fails or is skipped (_fail_steps). Then start what may go on without them.
+-- Called by: _end_attempts. The caller holds the locks of the runs and ended the leases in an earlier statement.
+-- Locks:     step states, tasks, leases of the runs.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._give_up(p_attempts pgflow.ended_attempt []) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_items pgflow.map_results[];
+  v_failed_run_ids uuid[];
+  v_failed_step_slugs text[];
+  v_errors jsonb[];
+  v_run_ids uuid[];
+  v_step_slugs text[];
+  v_special pgflow.ready_step[];
+begin
+  select
+    array_agg((a.run_id, a.step_slug, a.task_index, 'null'::jsonb)::pgflow.map_results) filter (where k.is_item),
+    array_agg(a.run_id order by a.step_slug, a.task_index) filter (where not k.is_item),
+    array_agg(a.step_slug order by a.step_slug, a.task_index) filter (where not k.is_item),
+    array_agg(a.error order by a.step_slug, a.task_index) filter (where not k.is_item)
+  into v_items, v_failed_run_ids, v_failed_step_slugs, v_errors
+  from unnest(p_attempts) as a
+  cross join lateral (
+    select s.kind = 'map' and s.on_failure = 'skip' as is_item
+    from pgflow.runs as r
+    join pgflow.steps as s
+      on s.flow_slug = r.flow_slug and s.version = r.version and s.step_slug = a.step_slug
+    where r.run_id = a.run_id
+    offset 0
+  ) as k;
+
+  if v_items is not null then
+    update pgflow.maps as m
+    set skipped_count = m.skipped_count + n.skipped_count
+    from (
+      select i.run_id, i.step_slug, count(*) as skipped_count
+      from unnest(v_items) as i
+      group by i.run_id, i.step_slug
+    ) as n
+    where m.run_id = n.run_id
+      and m.step_slug = n.step_slug;
+    select array_agg(c.run_id), array_agg(c.step_slug) into v_run_ids, v_step_slugs
+    from pgflow._complete_items(v_items) as c;
+  end if;
+  if v_failed_run_ids is not null then
+    select v_run_ids || array_agg(f.run_id), v_step_slugs || array_agg(f.step_slug)
+    into v_run_ids, v_step_slugs
+    from pgflow._fail_steps(v_failed_run_ids, v_failed_step_slugs, v_errors) as f;
+  end if;
+
+  if v_run_ids is not null then
+    select r.special into v_special
+    from pgflow._start_ready_steps(v_run_ids, v_step_slugs, null, 0, 0) as r;
+    if v_special is not null then
+      perform pgflow._start_special_steps(v_special);
+    end if;
+    perform pgflow._complete_runs(v_run_ids, v_step_slugs);
+  end if;
 end;
 $$;
 
@@ -3853,26 +4629,31 @@ begin
 end;
 $$;
 
--- _retry_delay: how long to wait before the next attempt: exponential, capped, with jitter.
+-- _retry_delay: how long to wait before the next attempt: exponential or fixed, capped, with jitter.
 -- Jitter spreads the retries of tasks that failed together ("Exponential Backoff And Jitter",
 -- AWS Architecture Blog, 2015); 0 gives the full delay, 1 anything between nothing and it.
 -- Called by: _end_attempts.
 -- Locks:     none.
 -- Raises:    nothing.
--- Returns:   base * 2^(attempt - 1), at most max, less a random share of up to p_jitter.
+-- Returns:   base, or base * 2^(attempt - 1) when exponential; at most max, less a random share of up to
+--            p_jitter.
 create or replace function pgflow._retry_delay(
   p_attempt integer,
   p_base_seconds double precision,
   p_max_seconds double precision,
-  p_jitter double precision
+  p_jitter double precision,
+  p_backoff text
 ) returns interval
 language sql volatile parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   select make_interval(
     -- 2^60 seconds is beyond every cap; the bound keeps the power from overflowing.
-    secs => least(p_max_seconds, p_base_seconds * power(2.0::double precision, least(p_attempt - 1, 60)))
-      * (1 - p_jitter * random())
+    secs => least(
+      p_max_seconds,
+      p_base_seconds
+        * case p_backoff when 'fixed' then 1 else power(2.0::double precision, least(p_attempt - 1, 60)) end
+    ) * (1 - p_jitter * random())
   );
 $$;
 
@@ -3941,10 +4722,13 @@ begin
           when i.source = 'payload' then (
             select r.payload from pgflow.runs as r where r.run_id = l.run_id
           ) #> i.path
-          else (
+          when i.source = 'result' then (
             select s.step_result
             from pgflow.step_states as s
             where s.run_id = l.run_id and s.step_slug = i.from_step_slug
+          ) #> i.path
+          else (
+            select r.error from pgflow.runs as r where r.run_id = l.run_id
           ) #> i.path
         end
       ) filter (where i.parameter is not null),
@@ -4447,7 +5231,7 @@ end;
 $$;
 
 -- _start_sleeps: begin sleeps; those that are over already complete at once.
--- One whose end is neither a number of seconds nor a time fails, and with it its run.
+-- One whose end is neither a number of seconds nor a time fails, and with it its run, or is skipped.
 -- Called by: _start_special_wave. The caller holds the locks of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
 -- Raises:    nothing.
@@ -4510,7 +5294,9 @@ begin
 
   perform pgflow._announce_timers(v_due_at);
   if v_failed_run_ids is not null then
-    perform pgflow._fail_steps(v_failed_run_ids, v_failed_step_slugs, v_errors);
+    select run_ids || array_agg(f.run_id), step_slugs || array_agg(f.step_slug)
+    into run_ids, step_slugs
+    from pgflow._fail_steps(v_failed_run_ids, v_failed_step_slugs, v_errors) as f;
   end if;
   return next;
 end;
@@ -4708,7 +5494,7 @@ as $$
 $$;
 
 -- may_see: whether the caller may see a run of this owner.
--- Called by: the row-level security policies, get_run, watch_run, cancel_run.
+-- Called by: the row-level security policies, send_signal, get_run, watch_run, cancel_run.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   true for the owner, for pgflow_viewer and for pgflow_admin.

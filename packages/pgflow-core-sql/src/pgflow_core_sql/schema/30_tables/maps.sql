@@ -6,14 +6,17 @@ create table pgflow.maps (
   step_slug text not null,
   tasks_count integer not null,
   completed_count integer not null default 0,
+  skipped_count integer not null default 0,
   open_index integer not null,
   shared_args jsonb,
   primary key (run_id, step_slug)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 comment on column pgflow.maps.tasks_count is 'one for each item of the list';
 comment on column pgflow.maps.completed_count is
-  'written when the step ends; until then those have completed that neither wait nor are leased';
+  'written when the step ends; until then those have completed that neither wait, are leased nor were skipped';
+comment on column pgflow.maps.skipped_count is
+  'tasks that failed for good in a step that goes on without them: null in their place';
 comment on column pgflow.maps.open_index is
-  'every task with a higher index has completed; -1 when all have';
+  'every task with a higher index has completed or was skipped; -1 when all have';
 comment on column pgflow.maps.shared_args is
   'arguments that are the same for every item, by parameter; null once the step has ended';

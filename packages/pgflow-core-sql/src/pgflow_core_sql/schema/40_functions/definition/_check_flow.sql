@@ -58,5 +58,6 @@ begin
     );
   end if;
   perform pgflow._check_graph(p_flow, p_at);
+  perform pgflow._check_failure_handler(p_flow, p_at);
 end;
 $$;

@@ -19,7 +19,7 @@ begin
   where i.value ->> 'source' = 'each'
   limit 1;
 
-  if coalesce(p_step ->> 'kind', 'single') <> 'map' then
+  if p_step ->> 'kind' is distinct from 'map' then
     if coalesce(p_step -> 'over', 'null') <> 'null' then
       perform pgflow._raise_manifest_invalid(
         'PF206', p_at || '/over', format('flow %L: only a map step goes over a list', p_flow_slug)

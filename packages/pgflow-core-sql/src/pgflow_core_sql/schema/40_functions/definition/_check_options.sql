@@ -6,7 +6,7 @@
 create or replace function pgflow._check_options(
   p_options jsonb,
   p_at text,
-  p_of_step boolean  -- a step has no payload, so no budget for one
+  p_of_step boolean  -- a step has no payload, so no budget for one; a flow does not wait, its steps do
 ) returns void
 language plpgsql immutable
 set search_path = pg_catalog, pg_temp
@@ -28,15 +28,21 @@ begin
       ('max_attempts', 1, 1000, true),
       ('base_delay_seconds', 0, 86400, false),
       ('max_delay_seconds', 0, 2592000, false),
+      ('start_delay_seconds', 0, 31536000, false),
       ('jitter', 0, 1, false),
       ('timeout_seconds', 0.000001, 604800, false),
       ('max_payload_bytes', 1, 268435455, true),
       ('max_result_bytes', 1, 268435455, true)
     ) as r (key, low, high, is_whole)
-      on r.key = o.key and not (p_of_step and r.key = 'max_payload_bytes')
+      on r.key = o.key and r.key <> case when p_of_step then 'max_payload_bytes' else 'start_delay_seconds' end
     where o.value <> 'null'
+      and not (o.key = 'backoff' and o.value in ('"exponential"', '"fixed"'))
   loop
-    if v_option.low is null then
+    if v_option.key = 'backoff' then
+      perform pgflow._raise_manifest_invalid(
+        'PF203', p_at || '/backoff', 'backoff must be "exponential" or "fixed"'
+      );
+    elsif v_option.low is null then
       perform pgflow._raise_manifest_invalid(
         'PF206', pgflow._pointer(p_at, v_option.key), 'there is no such option'
       );

@@ -17,6 +17,9 @@ begin
       s.step_slug,
       jsonb_build_object(
         'digest', c.digest,
+        'when', s.condition,
+        'when_unmet', s.when_unmet,
+        'on_failure', s.on_failure,
         'deps', coalesce((
           select jsonb_agg(d.from_step_slug order by d.from_step_slug collate "C")
           from pgflow.deps as d
@@ -34,6 +37,9 @@ begin
       s.value ->> 'slug',
       jsonb_build_object(
         'digest', s.value -> 'digest',
+        'when', s.value -> 'when',
+        'when_unmet', coalesce(s.value -> 'when_unmet', '"skip"'),
+        'on_failure', coalesce(s.value -> 'on_failure', '"fail"'),
         'deps', coalesce((
           select jsonb_agg(distinct d.value collate "C")
           from jsonb_array_elements_text(s.value -> 'deps') as d

@@ -1,5 +1,5 @@
 -- _check_source: refuse what does not say where a value comes from.
--- Called by: _check_step, _check_waiting, _check_map.
+-- Called by: _check_step, _check_operand, _check_waiting, _check_map.
 -- Locks:     none.
 -- Raises:    PF205 result of a step that is no dep; PF206 not a source.
 -- Returns:   nothing.

@@ -18,7 +18,7 @@ begin
   perform pgflow._check_slug(p_step -> 'slug', p_at || '/slug');
   perform pgflow._check_digest(p_step -> 'digest', p_at || '/digest');
   perform pgflow._check_options(p_step -> 'options', p_at || '/options', true);
-  if coalesce(p_step ->> 'kind', 'single') not in ('single', 'map', 'signal', 'sleep') then
+  if coalesce(p_step ->> 'kind', 'single') not in ('single', 'map', 'signal', 'sleep', 'failure') then
     perform pgflow._raise_manifest_invalid(
       'PF206', p_at || '/kind', format('flow %L: unknown kind of step', p_flow_slug)
     );
@@ -53,11 +53,22 @@ begin
     select i.key, i.value from jsonb_each(coalesce(p_step -> 'inputs', '{}')) as i
   loop
     perform pgflow._check_source(
-      v_input.value, pgflow._pointer(p_at || '/inputs', v_input.key), p_step, p_flow_slug,
-      array['payload', 'result', 'each']
+      v_input.value, pgflow._pointer(p_at || '/inputs', v_input.key),
+      case
+        -- It takes what there is of any step; _check_failure_handler looks whether the flow has it.
+        when p_step ->> 'kind' = 'failure' then
+          jsonb_build_object('deps', jsonb_build_array(v_input.value -> 'step'))
+        else p_step
+      end,
+      p_flow_slug,
+      case p_step ->> 'kind'
+        when 'failure' then array['payload', 'result', 'error']
+        else array['payload', 'result', 'each']
+      end
     );
   end loop;
   perform pgflow._check_map(p_step, p_at, p_flow_slug);
   perform pgflow._check_waiting(p_step, p_at, p_flow_slug);
+  perform pgflow._check_rules(p_step, p_at, p_flow_slug);
 end;
 $$;

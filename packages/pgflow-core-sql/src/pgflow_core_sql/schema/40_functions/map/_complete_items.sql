@@ -2,10 +2,10 @@
 -- The caller holds the locks of the runs and ended the leases in an earlier statement. A task is open as
 -- long as it waits or is leased. Of each map one is noted above which none is open, in maps.open_index: as
 -- long as that one is, the step is not complete, and two lookups tell it. Nothing is counted.
--- Called by: _complete_batch.
+-- Called by: _complete_batch, _give_up.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further.
 -- Raises:    nothing.
--- Returns:   the steps that have completed.
+-- Returns:   the steps that have completed, or were skipped because their list cannot be.
 create or replace function pgflow._complete_items(p_results pgflow.map_results [])
 returns table (run_id uuid, step_slug text)
 language plpgsql

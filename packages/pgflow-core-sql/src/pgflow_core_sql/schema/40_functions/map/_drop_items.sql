@@ -14,7 +14,7 @@ begin
     returning r.run_id, r.step_slug
   )
   update pgflow.maps as m
-  set completed_count = d.completed_count
+  set completed_count = d.completed_count - m.skipped_count
   from (
     select d.run_id, d.step_slug, count(*) as completed_count
     from dropped as d

@@ -2,8 +2,8 @@
 -- Called by: _complete_items, _gather_results. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further.
 -- Raises:    nothing.
--- Returns:   the steps that have completed. One whose list is more than a jsonb can hold has failed, and
---            with it its run.
+-- Returns:   the steps that have completed, or were skipped: one whose list is more than a jsonb can hold
+--            fails, as its policy says.
 create or replace function pgflow._gather_results(p_run_ids uuid [], p_step_slugs text [])
 returns table (run_id uuid, step_slug text)
 language plpgsql
@@ -35,11 +35,13 @@ begin
         from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
         cross join lateral pgflow._gather_results(array[n.run_id], array[n.step_slug]) as g;
       else
-        perform pgflow._fail_steps(p_run_ids, p_step_slugs, array[jsonb_build_object(
+        return query
+        select f.run_id, f.step_slug
+        from pgflow._fail_steps(p_run_ids, p_step_slugs, array[jsonb_build_object(
           'code', 'PF607',
           'type', 'ResultTooLargeError',
           'message', 'the results of all items make a list that is larger than a jsonb can be: ' || sqlerrm
-        )]);
+        )]) as f;
       end if;
       return;
   end;
@@ -53,7 +55,7 @@ begin
   where i.run_id = n.run_id and i.step_slug = n.step_slug;
 
   update pgflow.maps as m
-  set completed_count = m.tasks_count, shared_args = null
+  set completed_count = m.tasks_count - m.skipped_count, shared_args = null
   from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
   where m.run_id = n.run_id and m.step_slug = n.step_slug;
 

@@ -1,5 +1,5 @@
 -- _map_progress: how far a map step is.
--- A task that neither waits nor is leased has completed, so of a step at work only those are read, and
+-- A task that neither waits, is leased nor was skipped has completed, so of a step at work only those are read, and
 -- of one that has ended none.
 -- Called by: get_run.
 -- Locks:     none.
@@ -16,8 +16,9 @@ as $$
     jsonb_build_object(
       'total', m.tasks_count,
       'completed', case
-        when p_status = 'started' then m.tasks_count - w.waiting - l.running else m.completed_count
+        when p_status = 'started' then m.tasks_count - w.waiting - l.running - m.skipped_count else m.completed_count
       end,
+      'skipped', m.skipped_count,
       'running', l.running,
       'waiting', w.waiting
     ),

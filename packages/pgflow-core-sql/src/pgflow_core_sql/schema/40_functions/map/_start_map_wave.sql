@@ -1,9 +1,9 @@
 -- _start_map_wave: start map steps: write their items and queue a task for each.
--- One over an empty list completes at once, one over no list fails, and with it the run.
+-- One over an empty list completes at once, one over no list fails, and with it the run, or is skipped.
 -- Called by: _start_special_wave. The caller holds the locks of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
 -- Raises:    nothing.
--- Returns:   one row: the steps that have completed, or nulls; what waits for them may be ready now.
+-- Returns:   one row: the steps that have ended, or nulls; what waits for them may be ready now.
 create or replace function pgflow._start_map_wave(
   p_maps pgflow.ready_step [], p_worker_id uuid
 ) returns table (run_ids uuid [], step_slugs text [])
@@ -73,7 +73,9 @@ begin
 
   perform pgflow._wake_workers(v_queued_contract_ids, p_worker_id);
   if v_failed_run_ids is not null then
-    perform pgflow._fail_steps(v_failed_run_ids, v_failed_step_slugs, v_errors);
+    select v_run_ids || array_agg(f.run_id), v_step_slugs || array_agg(f.step_slug)
+    into v_run_ids, v_step_slugs
+    from pgflow._fail_steps(v_failed_run_ids, v_failed_step_slugs, v_errors) as f;
   end if;
   return query select v_run_ids, v_step_slugs;
 end;

@@ -4,7 +4,8 @@
 -- Raises:    PF102 unknown run, or not the caller's.
 -- Returns:   run_id, flow_slug, version, status, owner, payload, output (the results of the leaf
 --            steps by slug, once completed), error, started_at, ended_at, and steps in topological
---            order, those that still wait among them as 'created'. A map step that has begun tells
+--            order, those that still wait among them as 'created'. A failure handler is among them once it
+--            has begun; a step that was skipped tells why (skip_reason). A map step that has begun tells
 --            its tasks by state; attempts, error and retry_at are then as _map_progress says.
 create or replace function pgflow.get_run(p_run_id uuid) returns jsonb
 language plpgsql stable security definer
@@ -28,6 +29,7 @@ begin
         'status', coalesce(
           ss.status, case v_run.status when 'started' then 'created' else 'cancelled' end
         ),
+        'skip_reason', ss.skip_reason,
         'result', ss.step_result,
         'error', coalesce(ss.error, m.error, last_attempt.error),
         'attempts', coalesce(
@@ -47,15 +49,15 @@ begin
   from pgflow.steps as s
   left join pgflow.step_states as ss on ss.run_id = p_run_id and ss.step_slug = s.step_slug
   left join pgflow.tasks as t
-    on t.run_id = p_run_id and t.step_slug = s.step_slug and t.task_index = 0 and s.kind = 'single'
+    on t.run_id = p_run_id and t.step_slug = s.step_slug and t.task_index = 0 and s.kind <> 'map'
   left join pgflow.leases as l
-    on l.run_id = p_run_id and l.step_slug = s.step_slug and l.task_index = 0 and s.kind = 'single'
+    on l.run_id = p_run_id and l.step_slug = s.step_slug and l.task_index = 0 and s.kind <> 'map'
   left join lateral (
     select a.worker_id, a.attempt, a.error
     from pgflow.attempt_log as a
     where a.run_id = p_run_id
       and a.step_slug = s.step_slug
-      and s.kind = 'single'
+      and s.kind <> 'map'
       and ss.lease_id is null
     order by a.ended_at desc, a.attempt desc
     limit 1
@@ -69,7 +71,8 @@ begin
   ) as m on true
   left join pgflow.workers as w on w.worker_id = coalesce(l.worker_id, ss.worker_id, last_attempt.worker_id)
   where s.flow_slug = v_run.flow_slug
-    and s.version = v_run.version;
+    and s.version = v_run.version
+    and (s.kind <> 'failure' or ss.step_slug is not null);
 
   return jsonb_build_object(
     'run_id', v_run.run_id,

@@ -1,5 +1,5 @@
 -- _queue_steps: start steps of one task each that are not plain: queue the task, for later if they are delayed.
--- Called by: _start_special_wave. The caller holds the locks of the runs, or made them.
+-- Called by: _start_special_wave, _start_failure_handlers. The caller holds the locks of the runs, or made them.
 -- Locks:     none further; the rows are new.
 -- Raises:    nothing.
 -- Returns:   nothing.

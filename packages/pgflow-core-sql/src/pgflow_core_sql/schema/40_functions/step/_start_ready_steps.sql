@@ -5,7 +5,7 @@
 -- because one of its deps ended only now.
 -- `offset 0` keeps each lookup a lookup by whole key. Flattened into joins, a plan that was made
 -- while the tables were small reads an index by its last column and never recovers.
--- Called by: _complete_batch, _advance_runs, _start_special_steps.
+-- Called by: _complete_batch, _give_up, _advance_runs, _start_special_steps.
 -- Locks:     none further; the rows are new.
 -- Raises:    nothing.
 -- Returns:   the leases of those handed to the worker, and the steps that are not plain,

@@ -1,9 +1,9 @@
--- _end_attempts: end attempts that brought no result; queue the tasks again or fail their runs.
+-- _end_attempts: end attempts that brought no result; queue the tasks again or give them up.
 -- Called by: fail_tasks, _fail_unfit, _expire_leases. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases.
 -- Raises:    nothing.
 -- Returns:   one row for each lease that was still held: 'retried' with the time, or 'failed' when
---            its run has failed by now.
+--            there is no further attempt, or its step or run has ended by another one of the batch.
 create or replace function pgflow._end_attempts(
   p_run_ids uuid [],
   p_step_slugs text [],
@@ -21,7 +21,6 @@ as $$
 declare
   v_now timestamptz := pgflow._now();
   v_ended pgflow.ended_attempt[];
-  v_failed_run_ids uuid[];
   v_contract_ids integer[];
 begin
   with ended as (
@@ -63,7 +62,7 @@ begin
                 make_interval(secs => least(greatest(e.retry_after_seconds, 0), 31536000))
               end,
               pgflow._retry_delay(
-                e.attempt, c.base_delay_seconds, c.max_delay_seconds, c.jitter
+                e.attempt, c.base_delay_seconds, c.max_delay_seconds, c.jitter, c.backoff
               )
             )
         end
@@ -73,17 +72,13 @@ begin
   from ended as e
   join pgflow.contracts as c on c.contract_id = e.contract_id;
 
-  -- No further attempt for a task whose run ends by another one of the batch.
-  v_failed_run_ids := array(
-    select distinct e.run_id from unnest(v_ended) as e where e.retry_at is null
-  );
   with queued as (
     insert into pgflow.tasks as t (
       run_id, step_slug, task_index, contract_id, attempts_count, available_at
     )
     select e.run_id, e.step_slug, e.task_index, e.contract_id, e.attempt, e.retry_at
     from unnest(v_ended) as e
-    where e.retry_at is not null and e.run_id <> all (v_failed_run_ids)
+    where e.retry_at is not null
     returning t.contract_id, t.available_at
   )
   select array_agg(q.contract_id) filter (where q.available_at <= v_now)
@@ -91,11 +86,8 @@ begin
   from queued as q;
   perform pgflow._wake_workers(v_contract_ids);
 
-  perform pgflow._fail_steps(
-    array_agg(e.run_id order by e.step_slug, e.task_index),
-    array_agg(e.step_slug order by e.step_slug, e.task_index),
-    array_agg(e.error order by e.step_slug, e.task_index)
-  )
+  -- What was queued just now is gone again when this ends its step or its run.
+  perform pgflow._give_up(array_agg(e))
   from unnest(v_ended) as e
   where e.retry_at is null
   having count(*) > 0;
@@ -104,9 +96,14 @@ begin
   return query
   select
     e.lease_id,
-    case when n.is_over then 'failed' else 'retried' end,
-    case when not n.is_over then e.retry_at end
+    case when t.available_at is null then 'failed' else 'retried' end,
+    t.available_at
   from unnest(v_ended) as e
-  cross join lateral (select e.run_id = any (v_failed_run_ids) as is_over) as n;
+  left join lateral (
+    select t.available_at
+    from pgflow.tasks as t
+    where t.run_id = e.run_id and t.step_slug = e.step_slug and t.task_index = e.task_index
+    offset 0
+  ) as t on true;
 end;
 $$;

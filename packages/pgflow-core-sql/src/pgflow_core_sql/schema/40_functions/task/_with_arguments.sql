@@ -47,10 +47,13 @@ begin
           when i.source = 'payload' then (
             select r.payload from pgflow.runs as r where r.run_id = l.run_id
           ) #> i.path
-          else (
+          when i.source = 'result' then (
             select s.step_result
             from pgflow.step_states as s
             where s.run_id = l.run_id and s.step_slug = i.from_step_slug
+          ) #> i.path
+          else (
+            select r.error from pgflow.runs as r where r.run_id = l.run_id
           ) #> i.path
         end
       ) filter (where i.parameter is not null),

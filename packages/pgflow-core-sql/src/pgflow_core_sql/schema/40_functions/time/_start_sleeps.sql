@@ -1,5 +1,5 @@
 -- _start_sleeps: begin sleeps; those that are over already complete at once.
--- One whose end is neither a number of seconds nor a time fails, and with it its run.
+-- One whose end is neither a number of seconds nor a time fails, and with it its run, or is skipped.
 -- Called by: _start_special_wave. The caller holds the locks of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
 -- Raises:    nothing.
@@ -62,7 +62,9 @@ begin
 
   perform pgflow._announce_timers(v_due_at);
   if v_failed_run_ids is not null then
-    perform pgflow._fail_steps(v_failed_run_ids, v_failed_step_slugs, v_errors);
+    select run_ids || array_agg(f.run_id), step_slugs || array_agg(f.step_slug)
+    into run_ids, step_slugs
+    from pgflow._fail_steps(v_failed_run_ids, v_failed_step_slugs, v_errors) as f;
   end if;
   return next;
 end;
