@@ -86,6 +86,20 @@ if typing.TYPE_CHECKING:
         read_manifest,
         write_manifest,
     )
+    from pgflow_manifest.conditions import (
+        AllOf,
+        Comparison,
+        Condition,
+        Contains,
+        LengthOperand,
+        Not,
+        OneOf,
+        Operand,
+        OperandTest,
+        OrElseOperand,
+        ValueOperand,
+        operands_of,
+    )
     from pgflow_manifest.digest import (
         with_digests,
     )
@@ -107,24 +121,33 @@ if typing.TYPE_CHECKING:
     )
     from pgflow_manifest.models import (
         FORMAT_VERSION,
-        EachInput,
+        Backoff,
         FlowOptions,
         FlowSpec,
         Input,
         JsonSchema,
         Manifest,
+        OnFailure,
         Over,
-        PayloadInput,
-        ResultInput,
         StepOptions,
         StepSpec,
+        WhenUnmet,
     )
+    from pgflow_manifest.sources import EachInput, ErrorInput, PayloadInput, ResultInput
 else:
     # Of no concern to type checkers, which would take every misspelt name for an import from here.
     def __getattr__(name: str) -> object:
         """Return what one of the modules with models exports as *name*."""
         if name in __all__:
-            for module_name in ("models", "inferred", "codec", "digest", "format_schema"):
+            for module_name in (
+                "models",
+                "sources",
+                "conditions",
+                "inferred",
+                "codec",
+                "digest",
+                "format_schema",
+            ):
                 module = importlib.import_module(f"{__name__}.{module_name}")
                 if (found := vars(module).get(name)) is not None:
                     return globals().setdefault(name, found)
@@ -147,11 +170,16 @@ __all__ = [
     "TERMINAL_STATUSES",
     "URL_VARIABLES",
     "WORKER_STATUSES",
+    "AllOf",
     "ArgumentsInvalidError",
+    "Backoff",
     "BatchInvalidError",
     "ClassShape",
     "CollectionShape",
+    "Comparison",
+    "Condition",
     "ConflictError",
+    "Contains",
     "ContractDiffersError",
     "CycleError",
     "CycleFoundError",
@@ -163,6 +191,7 @@ __all__ = [
     "EachInput",
     "EngineError",
     "EnumMemberShape",
+    "ErrorInput",
     "FieldShape",
     "FixedTupleShape",
     "FlowNotFoundError",
@@ -181,6 +210,7 @@ __all__ = [
     "JsonSchema",
     "LeaseExpiredError",
     "LeaseLostError",
+    "LengthOperand",
     "LiteralShape",
     "Manifest",
     "ManifestError",
@@ -188,11 +218,17 @@ __all__ = [
     "ManifestVersionError",
     "MapShape",
     "NoneShape",
+    "Not",
     "NotAListError",
     "NotFoundError",
     "NotStorableError",
     "ObjectShape",
+    "OnFailure",
+    "OneOf",
+    "Operand",
+    "OperandTest",
     "OptionOutOfRangeError",
+    "OrElseOperand",
     "Over",
     "PayloadInput",
     "PayloadInvalidError",
@@ -224,6 +260,8 @@ __all__ = [
     "UnionShape",
     "UnknownDepError",
     "ValidationLimitError",
+    "ValueOperand",
+    "WhenUnmet",
     "WorkerNotFoundError",
     "dump_manifest",
     "dump_manifest_json_schema",
@@ -231,6 +269,7 @@ __all__ = [
     "load_manifest",
     "manifest_json_schema",
     "mask_secrets",
+    "operands_of",
     "read_manifest",
     "slug_problem",
     "topological_order",
