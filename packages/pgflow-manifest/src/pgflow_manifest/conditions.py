@@ -1,7 +1,7 @@
-"""Conditions of steps, as data: what the database evaluates and no handler ever runs.
+"""Conditions of steps, as data: the database evaluates them, and no handler ever runs for it.
 
-Only `evaluate` of `pgflow_dsl.conditions` and the SQL say what they mean; a test compares the two.
-Next: `models.py`, where `StepSpec.when` holds one.
+What they mean is said once in Python, in `pgflow_dsl.evaluate`, and once in SQL. Next: `models.py`,
+where `StepSpec.when` holds one.
 """
 
 from __future__ import annotations
@@ -13,101 +13,102 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
 
 from pgflow_manifest.sources import PayloadInput, ResultInput
 
-Comparison = Literal["==", "!=", "<", "<=", ">", ">="]
-"""How two operands are compared; the last four only between two numbers or two texts."""
-
-MAX_CONDITION_DEPTH: Final = 32
-"""How deep a condition may nest: its SQL function calls itself once a level."""
-
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ConstantOperand(_Part):
-    """A value that stands in the condition itself."""
+class ValueOperand(_Part):
+    """A value that is known when the flow is compiled."""
 
     value: JsonValue
 
 
 class LengthOperand(_Part):
-    """How many items, characters or keys an operand has; null of anything else."""
+    """The number of items, characters or keys of an operand; null of anything else."""
 
     length: Operand
 
 
 class OrElseOperand(_Part):
-    """An operand, or a constant where that is null."""
+    """An operand, or a value where the operand is null."""
 
     or_else: tuple[Operand, JsonValue]
 
 
-_OPERAND_TAGS: Final = {
-    "value": "a constant",
-    "length": "a length",
-    "or_else": "a default",
+_VALUE: Final = "a value"
+_LENGTH: Final = "a length"
+_OR_ELSE: Final = "a default"
+_PAYLOAD: Final = "a payload"
+_RESULT: Final = "a result"
+_TAGS: Final[Mapping[type[BaseModel], str]] = {
+    ValueOperand: _VALUE,
+    LengthOperand: _LENGTH,
+    OrElseOperand: _OR_ELSE,
+    PayloadInput: _PAYLOAD,
+    ResultInput: _RESULT,
 }
-"""By the key that only they have. The tags are no keys: errors name both, and only keys count."""
+"""With a blank each, so that the JSON pointer of an error never takes one for a key."""
 
 
-def _operand_tag(value: object) -> str:
-    if isinstance(value, BaseModel):
-        kinds: Mapping[type[BaseModel], str] = {
-            ConstantOperand: "a constant",
-            LengthOperand: "a length",
-            OrElseOperand: "a default",
-            ResultInput: "a result",
-        }
-        return kinds.get(type(value), "a payload")
-    if not isinstance(value, Mapping):
-        return ""
-    keys = cast("Mapping[str, object]", value)
-    for key, tag in _OPERAND_TAGS.items():
-        if key in keys:
-            return tag
-    return {"payload": "a payload", "result": "a result"}.get(str(keys.get("source")), "")
+def _tag_of(operand: object) -> str | None:
+    if isinstance(operand, BaseModel):
+        return _TAGS.get(type(operand))
+    if not isinstance(operand, Mapping):
+        return None
+    keys = cast("Mapping[str, object]", operand)
+    if "source" in keys:
+        return {"payload": _PAYLOAD, "result": _RESULT}.get(str(keys["source"]))
+    return next(
+        (
+            tag
+            for key, tag in (("value", _VALUE), ("length", _LENGTH), ("or_else", _OR_ELSE))
+            if key in keys
+        ),
+        None,
+    )
 
 
 Operand = Annotated[
-    Annotated[PayloadInput, Tag("a payload")]
-    | Annotated[ResultInput, Tag("a result")]
-    | Annotated[ConstantOperand, Tag("a constant")]
-    | Annotated[LengthOperand, Tag("a length")]
-    | Annotated[OrElseOperand, Tag("a default")],
+    Annotated[PayloadInput, Tag(_PAYLOAD)]
+    | Annotated[ResultInput, Tag(_RESULT)]
+    | Annotated[ValueOperand, Tag(_VALUE)]
+    | Annotated[LengthOperand, Tag(_LENGTH)]
+    | Annotated[OrElseOperand, Tag(_OR_ELSE)],
     Discriminator(
-        _operand_tag,
-        custom_error_type="operand_unknown",
-        custom_error_message="must be an operand: it has `source` ('payload' or 'result'), "
-        "`value`, `length` or `or_else`",
+        _tag_of,
+        custom_error_type="operand_is_unknown",
+        custom_error_message="an operand has `source` ('payload' or 'result'), `value`, `length` "
+        "or `or_else`",
     ),
 ]
-"""What a condition looks at: a part of the payload or of a result, or something made of it."""
+"""What a condition looks at: a part of the payload or of a result, or what is made of it."""
 
 
-class Junction(_Part):
-    """Whether all, or any, of some conditions hold."""
+class AllOf(_Part):
+    """Each condition holds (`and`), or one at least does (`or`)."""
 
     op: Literal["and", "or"]
     of: Annotated[tuple[Condition, ...], Field(min_length=1)]
 
 
-class Negation(_Part):
-    """Whether a condition does not hold."""
+class Not(_Part):
+    """The condition does not hold."""
 
     op: Literal["not"] = "not"
     of: Condition
 
 
-class Compared(_Part):
-    """How two operands compare: equality is that of JSON, order is of numbers or of texts."""
+class Comparison(_Part):
+    """Two operands compared: equality of any JSON, order of two numbers or two texts."""
 
-    op: Comparison
+    op: Literal["==", "!=", "<", "<=", ">", ">="]
     left: Operand
     right: Operand
 
 
 class OneOf(_Part):
-    """Whether an operand equals one of some constants."""
+    """The operand equals one of the values."""
 
     op: Literal["in"] = "in"
     left: Operand
@@ -115,72 +116,48 @@ class OneOf(_Part):
 
 
 class Contains(_Part):
-    """Whether a list has an item that equals the right, or a text has it as a part."""
+    """A list has an equal item, or a text has the part."""
 
     op: Literal["contains"] = "contains"
     left: Operand
     right: Operand
 
 
-class Asked(_Part):
-    """Whether an operand is null (or is not there), or is exactly true."""
+class OperandTest(_Part):
+    """The operand is null, or exactly true."""
 
     op: Literal["is_null", "is_true"]
     of: Operand
 
 
 Condition = Annotated[
-    Junction | Negation | Compared | OneOf | Contains | Asked, Field(discriminator="op")
+    AllOf | Not | Comparison | OneOf | Contains | OperandTest, Field(discriminator="op")
 ]
-"""What must hold for a step to start; data that every part of pgflow reads in the same way."""
+"""What must hold for a step to start; every part of pgflow reads it in the same way."""
 
-for _model in (LengthOperand, OrElseOperand, Junction, Negation, Compared, OneOf, Contains, Asked):
+for _model in (LengthOperand, OrElseOperand, AllOf, Not, Comparison, OneOf, Contains, OperandTest):
     _model.model_rebuild()
 
-Place = tuple[str, PayloadInput | ResultInput]
-"""A JSON pointer into a condition, and the part of the payload or of a result that it takes."""
 
-
-def places_of(condition: Condition, at: str = "") -> Iterator[Place]:
+def operands_of(condition: Condition) -> Iterator[PayloadInput | ResultInput]:
     """Yield every part of the payload and of results that *condition* looks at, in order."""
-    if isinstance(condition, Junction):
-        for index, part in enumerate(condition.of):
-            yield from places_of(part, f"{at}/of/{index}")
-    elif isinstance(condition, Negation):
-        yield from places_of(condition.of, f"{at}/of")
-    elif isinstance(condition, Asked):
-        yield from _places_of_operand(condition.of, f"{at}/of")
+    if isinstance(condition, AllOf):
+        for part in condition.of:
+            yield from operands_of(part)
+    elif isinstance(condition, Not):
+        yield from operands_of(condition.of)
+    elif isinstance(condition, OperandTest):
+        yield from _looked_at(condition.of)
     else:
-        yield from _places_of_operand(condition.left, f"{at}/left")
+        yield from _looked_at(condition.left)
         if not isinstance(condition, OneOf):
-            yield from _places_of_operand(condition.right, f"{at}/right")
+            yield from _looked_at(condition.right)
 
 
-def depth_of(condition: Condition) -> int:
-    """Return how deep *condition* nests: 1 for one without conditions and operands inside others."""
-    if isinstance(condition, Junction):
-        return 1 + max(map(depth_of, condition.of))
-    if isinstance(condition, Negation):
-        return 1 + depth_of(condition.of)
-    if isinstance(condition, Asked):
-        return _operand_depth(condition.of)
-    if isinstance(condition, OneOf):
-        return _operand_depth(condition.left)
-    return max(_operand_depth(condition.left), _operand_depth(condition.right))
-
-
-def _places_of_operand(operand: Operand, at: str) -> Iterator[Place]:
-    if isinstance(operand, PayloadInput | ResultInput):
-        yield at, operand
-    elif isinstance(operand, LengthOperand):
-        yield from _places_of_operand(operand.length, f"{at}/length")
-    elif isinstance(operand, OrElseOperand):
-        yield from _places_of_operand(operand.or_else[0], f"{at}/or_else/0")
-
-
-def _operand_depth(operand: Operand) -> int:
+def _looked_at(operand: Operand) -> Iterator[PayloadInput | ResultInput]:
     if isinstance(operand, LengthOperand):
-        return 1 + _operand_depth(operand.length)
-    if isinstance(operand, OrElseOperand):
-        return 1 + _operand_depth(operand.or_else[0])
-    return 1
+        yield from _looked_at(operand.length)
+    elif isinstance(operand, OrElseOperand):
+        yield from _looked_at(operand.or_else[0])
+    elif not isinstance(operand, ValueOperand):
+        yield operand

@@ -39,17 +39,8 @@ class EachInput(_Source):
 
 
 class ErrorInput(_Source):
-    """An argument of the failure handler that takes why the run failed, or a part of it."""
+    """An argument of a failure handler that takes the error of the run, or a part of it."""
 
     source: Literal["error"] = "error"
     path: tuple[str | int, ...] = ()
     """Keys from the error down to the part; empty for the whole."""
-
-
-Input = Annotated[
-    PayloadInput | ResultInput | EachInput | ErrorInput, Field(discriminator="source")
-]
-"""Where the value of one handler argument comes from."""
-
-Over = Annotated[PayloadInput | ResultInput, Field(discriminator="source")]
-"""Where the list of a map step is, or the end of a sleep."""
