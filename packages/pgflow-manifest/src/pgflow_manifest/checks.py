@@ -6,8 +6,10 @@ from typing import Final
 from pgflow_manifest.digest import with_digests
 from pgflow_manifest.errors import ManifestInvalidError
 from pgflow_manifest.graph import CycleFoundError, topological_order
-from pgflow_manifest.models import EachInput, FlowSpec, Manifest, ResultInput, StepSpec
+from pgflow_manifest.kind_checks import failure_problems, kind_problems
+from pgflow_manifest.models import FlowSpec, Manifest, StepSpec
 from pgflow_manifest.slug import slug_problem
+from pgflow_manifest.sources import EachInput, ResultInput
 
 Problem = tuple[str, str]
 """A JSON pointer into the manifest, and what is wrong there."""
@@ -79,8 +81,11 @@ def _graph_problems(flow: FlowSpec, at: str) -> Iterator[Problem]:
         for problem_at, text in _dep_problems(step, set(slugs)):
             broken_names = True
             yield f"{step_at}{problem_at}", text
-        for problem_at, text in _map_problems(step):
+        for problem_at, text in (*_map_problems(step), *kind_problems(step)):
             yield f"{step_at}{problem_at}", text
+    for problem_at, text in failure_problems(flow):
+        broken_names = True
+        yield f"{at}{problem_at}", text
     if broken_names:
         return
     try:
@@ -104,21 +109,18 @@ def _dep_problems(step: StepSpec, slugs: set[str]) -> Iterator[Problem]:
     for name, source in step.inputs.items():
         if (problem := slug_problem(name)) is not None:
             yield f"/inputs/{name}", problem
-        if isinstance(source, ResultInput) and source.step not in step.deps:
-            yield (
-                f"/inputs/{name}/step",
-                f"argument {name!r} takes the result of {source.step!r}, which is not in deps",
-            )
+        if not isinstance(source, ResultInput):
+            continue
+        if source.step not in (slugs if step.kind == "failure" else step.deps):
+            whole = "the flow" if step.kind == "failure" else "deps"
+            text = f"argument {name!r} takes the result of {source.step!r}, which is not in {whole}"
+            yield f"/inputs/{name}/step", text
 
 
 def _map_problems(step: StepSpec) -> Iterator[Problem]:
-    of_items = [name for name, source in step.inputs.items() if isinstance(source, EachInput)]
-    if step.kind == "single":
-        if step.over is not None:
-            yield "/over", f"step {step.slug!r} is no map, so it goes over no list"
-        for name in of_items:
-            yield f"/inputs/{name}", f"argument {name!r} takes an item, but the step is no map"
+    if step.kind != "map" and (step.kind != "flow" or step.over is None):
         return
+    of_items = [name for name, source in step.inputs.items() if isinstance(source, EachInput)]
     if step.over is None:
         yield "/over", f"map step {step.slug!r} does not say which list it goes over"
     elif isinstance(step.over, ResultInput) and step.over.step not in step.deps:

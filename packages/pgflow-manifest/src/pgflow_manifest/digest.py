@@ -11,14 +11,8 @@ from typing import Any
 import orjson
 from pydantic import JsonValue
 
-from pgflow_manifest.models import (
-    EachInput,
-    FlowSpec,
-    JsonSchema,
-    PayloadInput,
-    ResultInput,
-    StepSpec,
-)
+from pgflow_manifest.models import FlowSpec, JsonSchema, StepSpec
+from pgflow_manifest.sources import EachInput, ErrorInput, PayloadInput, ResultInput
 
 _ANNOTATIONS = frozenset(
     [
@@ -67,7 +61,7 @@ def _step_digest(
     flow_slug: str,
     step: StepSpec,
     payload_schema: JsonSchema,
-    result_schemas: Mapping[str, JsonSchema],
+    steps: Mapping[str, StepSpec],
 ) -> str:
     """Return the contract of *step*: kind, list, arguments, the schemas of these, and its result.
 
@@ -75,8 +69,14 @@ def _step_digest(
     """
 
     def taken(source: PayloadInput | ResultInput) -> dict[str, Any]:
-        schema = result_schemas[source.step] if isinstance(source, ResultInput) else payload_schema
-        return {**source.model_dump(mode="json"), "schema": contract_of_schema(schema)}
+        if isinstance(source, PayloadInput):
+            return {**source.model_dump(mode="json"), "schema": contract_of_schema(payload_schema)}
+        dep = steps[source.step]
+        return {
+            **source.model_dump(mode="json"),
+            "schema": contract_of_schema(dep.result_schema),
+            **({"nullable": True} if dep.may_be_null or step.kind == "failure" else {}),
+        }
 
     return digest_of(
         {
@@ -85,10 +85,11 @@ def _step_digest(
             "kind": step.kind,
             # no key at all in other steps, whose digests are older than map steps
             **({} if step.over is None else {"over": taken(step.over)}),
+            **({} if step.flow is None else {"sub_flow": step.flow}),
             "inputs": {
                 # the schema of an item is in that of the list
                 name: source.model_dump(mode="json")
-                if isinstance(source, EachInput)
+                if isinstance(source, (EachInput, ErrorInput))
                 else taken(source)
                 for name, source in step.inputs.items()
             },
@@ -103,14 +104,24 @@ def _flow_digest(flow: FlowSpec) -> str:
         {
             "flow": flow.slug,
             "payload_schema": contract_of_schema(flow.payload_schema),
-            "steps": [[step.slug, step.digest, sorted(step.deps)] for step in flow.steps],
+            "steps": [
+                [step.slug, step.digest, sorted(step.deps), *_conduct(step)] for step in flow.steps
+            ],
         }
     )
 
 
+def _conduct(step: StepSpec) -> list[dict[str, Any]]:
+    """Return what else the flow says of *step*, beside its handler's contract, if anything."""
+    said = step.model_dump(
+        mode="json", include={"when", "when_unmet", "on_failure", "seconds", "until"}
+    )
+    return [said] if said else []
+
+
 def with_digests(flow: FlowSpec) -> FlowSpec:
     """Return *flow* with every digest computed anew."""
-    result_schemas = {step.slug: step.result_schema for step in flow.steps}
+    before = {step.slug: step for step in flow.steps}
     steps = tuple(
         step.model_copy(
             update={
@@ -118,7 +129,7 @@ def with_digests(flow: FlowSpec) -> FlowSpec:
                     flow_slug=flow.slug,
                     step=step,
                     payload_schema=flow.payload_schema,
-                    result_schemas=result_schemas,
+                    steps=before,
                 )
             }
         )

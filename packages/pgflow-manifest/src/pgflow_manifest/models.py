@@ -9,9 +9,10 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
+from pgflow_manifest.conditions import Condition
 from pgflow_manifest.inferred import InferredResult
 from pgflow_manifest.limits import DEFAULT_MAX_BYTES, MAX_JSONB_BYTES
-from pgflow_manifest.slug import SLUG_PATTERN
+from pgflow_manifest.sources import EachInput, ErrorInput, PayloadInput, ResultInput, Slug
 from pgflow_manifest.statuses import StepKind
 
 FORMAT_VERSION: Literal[1] = 1
@@ -20,15 +21,24 @@ FORMAT_VERSION: Literal[1] = 1
 JsonSchema = dict[str, Any]
 """A JSON Schema, draft 2020-12, as pydantic emits it."""
 
-Slug = Annotated[str, Field(pattern=SLUG_PATTERN, json_schema_extra={"not": {"const": "run"}})]
-"""A `str` field that accepts slugs only."""
-
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A sha256 in lower-case hexadecimal digits."""
 
 
 Budget = Annotated[int, Field(ge=1, le=MAX_JSONB_BYTES)]
 """The most bytes that a value may take as jsonb, before compression (`pg_column_size`)."""
+
+
+Backoff = Literal["exponential", "fixed"]
+WhenUnmet = Literal["skip", "skip_cascade", "fail"]
+"""What becomes of a step whose condition does not hold; `fail` fails the run."""
+OnFailure = Literal["fail", "skip", "skip_cascade"]
+"""What follows when a step fails: the run fails too, or it goes on without the step."""
+
+
+def _unless(default: object) -> Any:
+    """Leave the field out of the file when it has its default: older files stay as they are."""
+    return Field(exclude_if=lambda value: value == default)
 
 
 class _Model(BaseModel):
@@ -44,10 +54,14 @@ class FlowOptions(_Model):
     """Delay before the second attempt; it doubles with each further one."""
     max_delay_seconds: Annotated[float, Field(ge=0, le=2_592_000)] = 300.0
     """Cap of the delay."""
+    backoff: Annotated[Backoff, _unless("exponential")] = "exponential"
+    """Whether the delay doubles with each attempt, or stays as it is."""
     jitter: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of the delay that is random: 0 none, 1 all of it."""
     timeout_seconds: Annotated[float, Field(gt=0, le=604_800)] | None = None
     """How long one attempt may run; None for as long as it likes."""
+    deadline_seconds: Annotated[float | None, Field(gt=0, le=315_360_000), _unless(None)] = None
+    """How long a run may take in all, before it fails; None for as long as it likes."""
     max_payload_bytes: Budget = DEFAULT_MAX_BYTES
     """What a run may start with."""
     max_result_bytes: Budget = DEFAULT_MAX_BYTES
@@ -60,39 +74,20 @@ class StepOptions(_Model):
     max_attempts: Annotated[int, Field(ge=1, le=1000)] | None = None
     base_delay_seconds: Annotated[float, Field(ge=0, le=86_400)] | None = None
     max_delay_seconds: Annotated[float, Field(ge=0, le=2_592_000)] | None = None
+    backoff: Annotated[Backoff | None, _unless(None)] = None
     jitter: Annotated[float, Field(ge=0, le=1)] | None = None
     timeout_seconds: Annotated[float, Field(gt=0, le=604_800)] | None = None
+    start_delay_seconds: Annotated[float, Field(ge=0, le=31_536_000), _unless(0)] = 0.0
+    """How long the step waits before its first attempt, once its deps have ended."""
     max_result_bytes: Budget | None = None
-
-
-class PayloadInput(_Model):
-    """An argument that takes the payload of the run, or a part of it."""
-
-    source: Literal["payload"] = "payload"
-    path: tuple[str | int, ...] = ()
-    """Keys and indexes from the payload down to the part; empty for the whole."""
-
-
-class ResultInput(_Model):
-    """An argument that takes the result of a step, or a part of it."""
-
-    source: Literal["result"] = "result"
-    step: Slug
-    path: tuple[str | int, ...] = ()
-
-
-class EachInput(_Model):
-    """An argument of a map step that takes one item of the list, or a part of the item."""
-
-    source: Literal["each"] = "each"
-    path: tuple[str | int, ...] = ()
-    """Keys and indexes from the item down to the part; empty for the whole item."""
 
 
 # pydantic writes the slug rule as a pattern of names; without this, other names are not looked at
 _NO_OTHER_NAMES: Final[JsonDict] = {"additionalProperties": False}
 
-Input = Annotated[PayloadInput | ResultInput | EachInput, Field(discriminator="source")]
+Input = Annotated[
+    PayloadInput | ResultInput | EachInput | ErrorInput, Field(discriminator="source")
+]
 """Where the value of one handler argument comes from."""
 
 Over = Annotated[PayloadInput | ResultInput, Field(discriminator="source")]
@@ -105,21 +100,37 @@ class StepSpec(_Model):
     slug: Slug
     description: str = ""
     kind: StepKind = "single"
-    over: Annotated[Over | None, Field(exclude_if=lambda value: value is None)] = None
+    over: Annotated[Over | None, _unless(None)] = None
     """The list of a map step, which has one task for each item; left out of the file otherwise."""
+    when: Annotated[Condition | None, _unless(None)] = None
+    """The step starts only if this holds once its deps have ended."""
+    when_unmet: Annotated[WhenUnmet, _unless("skip")] = "skip"
+    on_failure: Annotated[OnFailure, _unless("fail")] = "fail"
+    seconds: Annotated[float | None, Field(ge=0, le=3_155_760_000), _unless(None)] = None
+    """How long a sleep takes."""
+    until: Annotated[Over | None, _unless(None)] = None
+    """Where the end of a sleep stands: a time, or a number of seconds."""
+    flow: Annotated[Slug | None, _unless(None)] = None
+    """The sub-flow that the step starts."""
     deps: tuple[Slug, ...] = ()
     """The steps that must complete first, sorted; those of `inputs` and `over` among them."""
     inputs: Annotated[dict[Slug, Input], Field(json_schema_extra=_NO_OTHER_NAMES)] = {}
     """The arguments that the engine fills in, by the handler's parameter name."""
     result_schema: JsonSchema
     """Of the whole result; that of a map step is an array of what its tasks return (`items`)."""
-    inferred: Annotated[InferredResult | None, Field(exclude_if=lambda value: value is None)] = None
+    inferred: Annotated[InferredResult | None, _unless(None)] = None
     """For a handler without return annotation; left out of the file otherwise.
 
     It is what one call of the handler returns: of a map step, one item of the result."""
     options: StepOptions = StepOptions()
     digest: Digest
     """Contract of the step: a handler may run a task only when this is the same."""
+
+    @property
+    def may_be_null(self) -> bool:
+        """Whether dependents may find null in place of the result: the step can be skipped."""
+        skipped_unmet = self.when is not None and self.when_unmet == "skip"
+        return skipped_unmet or (self.on_failure == "skip" and self.kind != "map")
 
 
 class FlowSpec(_Model):
@@ -147,7 +158,11 @@ class FlowSpec(_Model):
     def leaf_slugs(self) -> tuple[str, ...]:
         """The steps that no step waits for; their results are the run output."""
         waited_for = {dep for step in self.steps for dep in step.deps}
-        return tuple(step.slug for step in self.steps if step.slug not in waited_for)
+        return tuple(
+            step.slug
+            for step in self.steps
+            if step.slug not in waited_for and step.kind != "failure"
+        )
 
 
 class Manifest(_Model):

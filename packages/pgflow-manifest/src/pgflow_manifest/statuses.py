@@ -27,5 +27,5 @@ WORKER_STATUSES: Final[tuple[str, ...]] = get_args(WorkerStatus)
 TERMINAL_STATUSES: Final = frozenset({"completed", "failed", "cancelled", "skipped"})
 """Statuses of a run or step that never change again."""
 
-StepKind = Literal["single", "map"]
+StepKind = Literal["single", "map", "signal", "sleep", "flow", "failure"]
 """Whether a step has one task, or one for each item of a list."""
