@@ -24,7 +24,9 @@ _INVARIANTS: Final = {
         join pgflow.leases using (run_id, step_slug, task_index)""",
     "a started step has neither a waiting task nor a lease": """
         select s.run_id, s.step_slug from pgflow.step_states s
-        where s.status = 'started'
+        join pgflow.runs r using (run_id)
+        join pgflow.steps d using (flow_slug, version, step_slug)
+        where s.status = 'started' and d.kind not in ('signal', 'sleep')
           and not exists (select 1 from pgflow.tasks t
                           where t.run_id = s.run_id and t.step_slug = s.step_slug)
           and not exists (select 1 from pgflow.leases l
@@ -40,6 +42,8 @@ _INVARIANTS: Final = {
         select r.run_id, s.step_slug from pgflow.runs r
         join pgflow.steps s using (flow_slug, version)
         where r.status = 'started' and s.kind <> 'failure'
+          and not exists (select 1 from pgflow.timers t
+                          where t.run_id = r.run_id and t.kind = 'start')
           and not exists (select 1 from pgflow.step_states x
                           where x.run_id = r.run_id and x.step_slug = s.step_slug)
           and not exists (
@@ -58,18 +62,20 @@ _INVARIANTS: Final = {
              where x.run_id = r.run_id and x.status in ('completed', 'skipped')))""",
     "a failed run has no failed step, or a live run has one": """
         select r.run_id, r.status from pgflow.runs r
-        where (r.status = 'failed') is distinct from exists (
+        where (r.status = 'failed' and r.error ->> 'code' <> 'PF620') is distinct from exists (
           select 1 from pgflow.step_states x
           join pgflow.steps s using (step_slug)
           where x.run_id = r.run_id and x.status = 'failed' and s.kind <> 'failure'
             and (s.flow_slug, s.version) = (r.flow_slug, r.version))""",
     "a completed task was completed by no attempt, or by two": """
         select s.run_id, s.step_slug from pgflow.step_states s
+        join pgflow.runs r using (run_id)
+        join pgflow.steps d using (flow_slug, version, step_slug)
         left join pgflow.maps m using (run_id, step_slug)
         cross join lateral (
           select count(*) as total, count(distinct a.task_index) as tasks from pgflow.attempts a
           where a.run_id = s.run_id and a.step_slug = s.step_slug and a.outcome = 'completed') a
-        where s.status = 'completed'
+        where s.status = 'completed' and d.kind not in ('signal', 'sleep')
           and (coalesce(m.tasks_count - m.skipped_count, 1), a.total) <> (a.total, a.tasks)""",
     "a step was skipped after an attempt had completed it, or without a reason that is true": """
         select s.run_id, s.step_slug from pgflow.step_states s
@@ -226,6 +232,26 @@ _INVARIANTS: Final = {
         select l.run_id, l.step_slug from pgflow.leases l
         left join pgflow.workers w using (worker_id)
         where w.worker_id is null""",
+    "a sleep at work has no timer, or a timer is of no step that waits": """
+        select s.run_id, s.step_slug from pgflow.step_states s
+        join pgflow.runs r using (run_id)
+        join pgflow.steps d using (flow_slug, version, step_slug)
+        where d.kind = 'sleep' and s.status = 'started'
+          and not exists (select 1 from pgflow.timers t
+                          where (t.run_id, t.step_slug, t.kind) = (s.run_id, s.step_slug, 'sleep'))
+        union all
+        select t.run_id, t.step_slug from pgflow.timers t
+        left join pgflow.runs r using (run_id)
+        left join pgflow.step_states s using (run_id, step_slug)
+        left join pgflow.steps d using (flow_slug, version, step_slug)
+        where t.kind in ('sleep', 'signal')
+          and (s.status is distinct from 'started' or d.kind is distinct from t.kind)
+          or t.kind = 'start' and r.status is distinct from 'started'""",
+    "a signal was sent and its step still waits, or ended with something else": """
+        select g.run_id, g.step_slug from pgflow.signals g
+        join pgflow.step_states s using (run_id, step_slug)
+        where s.status = 'started'
+          or s.status = 'completed' and s.step_result is distinct from g.payload""",
     "more attempts counted than allowed": """
         select a.run_id, a.step_slug from pgflow.attempts a
         join pgflow.runs r using (run_id)

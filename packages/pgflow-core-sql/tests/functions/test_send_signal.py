@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
-import pytest
 from psycopg.types.json import Jsonb
 from tests.support.builders import (
     a_flow,
@@ -150,15 +149,9 @@ def test_signal_in_time_ends_the_timer(tx: Conn, set_clock: SetClock) -> None:
     assert scalar(tx, "select count(*) from pgflow.timers") == 0
 
 
-@pytest.mark.parametrize("end", ["cancelled", "failed"])
-def test_nothing_of_an_ended_run_waits(tx: Conn, end: str) -> None:
+def test_nothing_of_a_cancelled_run_waits(tx: Conn) -> None:
     _, run_id = a_waiting_run(tx, timeout=60)
-    if end == "cancelled":
-        tx.execute("select pgflow.cancel_run(%s)", [run_id])
-    else:
-        tx.execute(
-            "select pgflow._end_runs(array[%s::uuid], 'failed', array['{}'::jsonb])", [run_id]
-        )
+    tx.execute("select pgflow.cancel_run(%s)", [run_id])
     assert get_step(tx, run_id, "approval")["status"] == "cancelled"
     assert scalar(tx, "select count(*) from pgflow.timers") == 0
 

@@ -1182,6 +1182,7 @@ begin
       ('start_delay_seconds', 0, 31536000, false),
       ('jitter', 0, 1, false),
       ('timeout_seconds', 0.000001, 604800, false),
+      ('deadline_seconds', 0.000001, 315360000, false),
       ('max_payload_bytes', 1, 268435455, true),
       ('max_result_bytes', 1, 268435455, true)
     ) as r (key, low, high, is_whole)
@@ -5494,7 +5495,7 @@ as $$
 $$;
 
 -- may_see: whether the caller may see a run of this owner.
--- Called by: the row-level security policies, send_signal, get_run, watch_run, cancel_run.
+-- Called by: the row-level security policies, get_run, watch_run, cancel_run.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   true for the owner, for pgflow_viewer and for pgflow_admin.
