@@ -6,7 +6,7 @@
 create or replace function pgflow._check_options(
   p_options jsonb,
   p_at text,
-  p_of_step boolean  -- a step has no payload, so no budget for one; a flow does not wait, its steps do
+  p_of_step boolean  -- a step has no payload and no deadline of its own; a flow does not wait, its steps do
 ) returns void
 language plpgsql immutable
 set search_path = pg_catalog, pg_temp
@@ -35,7 +35,13 @@ begin
       ('max_payload_bytes', 1, 268435455, true),
       ('max_result_bytes', 1, 268435455, true)
     ) as r (key, low, high, is_whole)
-      on r.key = o.key and r.key <> case when p_of_step then 'max_payload_bytes' else 'start_delay_seconds' end
+      on r.key = o.key
+      and r.key <> all (
+        case
+          when p_of_step then array['max_payload_bytes', 'deadline_seconds']
+          else array['start_delay_seconds']
+        end
+      )
     where o.value <> 'null'
       and not (o.key = 'backoff' and o.value in ('"exponential"', '"fixed"'))
   loop
