@@ -47,6 +47,11 @@ def map_step(slug: str) -> StepSpec:
     )
 
 
+def signal_step(slug: str, *deps: str) -> StepSpec:
+    schema = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
+    return StepSpec(slug=slug, kind="signal", deps=deps, result_schema=schema, digest=NO_DIGEST)
+
+
 def flow(slug: str, *steps: StepSpec, **more: Any) -> FlowSpec:
     fields: dict[str, Any] = {
         "client_startable": True,
@@ -71,7 +76,7 @@ MEMO_SCHEMA = {
 
 @pytest.fixture(scope="session")
 def manifest() -> Manifest:
-    """`memo`: the diamond transcribe -> (capitalize, summarize) -> merge. And five small ones."""
+    """`memo`: the diamond transcribe -> (capitalize, summarize) -> merge. And six small ones."""
     memo = flow(
         "memo",
         step("transcribe"),
@@ -83,6 +88,12 @@ def manifest() -> Manifest:
     return Manifest(
         flows=(
             flow("anything", step("only")),
+            flow(
+                "approved",
+                step("draft"),
+                signal_step("approval", "draft"),
+                step("publish", "approval"),
+            ),
             flow("internal", step("only"), client_startable=False),
             flow("labels", step("write", result_schema=MEMO_SCHEMA)),
             flow("mapped", map_step("m"), step("total", "m")),

@@ -187,7 +187,10 @@ class AsyncClient:
         return await self._link.execute(calls.cancel_run(run_id, reason))
 
     async def signal(self, run_id: UUID | str, signal: str, payload: object) -> SignalOutcome:
-        """Send *payload* to a step that waits for a signal, or will; see `Client.signal`."""
+        """Send *payload* to a step of the run that waits for a signal, or will wait for it.
+
+        See `Client.signal`.
+        """
         return await self._link.execute(calls.send_signal(run_id, signal, payload))
 
     async def wait(
