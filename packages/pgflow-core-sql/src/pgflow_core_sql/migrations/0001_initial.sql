@@ -435,7 +435,7 @@ comment on column pgflow.workers.idle is
 
 -- _condition_holds: whether the condition of a step holds in a run. It does or does not: there is no third.
 -- `and` and `or` stop at the part that decides, so what comes after it is not read.
--- Called by: _start_special_wave, _unmet_parts.
+-- Called by: _fate, _unmet_parts.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   true or false.
@@ -598,7 +598,7 @@ end;
 $$;
 
 -- _unmet_error: the error of a step that fails its run because its condition does not hold.
--- Called by: _start_special_wave.
+-- Called by: _fate.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the error, with the code PF610.
@@ -666,7 +666,7 @@ begin
       when v_op = 'in' then format('%s in %s', pgflow._show_operand(v_operands[1]), left(p_condition ->> 'values', 200))
       else format('%s %s %s', pgflow._show_operand(v_operands[1]), v_op, pgflow._show_operand(v_operands[2]))
     end,
-    not p_wanted,
+    (not p_wanted)::text,
     (
       select ': ' || string_agg(
         format('%s is %s', pgflow._show_operand(o), pgflow._show(pgflow._operand_value(o, p_run_id))), ' and '
@@ -799,8 +799,11 @@ begin
     );
   end if;
   select k.key into v_wrong
-  from unnest(array['deps', 'when', 'when_unmet', 'on_failure']) as k (key)
-  where coalesce(v_handler -> k.key, 'null') not in ('null', '[]', '"skip"', '"fail"');
+  from (
+    values ('deps', '[]'::jsonb), ('when', 'null'), ('when_unmet', '"skip"'), ('on_failure', '"fail"')
+  ) as k (key, nothing)
+  where coalesce(v_handler -> k.key, k.nothing) <> k.nothing
+  limit 1;
   if found then
     perform pgflow._raise_manifest_invalid(
       'PF206', format('%s/steps/%s/%s', p_at, v_index, v_wrong),
@@ -2532,8 +2535,10 @@ begin
   with opened as materialized (
     select
       n.run_id, n.step_slug, n.contract_id, o.list,
+      v_now + make_interval(secs => c.start_delay_seconds) as available_at,
       case when jsonb_typeof(o.list) = 'array' then jsonb_array_length(o.list) end as tasks_count
     from unnest(p_maps) as n
+    join pgflow.contracts as c on c.contract_id = n.contract_id
     cross join lateral (
       select pgflow._map_source(n.run_id, n.contract_id) as list offset 0
     ) as o
@@ -2566,14 +2571,14 @@ begin
   ),
   queued as (
     insert into pgflow.tasks (run_id, step_slug, task_index, contract_id, available_at)
-    select o.run_id, o.step_slug, n.task_index, o.contract_id, v_now
+    select o.run_id, o.step_slug, n.task_index, o.contract_id, o.available_at
     from opened as o
     cross join lateral generate_series(0, o.tasks_count - 1) as n (task_index)
   )
   select
     array_agg(o.run_id) filter (where o.tasks_count = 0),
     array_agg(o.step_slug) filter (where o.tasks_count = 0),
-    array_agg(distinct o.contract_id) filter (where o.tasks_count > 0),
+    array_agg(distinct o.contract_id) filter (where o.tasks_count > 0 and o.available_at <= v_now),
     array_agg(o.run_id) filter (where o.tasks_count is null),
     array_agg(o.step_slug) filter (where o.tasks_count is null),
     array_agg(pgflow._no_list_error(o.contract_id, o.list)) filter (where o.tasks_count is null)
@@ -2722,7 +2727,7 @@ $$;
 -- _complete_runs: complete every run whose last leaf has just ended.
 -- When all leaves have completed or are skipped, every step has ended: each of the others is a dep of one of them.
 -- `offset 0`: see _start_ready_steps.
--- Called by: _complete_batch, _start_special_steps. The caller holds the locks of the runs.
+-- Called by: _complete_batch, _give_up, _start_special_steps. The caller holds the locks of the runs.
 -- Locks:     none further.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -3487,7 +3492,7 @@ $$;
 -- because one of its deps ended only now.
 -- `offset 0` keeps each lookup a lookup by whole key. Flattened into joins, a plan that was made
 -- while the tables were small reads an index by its last column and never recovers.
--- Called by: _complete_batch, _start_special_steps.
+-- Called by: _complete_batch, _give_up, _start_special_steps.
 -- Locks:     none further; the rows are new.
 -- Raises:    nothing.
 -- Returns:   the leases of those handed to the worker, and the steps that are not plain,
@@ -3596,7 +3601,7 @@ $$;
 
 -- _start_special_steps: start steps that are ready and not plain, and whatever becomes ready because some of
 -- them end at once. A loop, not a recursion: a chain of steps that end at once may be of any length.
--- Called by: _complete_batch, _start_runs. The caller holds the locks of the runs, or made them.
+-- Called by: _complete_batch, _give_up, _start_runs. The caller holds the locks of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -3643,6 +3648,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+  v_now timestamptz := pgflow._now();
   v_singles pgflow.ready_step[];
   v_maps pgflow.ready_step[];
   v_unmet_run_ids uuid[];
@@ -3661,17 +3667,11 @@ begin
       run_id, step_slug, status, started_at, ended_at, skip_reason, cascades
     )
     select
-      d.run_id, d.step_slug, 'skipped', pgflow._now(), pgflow._now(),
+      d.run_id, d.step_slug, 'skipped', v_now, v_now,
       case d.fate when 'cascade' then 'dependency_skipped' else 'condition_unmet' end,
       d.fate <> 'skip'
     from decided as d
     where d.fate in ('cascade', 'skip', 'skip_cascade')
-  ),
-  failing as (
-    insert into pgflow.step_states (run_id, step_slug, started_at)
-    select d.run_id, d.step_slug, pgflow._now()
-    from decided as d
-    where d.fate = 'fail'
   )
   select
     array_agg(d.step) filter (where d.fate = 'start' and d.kind = 'single'),
@@ -3694,6 +3694,10 @@ begin
     step_slugs := step_slugs || v_step_slugs;
   end if;
   if v_unmet_run_ids is not null then
+    insert into pgflow.step_states (run_id, step_slug, started_at)
+    select n.run_id, n.step_slug, v_now
+    from unnest(v_unmet_run_ids, v_unmet_step_slugs) as n (run_id, step_slug)
+    join pgflow.runs as r on r.run_id = n.run_id and r.status = 'started';
     perform pgflow._fail_steps(v_unmet_run_ids, v_unmet_step_slugs, v_unmet_errors, true);
   end if;
   return next;
