@@ -697,7 +697,7 @@ begin
       when v_op = 'in' then format('%s in %s', pgflow._show_operand(v_operands[1]), left(p_condition ->> 'values', 200))
       else format('%s %s %s', pgflow._show_operand(v_operands[1]), v_op, pgflow._show_operand(v_operands[2]))
     end,
-    not p_wanted,
+    (not p_wanted)::text,
     (
       select ': ' || string_agg(
         format('%s is %s', pgflow._show_operand(o), pgflow._show(pgflow._operand_value(o, p_run_id))), ' and '
@@ -830,8 +830,11 @@ begin
     );
   end if;
   select k.key into v_wrong
-  from unnest(array['deps', 'when', 'when_unmet', 'on_failure']) as k (key)
-  where coalesce(v_handler -> k.key, 'null') not in ('null', '[]', '"skip"', '"fail"');
+  from (
+    values ('deps', '[]'::jsonb), ('when', 'null'), ('when_unmet', '"skip"'), ('on_failure', '"fail"')
+  ) as k (key, nothing)
+  where coalesce(v_handler -> k.key, k.nothing) <> k.nothing
+  limit 1;
   if found then
     perform pgflow._raise_manifest_invalid(
       'PF206', format('%s/steps/%s/%s', p_at, v_index, v_wrong),
@@ -2634,8 +2637,10 @@ begin
   with opened as materialized (
     select
       n.run_id, n.step_slug, n.contract_id, o.list,
+      v_now + make_interval(secs => c.start_delay_seconds) as available_at,
       case when jsonb_typeof(o.list) = 'array' then jsonb_array_length(o.list) end as tasks_count
     from unnest(p_maps) as n
+    join pgflow.contracts as c on c.contract_id = n.contract_id
     cross join lateral (
       select pgflow._map_source(n.run_id, n.contract_id) as list offset 0
     ) as o
@@ -2668,14 +2673,14 @@ begin
   ),
   queued as (
     insert into pgflow.tasks (run_id, step_slug, task_index, contract_id, available_at)
-    select o.run_id, o.step_slug, n.task_index, o.contract_id, v_now
+    select o.run_id, o.step_slug, n.task_index, o.contract_id, o.available_at
     from opened as o
     cross join lateral generate_series(0, o.tasks_count - 1) as n (task_index)
   )
   select
     array_agg(o.run_id) filter (where o.tasks_count = 0),
     array_agg(o.step_slug) filter (where o.tasks_count = 0),
-    array_agg(distinct o.contract_id) filter (where o.tasks_count > 0),
+    array_agg(distinct o.contract_id) filter (where o.tasks_count > 0 and o.available_at <= v_now),
     array_agg(o.run_id) filter (where o.tasks_count is null),
     array_agg(o.step_slug) filter (where o.tasks_count is null),
     array_agg(pgflow._no_list_error(o.contract_id, o.list)) filter (where o.tasks_count is null)
@@ -4025,6 +4030,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+  v_now timestamptz := pgflow._now();
   v_singles pgflow.ready_step[];
   v_maps pgflow.ready_step[];
   v_signals pgflow.ready_step[];
@@ -4045,7 +4051,7 @@ begin
       run_id, step_slug, status, started_at, ended_at, skip_reason, cascades
     )
     select
-      d.run_id, d.step_slug, 'skipped', pgflow._now(), pgflow._now(),
+      d.run_id, d.step_slug, 'skipped', v_now, v_now,
       case d.fate when 'cascade' then 'dependency_skipped' else 'condition_unmet' end,
       d.fate <> 'skip'
     from decided as d
@@ -4077,7 +4083,7 @@ begin
   end if;
   if v_unmet_run_ids is not null then
     insert into pgflow.step_states (run_id, step_slug, started_at)
-    select n.run_id, n.step_slug, pgflow._now()
+    select n.run_id, n.step_slug, v_now
     from unnest(v_unmet_run_ids, v_unmet_step_slugs) as n (run_id, step_slug)
     join pgflow.runs as r on r.run_id = n.run_id and r.status = 'started';
     perform pgflow._fail_steps(v_unmet_run_ids, v_unmet_step_slugs, v_unmet_errors, true);

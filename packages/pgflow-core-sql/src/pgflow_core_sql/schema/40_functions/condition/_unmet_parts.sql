@@ -47,7 +47,7 @@ begin
       when v_op = 'in' then format('%s in %s', pgflow._show_operand(v_operands[1]), left(p_condition ->> 'values', 200))
       else format('%s %s %s', pgflow._show_operand(v_operands[1]), v_op, pgflow._show_operand(v_operands[2]))
     end,
-    not p_wanted,
+    (not p_wanted)::text,
     (
       select ': ' || string_agg(
         format('%s is %s', pgflow._show_operand(o), pgflow._show(pgflow._operand_value(o, p_run_id))), ' and '

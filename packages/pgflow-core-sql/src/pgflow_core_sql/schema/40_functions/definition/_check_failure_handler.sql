@@ -33,8 +33,11 @@ begin
     );
   end if;
   select k.key into v_wrong
-  from unnest(array['deps', 'when', 'when_unmet', 'on_failure']) as k (key)
-  where coalesce(v_handler -> k.key, 'null') not in ('null', '[]', '"skip"', '"fail"');
+  from (
+    values ('deps', '[]'::jsonb), ('when', 'null'), ('when_unmet', '"skip"'), ('on_failure', '"fail"')
+  ) as k (key, nothing)
+  where coalesce(v_handler -> k.key, k.nothing) <> k.nothing
+  limit 1;
   if found then
     perform pgflow._raise_manifest_invalid(
       'PF206', format('%s/steps/%s/%s', p_at, v_index, v_wrong),

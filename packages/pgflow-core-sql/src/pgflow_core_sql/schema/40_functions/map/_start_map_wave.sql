@@ -23,8 +23,10 @@ begin
   with opened as materialized (
     select
       n.run_id, n.step_slug, n.contract_id, o.list,
+      v_now + make_interval(secs => c.start_delay_seconds) as available_at,
       case when jsonb_typeof(o.list) = 'array' then jsonb_array_length(o.list) end as tasks_count
     from unnest(p_maps) as n
+    join pgflow.contracts as c on c.contract_id = n.contract_id
     cross join lateral (
       select pgflow._map_source(n.run_id, n.contract_id) as list offset 0
     ) as o
@@ -57,14 +59,14 @@ begin
   ),
   queued as (
     insert into pgflow.tasks (run_id, step_slug, task_index, contract_id, available_at)
-    select o.run_id, o.step_slug, n.task_index, o.contract_id, v_now
+    select o.run_id, o.step_slug, n.task_index, o.contract_id, o.available_at
     from opened as o
     cross join lateral generate_series(0, o.tasks_count - 1) as n (task_index)
   )
   select
     array_agg(o.run_id) filter (where o.tasks_count = 0),
     array_agg(o.step_slug) filter (where o.tasks_count = 0),
-    array_agg(distinct o.contract_id) filter (where o.tasks_count > 0),
+    array_agg(distinct o.contract_id) filter (where o.tasks_count > 0 and o.available_at <= v_now),
     array_agg(o.run_id) filter (where o.tasks_count is null),
     array_agg(o.step_slug) filter (where o.tasks_count is null),
     array_agg(pgflow._no_list_error(o.contract_id, o.list)) filter (where o.tasks_count is null)

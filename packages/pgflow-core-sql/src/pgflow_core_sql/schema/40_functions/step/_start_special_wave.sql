@@ -13,6 +13,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+  v_now timestamptz := pgflow._now();
   v_singles pgflow.ready_step[];
   v_maps pgflow.ready_step[];
   v_signals pgflow.ready_step[];
@@ -33,7 +34,7 @@ begin
       run_id, step_slug, status, started_at, ended_at, skip_reason, cascades
     )
     select
-      d.run_id, d.step_slug, 'skipped', pgflow._now(), pgflow._now(),
+      d.run_id, d.step_slug, 'skipped', v_now, v_now,
       case d.fate when 'cascade' then 'dependency_skipped' else 'condition_unmet' end,
       d.fate <> 'skip'
     from decided as d
@@ -65,7 +66,7 @@ begin
   end if;
   if v_unmet_run_ids is not null then
     insert into pgflow.step_states (run_id, step_slug, started_at)
-    select n.run_id, n.step_slug, pgflow._now()
+    select n.run_id, n.step_slug, v_now
     from unnest(v_unmet_run_ids, v_unmet_step_slugs) as n (run_id, step_slug)
     join pgflow.runs as r on r.run_id = n.run_id and r.status = 'started';
     perform pgflow._fail_steps(v_unmet_run_ids, v_unmet_step_slugs, v_unmet_errors, true);
