@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgflow_dsl.source import Source
 from pgflow_dsl.step import Step, first_paragraph
+from pgflow_dsl.waiting import UNTIL
 from pgflow_manifest import (
     CycleFoundError,
     DependencyCycleError,
@@ -59,7 +60,10 @@ def compile_flow(flow: Flow[Any]) -> FlowSpec:
 def _compile_step(step: Step[Any]) -> StepSpec:
     binding = step.binding
     over, inputs = step.handler.over, dict[str, Input]()
+    until = step.sources.get(UNTIL) if step.kind == "sleep" else None
     for name, source in step.sources.items():
+        if source is until:
+            continue
         path = binding.paths[name]
         inputs[name] = EachInput(path=path) if source.kind == "each" else _taken(source, path)
     return StepSpec(
@@ -69,6 +73,8 @@ def _compile_step(step: Step[Any]) -> StepSpec:
         over=None if over is None else _taken(over, binding.over or ()),
         deps=step.deps,
         inputs=inputs,
+        seconds=step.seconds,
+        until=None if until is None else _taken(until, binding.paths[UNTIL]),
         result_schema=binding.result.schema,
         inferred=step.inferred,
         options=step.options,

@@ -37,13 +37,8 @@ def add_step(
     name: str = getattr(fn, "__name__", type(fn).__name__)
     slug = name if slug is None else slug
     location = flow.location.at_step(slug, fn)
-    check_slug(slug, location)
-    if (other := flow.steps.get(slug)) is not None:
-        raise location.error(
-            DuplicateStepError,
-            f"the flow already has a step {slug!r}, at {other.location.at}",
-            hint=f'rename the handler, or give it `@flow.{_DECORATORS[kind]}(slug="another_slug")`',
-        )
+    hint = f'rename the handler, or give it `@flow.{_DECORATORS[kind]}(slug="another_slug")`'
+    check_new_slug(flow, slug, location, hint)
     step = Step[Any](
         slug=slug,
         flow=flow,
@@ -58,6 +53,24 @@ def add_step(
 
 
 _DECORATORS: Mapping[StepKind, str] = {"single": "step", "map": "map"}
+
+
+def check_new_slug(
+    flow: Flow[Any], slug: str, location: Location, hint: str = "give it another slug"
+) -> None:
+    """Refuse what is no slug, or that of another step.
+
+    Raises:
+        InvalidSlugError: it breaks the slug rule.
+        DuplicateStepError: the flow has a step of that slug.
+    """
+    check_slug(slug, location)
+    if (other := flow.steps.get(slug)) is not None:
+        raise location.error(
+            DuplicateStepError,
+            f"the flow already has a step {slug!r}, at {other.location.at}",
+            hint=hint,
+        )
 
 
 def check_slug(slug: object, location: Location) -> None:

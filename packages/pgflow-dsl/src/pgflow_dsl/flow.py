@@ -38,6 +38,7 @@ from pgflow_dsl.source import Ref, Source
 from pgflow_dsl.step import Step
 from pgflow_dsl.types.bound import I, R
 from pgflow_dsl.types.json_type import JsonType, NotYetDefinedError, payload_type
+from pgflow_dsl.waiting_steps import WaitingSteps
 from pgflow_manifest import (
     DEFAULT_MAX_BYTES,
     DefinitionError,
@@ -48,7 +49,7 @@ from pgflow_manifest import (
 )
 
 
-class Flow(Generic[I]):
+class Flow(WaitingSteps, Generic[I]):
     """Define a DAG of steps, once, for workers, clients and the database.
 
     Args:

@@ -138,6 +138,24 @@ def read_after(after: Any, flow: Flow[Any], location: Location) -> tuple[Step[An
     return steps
 
 
+def read_source(value: Any, name: str, flow: Flow[Any], location: Location) -> Source:
+    """Return the part of the payload or of a result that the option *name* names.
+
+    Raises:
+        HandlerSignatureError: something else.
+        UnknownDepError: of another flow.
+    """
+    source = source_of(value)
+    if source is None or source.kind not in ("payload", "result"):
+        raise location.error(
+            HandlerSignatureError,
+            f"`{name}` must be a part of the payload or of a result",
+            hint=f"write `{name}=flow.payload.at` or `{name}=plan.result.at`",
+        )
+    _check_owner(name, source, flow, location)
+    return source
+
+
 def _source_of_parameter(
     parameter: inspect.Parameter, flow: Flow[Any], location: Location
 ) -> Source:

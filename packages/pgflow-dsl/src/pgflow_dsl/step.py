@@ -50,6 +50,8 @@ class Step(Generic[R_co]):
         self.options = options
         self.after = after
         self.handler = handler
+        self.seconds: float | None = None
+        """How long a sleep takes, where that is known when the flow is defined."""
         self._flow = flow
         self._local_names = local_names
         self._read_hints: Mapping[str, Any] | None = None
@@ -80,6 +82,11 @@ class Step(Generic[R_co]):
     def kind(self) -> StepKind:
         """Whether the step has one task, or, as a `map`, one for each item of a list."""
         return self.handler.kind
+
+    @property
+    def has_handler(self) -> bool:
+        """Whether a worker runs it; signals and sleeps wait in the database alone."""
+        return self.kind not in ("signal", "sleep")
 
     @property
     def fn(self) -> Callable[..., Any]:

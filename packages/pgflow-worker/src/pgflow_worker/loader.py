@@ -85,6 +85,7 @@ def load(
         _handler(step, compiled.flow(flow.slug).step(slug).digest)
         for flow in flows
         for slug, step in flow.steps.items()
+        if step.has_handler
     ]
     _require_known("flow", only_flows, [flow.slug for flow in flows])
     _require_known("step", only_steps, [handler.title for handler in handlers])

@@ -1,0 +1,108 @@
+"""The part of `Flow` that makes steps which wait: for a signal, or for a time.
+
+Next: `waiting.py`, which makes them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast, overload
+
+from pgflow_dsl.step import Step
+from pgflow_dsl.types.bound import R
+from pgflow_dsl.waiting import add_signal, add_sleep
+
+if TYPE_CHECKING:
+    from pgflow_dsl.flow import Flow
+
+
+class WaitingSteps:
+    """What `Flow` offers besides steps with a handler."""
+
+    @overload
+    def signal(
+        self,
+        slug: str,
+        payload: type[R],
+        *,
+        timeout: None = None,
+        after: tuple[Step[Any], ...] = (),
+        description: str = "",
+    ) -> Step[R]: ...
+
+    @overload
+    def signal(
+        self,
+        slug: str,
+        payload: type[R],
+        *,
+        timeout: float,
+        after: tuple[Step[Any], ...] = (),
+        description: str = "",
+    ) -> Step[R | None]: ...
+
+    def signal(
+        self,
+        slug: str,
+        payload: type[R],
+        *,
+        timeout: float | None = None,
+        after: tuple[Step[Any], ...] = (),
+        description: str = "",
+    ) -> Step[Any]:
+        """Make a step that completes when a signal is sent to the run; no handler waits for it.
+
+        `client.signal(run, slug, payload)` sends it, as do `pgflow runs signal` and the SQL
+        function `pgflow.send_signal`. It may be sent before the step waits.
+
+        Args:
+            slug: the name of step and signal.
+            payload: the type of what is sent, which is the result of the step. Whatever does not
+                fit is refused, and the step goes on waiting.
+            timeout: for how many seconds the step waits; then its result is None.
+            after: steps that must complete before it waits.
+            description: for people, such as in `pgflow graph`.
+
+        Raises:
+            DefinitionError: a subclass says what is wrong with slug or type.
+            OptionOutOfRangeError: *timeout* is out of range.
+        """
+        return add_signal(
+            cast("Flow[Any]", self),
+            slug,
+            payload,
+            timeout=timeout,
+            after=after,
+            description=description,
+        )
+
+    def sleep(
+        self,
+        slug: str,
+        *,
+        seconds: float | None = None,
+        until: datetime | float | None = None,
+        after: tuple[Step[Any], ...] = (),
+        description: str = "",
+    ) -> Step[None]:
+        """Make a step that completes when a time has come; no worker waits for it.
+
+        Args:
+            slug: the name of the step.
+            seconds: how long it takes from when its deps have completed; or:
+            until: where its end stands, such as `plan.result.at` or `flow.payload.at`: a time with
+                its offset, or a number of seconds. One that is past ends the sleep at once.
+            after: steps that must complete first.
+            description: for people, such as in `pgflow graph`.
+
+        Raises:
+            DefinitionError: a subclass says what is wrong.
+        """
+        return add_sleep(
+            cast("Flow[Any]", self),
+            slug,
+            seconds=seconds,
+            until=until,
+            after=after,
+            description=description,
+        )

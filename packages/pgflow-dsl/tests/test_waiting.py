@@ -1,0 +1,137 @@
+"""Signals and sleeps: what stands in the manifest, what is refused, what a test run does."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from pgflow_dsl import Flow, FlowTestFailedError
+from pgflow_manifest import (
+    DefinitionError,
+    DuplicateStepError,
+    HandlerSignatureError,
+    InvalidSlugError,
+    OptionOutOfRangeError,
+    PayloadInput,
+    ResultInput,
+    ResultTypeError,
+    UnknownDepError,
+)
+
+
+class Approval(BaseModel):
+    """What somebody decided."""
+
+    ok: bool
+
+
+class Plan(BaseModel):
+    """When to go on."""
+
+    at: datetime
+    wait: float
+    what: str
+
+
+flow = Flow("approved", payload=Plan)
+
+
+@flow.step
+def draft(plan: Plan = flow.payload) -> Plan:
+    """Write it."""
+    return plan
+
+
+approval = flow.signal("approval", Approval, after=(draft,), description="Somebody decides.")
+second = flow.signal("second", Approval, timeout=60)
+pause = flow.sleep("pause", seconds=90, after=(draft,))
+until = flow.sleep("until_then", until=draft.result.at)
+for_a_while = flow.sleep("for_a_while", until=flow.payload.wait)
+
+
+@flow.step(after=(pause, until, for_a_while))
+def publish(
+    decision: Approval = approval.result, other: Approval | None = second.result
+) -> tuple[bool, bool]:
+    """Do it."""
+    return decision.ok, other is not None
+
+
+def test_manifest_says_what_they_wait_for() -> None:
+    compiled = flow.compile()
+    signal = compiled.step("approval")
+    assert (signal.kind, signal.deps, signal.inputs) == ("signal", ("draft",), {})
+    assert (signal.description, signal.options.timeout_seconds) == ("Somebody decides.", None)
+    assert signal.result_schema["properties"]["ok"] == {"title": "Ok", "type": "boolean"}
+    assert compiled.step("second").options.timeout_seconds == 60
+    assert {"type": "null"} in compiled.step("second").result_schema["anyOf"]
+    sleep = compiled.step("pause")
+    assert (sleep.kind, sleep.seconds, sleep.until, sleep.deps) == ("sleep", 90, None, ("draft",))
+    assert compiled.step("until_then").until == ResultInput(step="draft", path=("at",))
+    assert compiled.step("until_then").deps == ("draft",)
+    assert compiled.step("for_a_while").until == PayloadInput(path=("wait",))
+    assert compiled.step("publish").deps == tuple(
+        sorted(["approval", "for_a_while", "pause", "second", "until_then"])
+    )
+
+
+PLAN = Plan(at=datetime(2030, 1, 1, tzinfo=UTC), wait=5, what="x")
+
+
+def test_in_memory_the_test_says_what_is_sent_and_no_time_passes() -> None:
+    run = flow.test(PLAN, replace={approval: lambda: Approval(ok=True)})
+    assert run.result(publish) == (True, False)
+    assert run.result(pause) is None
+
+
+def test_in_memory_a_signal_that_nobody_sends_fails_and_says_how_to_send_it() -> None:
+    with pytest.raises(FlowTestFailedError, match=r"replace=\{approval"):
+        flow.test(PLAN)
+
+
+def test_what_is_sent_in_memory_must_fit() -> None:
+    with pytest.raises(FlowTestFailedError, match="approval"):
+        flow.test(PLAN, replace={approval: lambda: "yes"})
+
+
+def a_flow() -> Flow[Plan]:
+    return Flow("wrong", payload=Plan)
+
+
+def test_slug_is_checked_as_of_any_step() -> None:
+    wrong = a_flow()
+    wrong.signal("answer", Approval)
+    with pytest.raises(DuplicateStepError, match=r"test_waiting\.py"):
+        wrong.sleep("answer", seconds=1)
+    with pytest.raises(InvalidSlugError):
+        wrong.signal("no slug", Approval)
+
+
+def test_type_that_is_no_json_is_refused() -> None:
+    with pytest.raises(ResultTypeError, match="answer"):
+        a_flow().signal("answer", object)  # type: ignore[type-var]
+
+
+def test_timeout_must_be_in_range() -> None:
+    with pytest.raises(OptionOutOfRangeError, match="timeout"):
+        a_flow().signal("answer", Approval, timeout=-1)
+
+
+@pytest.mark.parametrize("end", [{}, {"seconds": 1, "until": 2.0}, {"seconds": -1}])
+def test_end_of_a_sleep_is_said_once_and_possible(end: dict[str, Any]) -> None:
+    with pytest.raises(DefinitionError, match="seconds"):
+        a_flow().sleep("pause", **end)
+
+
+def test_until_is_a_part_of_the_payload_or_of_a_result() -> None:
+    with pytest.raises(HandlerSignatureError, match="until"):
+        a_flow().sleep("pause", until=datetime.now(UTC))
+    with pytest.raises(UnknownDepError, match="until"):
+        a_flow().sleep("pause", until=draft.result.at)
+
+
+def test_until_must_be_a_time_or_a_number() -> None:
+    wrong = a_flow()
+    with pytest.raises(DefinitionError, match="until"):
+        wrong.sleep("pause", until=wrong.payload.what)  # type: ignore[arg-type]
