@@ -62,6 +62,7 @@ class Flow(WaitingSteps, Generic[I]):
         max_delay: the most seconds between two attempts.
         jitter: the share of the delay that is random, 0 to 1.
         timeout: the seconds one attempt may take; None for as long as it likes.
+        deadline: the seconds a run may take in all, before it fails; None for as long as it likes.
         max_payload_bytes: how large a payload may be as jsonb; a run with a larger one is refused.
         max_result_bytes: how large a result may be as jsonb; a step with a larger one fails.
         client_startable: whether the role `pgflow_client` may start runs.
@@ -83,6 +84,7 @@ class Flow(WaitingSteps, Generic[I]):
         max_delay: float = 300.0,
         jitter: float = 0.5,
         timeout: float | None = None,
+        deadline: float | None = None,
         max_payload_bytes: int = DEFAULT_MAX_BYTES,
         max_result_bytes: int = DEFAULT_MAX_BYTES,
         client_startable: bool = False,
@@ -100,6 +102,7 @@ class Flow(WaitingSteps, Generic[I]):
             max_delay=max_delay,
             jitter=jitter,
             timeout=timeout,
+            deadline=deadline,
             max_payload_bytes=max_payload_bytes,
             max_result_bytes=max_result_bytes,
         )

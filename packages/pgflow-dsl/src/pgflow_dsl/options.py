@@ -18,6 +18,7 @@ _IN_MANIFEST = {
     "max_delay": "max_delay_seconds",
     "jitter": "jitter",
     "timeout": "timeout_seconds",
+    "deadline": "deadline_seconds",
     "max_payload_bytes": "max_payload_bytes",
     "max_result_bytes": "max_result_bytes",
 }
@@ -27,6 +28,7 @@ _RANGES = {
     "max_delay": "seconds from 0 to 2,592,000 (30 days)",
     "jitter": "a share from 0 to 1",
     "timeout": "seconds above 0 and up to 604,800 (7 days), or None for no limit",
+    "deadline": "seconds above 0 and up to 315,360,000 (10 years), or None for no limit",
     "max_payload_bytes": "a whole number of bytes from 1 to 268,435,455",
     "max_result_bytes": "a whole number of bytes from 1 to 268,435,455",
 }
