@@ -290,3 +290,56 @@ def test_on_a_terminal_the_steps_are_drawn_again_in_place(
     assert " completed in " in last.splitlines()[-1]
     assert "\x1b[32m✓\x1b[0m greet" in last
     assert "\x1b[32m✓\x1b[0m measure" in last
+
+
+APPROVED = """
+from pgflow_dsl import Flow
+
+flow = Flow("approved", payload=int)
+answer = flow.signal("answer", int, description="A number from outside.")
+pause = flow.sleep("pause", seconds=0, after=(answer,))
+
+@flow.step(after=(pause,))
+def double(number: int = answer.result) -> int:
+    return 2 * number
+"""
+
+
+@pytest.fixture
+def approved(project: Path) -> None:
+    (project / "flows" / "approved.py").write_text(APPROVED)
+    assert main(["compile"]) == exit_codes.OK
+    assert main(["deploy"]) == exit_codes.OK
+
+
+@pytest.mark.usefixtures("approved", "worker")
+def test_a_signal_lets_a_run_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    run_id = start(capsys, "approved", "1")
+    assert main(["runs", "signal", run_id, "answer", "21"]) == exit_codes.OK
+    assert capsys.readouterr().out == "completed\n"
+    assert main(["runs", "signal", run_id, "answer", "21", "--json"]) == exit_codes.OK
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"run_id": run_id, "signal": "answer", "outcome": "repeated"}
+    assert main(["runs", "signal", run_id, "answer", "22"]) == exit_codes.FAILED
+    assert "PF305" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("approved")
+def test_signals_and_sleeps_are_drawn_as_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(["graph", "approved"]) == exit_codes.OK
+    drawn = capsys.readouterr().out
+    assert "answer (signal)" in drawn
+    assert "pause (sleep)" in drawn
+    assert main(["graph", "approved", "--mermaid"]) == exit_codes.OK
+    assert 'answer[/"answer (signal)"/]' in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("approved")
+def test_a_run_may_begin_later(capsys: pytest.CaptureFixture[str]) -> None:
+    run_id = start(capsys, "approved", "1", "--at", "2999-01-01T00:00:00Z")
+    assert main(["runs", "show", run_id, "--json"]) == exit_codes.OK
+    steps = json.loads(capsys.readouterr().out)["steps"]
+    assert {step["status"] for step in steps} == {"created"}
+    assert main(["run", "approved", "1", "--at", "2999-01-01T00:00:00"]) == exit_codes.USAGE
+    assert "time zone" in capsys.readouterr().err

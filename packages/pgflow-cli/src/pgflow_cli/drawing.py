@@ -5,6 +5,7 @@ A map step, which has one task for each item of a list, is marked "(each)".
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from pgflow_cli.layout import Item, layers_of
 from pgflow_manifest import FlowSpec, StepSpec
@@ -42,7 +43,7 @@ def mermaid(flow: FlowSpec) -> str:
     """Return the graph of *flow* as a Mermaid flowchart; order-only deps are dotted."""
     lines = ["flowchart TD"]
     for step in flow.steps:
-        left, right = ("[[", "]]") if step.kind == "map" else ("[", "]")
+        left, right = _SHAPES.get(step.kind, ("[", "]"))
         lines.append(f'    {_mermaid_id(step.slug)}{left}"{_label(step)}"{right}')
     for step in flow.steps:
         sources = [*step.inputs.values(), *([] if step.over is None else [step.over])]
@@ -54,7 +55,17 @@ def mermaid(flow: FlowSpec) -> str:
 
 
 def _label(step: StepSpec) -> str:
-    return f"{step.slug} (each)" if step.kind == "map" else step.slug
+    said = {"map": "each", "single": ""}.get(step.kind, step.kind)
+    return f"{step.slug} ({said})" if said else step.slug
+
+
+_SHAPES: Final = {
+    "map": ("[[", "]]"),
+    "signal": ("[/", "/]"),
+    "sleep": ("([", "])"),
+    "failure": ("{{", "}}"),
+}
+"""How Mermaid draws steps of some kinds; all others are boxes."""
 
 
 def _mermaid_id(slug: str) -> str:
