@@ -196,8 +196,10 @@ def test_only_the_parts_that_matter_are_told(tx: Conn, run_id: Any) -> None:
         ("/of/2/of/of/0", "is_true(flow.payload.ready) is true: flow.payload.ready is true"),
         (
             "/of/3",
-            "length(flow.payload.tags) < or_else(flow.payload.no.such.key, 1) is false: "
-            "length(flow.payload.tags) is 3 and or_else(flow.payload.no.such.key, 1) is 1",
+            (
+                "length(flow.payload.tags) < or_else(flow.payload.no.such.key, 1) is false: "
+                "length(flow.payload.tags) is 3 and or_else(flow.payload.no.such.key, 1) is 1"
+            ),
         ),
     ]
 
