@@ -40,7 +40,7 @@ def value(constant: Any) -> Document:
     return {"value": constant}
 
 
-TRUE = [
+TRUE: list[Document] = [
     holds("==", KIND, "audio"),
     holds("==", SIZE, 10.0),
     holds("==", SIZE, 10.00),
@@ -91,7 +91,7 @@ TRUE = [
     {"op": "==", "left": value([1, {"a": 1.0}]), "right": value([1.0, {"a": 1}])},
 ]
 
-FALSE = [
+FALSE: list[Document] = [
     holds("==", KIND, "Audio"),
     holds("==", SIZE, "10"),
     holds("==", of_payload("ready"), 1),

@@ -16,7 +16,7 @@ from tests.support.ruled import (
     of_result,
 )
 
-from pgflow_manifest import FlowOptions, PayloadInput, ResultInput
+from pgflow_manifest import FlowOptions, Input, PayloadInput, ResultInput, StepSpec
 
 Conn = psycopg.Connection[Any]
 ITEMS = [0, 1, 2]
@@ -26,10 +26,11 @@ POLICIES = ["fail", "skip", "skip", "skip_cascade"]
 def random_document(luck: random.Random) -> Document:
     """Return up to twelve steps, half of them with a condition, some of them maps."""
     slugs = [f"s{number}" for number in range(luck.randint(1, 12))]
-    steps, rules = [], {}
+    steps: list[StepSpec] = []
+    rules: dict[str, Document] = {}
     for number, slug in enumerate(slugs):
         deps = [dep for dep in slugs[:number] if luck.random() < 0.3]
-        inputs = {dep: ResultInput(step=dep) for dep in deps}
+        inputs: dict[str, Input] = {dep: ResultInput(step=dep) for dep in deps}
         if luck.random() < 0.2:
             steps.append(a_map(slug, PayloadInput(), *deps))
         else:

@@ -72,10 +72,12 @@ from pgflow_manifest.slug import slug_problem
 from pgflow_manifest.statuses import (
     ATTEMPT_OUTCOMES,
     RUN_STATUSES,
+    SKIP_REASONS,
     STEP_STATUSES,
     TERMINAL_STATUSES,
     WORKER_STATUSES,
     RunStatus,
+    SkipReason,
     StepKind,
     StepStatus,
 )
@@ -144,6 +146,7 @@ __all__ = [
     "MAX_JSONB_BYTES",
     "MAX_JSON_DEPTH",
     "RUN_STATUSES",
+    "SKIP_REASONS",
     "STEP_STATUSES",
     "TERMINAL_STATUSES",
     "URL_VARIABLES",
@@ -216,6 +219,7 @@ __all__ = [
     "SchemaTooNewError",
     "SchemaVersionError",
     "Shape",
+    "SkipReason",
     "SlugInvalidError",
     "StepKind",
     "StepNotFoundError",
