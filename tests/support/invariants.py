@@ -10,15 +10,15 @@ _INVARIANTS: Final = {
         left join pgflow.runs r using (run_id)
         left join pgflow.step_states s using (run_id, step_slug)
         left join pgflow.steps d using (flow_slug, version, step_slug)
-        where r.status is distinct from case d.kind when 'failure' then 'failed' else 'started' end
-          or s.status is distinct from 'started'""",
+        where s.status is distinct from 'started' or r.status is distinct from
+          case d.kind when 'failure' then 'failed' else 'started' end""",
     "a lease is held for a run or a step that has ended": """
         select l.run_id, l.step_slug from pgflow.leases l
         left join pgflow.runs r using (run_id)
         left join pgflow.step_states s using (run_id, step_slug)
         left join pgflow.steps d using (flow_slug, version, step_slug)
-        where r.status is distinct from case d.kind when 'failure' then 'failed' else 'started' end
-          or s.status is distinct from 'started'""",
+        where s.status is distinct from 'started' or r.status is distinct from
+          case d.kind when 'failure' then 'failed' else 'started' end""",
     "a task waits and is leased at once": """
         select run_id, step_slug from pgflow.tasks
         join pgflow.leases using (run_id, step_slug, task_index)""",
@@ -37,7 +37,8 @@ _INVARIANTS: Final = {
         join pgflow.deps d on (d.flow_slug, d.version, d.to_step_slug)
                             = (r.flow_slug, r.version, s.step_slug)
         left join pgflow.step_states up on up.run_id = s.run_id and up.step_slug = d.from_step_slug
-        where coalesce(up.status, '') not in ('completed', 'skipped') or up.ended_at > s.started_at""",
+        where coalesce(up.status, '') not in ('completed', 'skipped')
+          or up.ended_at > s.started_at""",
     "all deps of a step have ended and it has not started": """
         select r.run_id, s.step_slug from pgflow.runs r
         join pgflow.steps s using (flow_slug, version)
@@ -57,7 +58,8 @@ _INVARIANTS: Final = {
         select r.run_id, r.status from pgflow.runs r
         where (r.status = 'completed') is distinct from (
           (select count(*) from pgflow.steps s
-           where (s.flow_slug, s.version) = (r.flow_slug, r.version) and s.kind <> 'failure')
+           where (s.flow_slug, s.version) = (r.flow_slug, r.version)
+             and s.kind <> 'failure')
           = (select count(*) from pgflow.step_states x
              where x.run_id = r.run_id and x.status in ('completed', 'skipped')))""",
     "a failed run has no failed step, or a live run has one": """
@@ -85,7 +87,8 @@ _INVARIANTS: Final = {
           when 'condition_unmet' then
             d.condition is not null and s.cascades = (d.when_unmet = 'skip_cascade')
           when 'handler_failed' then
-            s.error is not null and s.lease_id is null and s.cascades = (d.on_failure = 'skip_cascade')
+            s.error is not null and s.lease_id is null
+            and s.cascades = (d.on_failure = 'skip_cascade')
           else s.cascades and exists (
             select 1 from pgflow.deps e
             join pgflow.step_states up on up.run_id = s.run_id and up.step_slug = e.from_step_slug
@@ -103,7 +106,8 @@ _INVARIANTS: Final = {
         select r.run_id, s.step_slug from pgflow.runs r
         join pgflow.steps s using (flow_slug, version)
         left join pgflow.step_states x using (run_id, step_slug)
-        where s.kind = 'failure' and (r.status = 'failed') is distinct from (x.run_id is not null)""",
+        where s.kind = 'failure'
+          and (r.status = 'failed') is distinct from (x.run_id is not null)""",
     "a step is marked as plain and is not, or the other way round": """
         with recursive cascading as (
           select flow_slug, version, step_slug from pgflow.steps

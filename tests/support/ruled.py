@@ -1,4 +1,4 @@
-"""Flows whose steps have conditions and policies, and maybe a failure handler, as plain documents."""
+"""Flows with conditions, policies and failure handlers, as plain documents."""
 
 import hashlib
 import json

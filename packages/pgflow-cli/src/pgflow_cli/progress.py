@@ -25,11 +25,12 @@ from pgflow_client import (
     StepProgressed,
     StepRetrying,
     StepRunning,
+    StepSkipped,
     StepSnapshot,
     StepStarted,
     TaskCounts,
 )
-from pgflow_manifest import RunId
+from pgflow_manifest import RunId, SkipReason
 
 _TICK_SECONDS: Final = 0.1
 _SILENCE_SECONDS: Final = 1.0
@@ -38,7 +39,14 @@ _MARKS: Final[dict[str, tuple[str, Colour]]] = {
     "completed": ("✓", "green"),
     "failed": ("✗", "red"),
     "cancelled": ("-", "yellow"),
+    "skipped": ("-", "dim"),
     "created": ("·", "dim"),
+}
+
+_SKIPPED: Final[dict[SkipReason, str]] = {
+    "condition_unmet": "its condition does not hold",
+    "dependency_skipped": "a step that it waits for was",
+    "handler_failed": "it failed",
 }
 
 
@@ -182,7 +190,7 @@ def text_of(event: RunEvent) -> str:
         case StepProgressed():
             again = f" ({_short(event.error)})" if event.error else ""
             return f"{event.step_slug} {event.tasks}{again}"
-        case StepCompleted() | StepFailed() | StepCancelled():
+        case StepCompleted() | StepFailed() | StepSkipped() | StepCancelled():
             return f"{event.step_slug} {_ending(event.snapshot.step(event.step_slug))}"
         case RunCompleted() | RunFailed() | RunCancelled():
             return f"run {event.run_id} {event.snapshot.status}{run_duration(event.snapshot)}"
@@ -218,7 +226,9 @@ def _ending(step: StepSnapshot) -> str:
     took = ""
     if step.started_at is not None and step.ended_at is not None:
         took = f" in {duration((step.ended_at - step.started_at).total_seconds())}"
-    error = f": {_short(step.error)}" if step.status == "failed" and step.error else ""
+    error = f": {_short(step.error)}" if step.status in ("failed", "skipped") and step.error else ""
+    if step.skip_reason is not None:
+        return f"skipped, {_SKIPPED[step.skip_reason]}{error}"
     items = f", {step.tasks} items" if step.tasks is not None else ""
     return f"{step.status}{took}{items}{_attempts(step.attempts)}{error}"
 

@@ -34,6 +34,7 @@ from pgflow_client.events import (
     StepProgressed,
     StepRetrying,
     StepRunning,
+    StepSkipped,
     StepStarted,
 )
 from pgflow_client.flow_ref import FlowRef
@@ -82,6 +83,7 @@ __all__ = [
     "StepProgressed",
     "StepRetrying",
     "StepRunning",
+    "StepSkipped",
     "StepSnapshot",
     "StepStarted",
     "TaskCounts",

@@ -203,6 +203,7 @@ def _parse_step(step: dict[str, Any]) -> StepSnapshot:
         worker=step["worker"],
         retry_at=_parse_time(step["retry_at"]),
         tasks=None if step["tasks"] is None else TaskCounts(**step["tasks"]),
+        skip_reason=step["skip_reason"],
     )
 
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from pgflow_client.json_value import Json
 from pgflow_client.run import ErrorReport, RunSnapshot, StepSnapshot, TaskCounts
-from pgflow_manifest import RunId
+from pgflow_manifest import RunId, SkipReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class RunStarted(_Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCompleted(_Event):
-    """All steps completed; the last event."""
+    """All steps completed or were skipped; the last event."""
 
     output: Json
 
@@ -106,6 +106,15 @@ class StepFailed(_StepEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepSkipped(_StepEvent):
+    """The step has no result, and the run goes on without it."""
+
+    reason: SkipReason
+    error: ErrorReport | None
+    """Why its last attempt failed, when that is the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepCancelled(_StepEvent):
     """The step will not happen any more, because its run failed or was cancelled."""
 
@@ -118,6 +127,7 @@ RunEvent: TypeAlias = (
     | StepProgressed
     | StepCompleted
     | StepFailed
+    | StepSkipped
     | StepCancelled
     | RunCompleted
     | RunFailed
@@ -170,7 +180,8 @@ class EventTracker:
         told = self._told.setdefault(step.slug, _Told())
         if told.ended:
             return
-        if not told.started and step.started_at is not None:
+        has_begun = step.started_at is not None and step.skip_reason in (None, "handler_failed")
+        if not told.started and has_begun:
             told.started = True
             yield StepStarted(
                 run_id=run.run_id,
@@ -183,7 +194,7 @@ class EventTracker:
             yield from self._items(run, step, told)
         else:
             yield from self._attempts(run, step, told)
-        if step.status == "completed":
+        if step.status in ("completed", "skipped"):
             yield from self._ending(run, step)
 
     def _ending(self, run: RunSnapshot, step: StepSnapshot) -> Iterator[RunEvent]:
@@ -259,6 +270,16 @@ def _step_ending(run: RunSnapshot, step: StepSnapshot) -> RunEvent:
             step_slug=step.slug,
             error=step.error,
             attempts=step.attempts,
+        )
+    if step.skip_reason is not None:
+        return StepSkipped(
+            run_id=run.run_id,
+            flow_slug=run.flow_slug,
+            at=step.ended_at,
+            snapshot=run,
+            step_slug=step.slug,
+            reason=step.skip_reason,
+            error=step.error,
         )
     return StepCancelled(
         run_id=run.run_id,

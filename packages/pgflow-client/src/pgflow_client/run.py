@@ -16,6 +16,7 @@ from pgflow_manifest import (
     TERMINAL_STATUSES,
     RunId,
     RunStatus,
+    SkipReason,
     StepKind,
     StepNotFoundError,
     StepStatus,
@@ -100,6 +101,8 @@ class StepSnapshot:
     """When the next attempt may begin, after one that failed."""
     tasks: TaskCounts | None
     """Of a map step that has begun, its tasks by state; otherwise None."""
+    skip_reason: SkipReason | None = None
+    """Why the step was skipped; None as long as it was not."""
 
     @property
     def is_terminal(self) -> bool:

@@ -69,7 +69,10 @@ def test_jitter_takes_away_at_most_its_share(tx: Conn, set_clock: SetClock) -> N
 
 
 def test_thousandth_attempt_does_not_overflow(tx: Conn) -> None:
-    query = "select extract(epoch from pgflow._retry_delay(1000, 86400, 2592000, 0, 'exponential'))::float8"
+    query = (
+        "select extract(epoch from"
+        " pgflow._retry_delay(1000, 86400, 2592000, 0, 'exponential'))::float8"
+    )
     assert scalar(tx, query) == 2_592_000
 
 

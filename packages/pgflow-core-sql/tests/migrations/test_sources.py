@@ -13,6 +13,7 @@ from pgflow_manifest import (
     ATTEMPT_OUTCOMES,
     ERRORS_BY_CODE,
     RUN_STATUSES,
+    SKIP_REASONS,
     STEP_STATUSES,
     WORKER_STATUSES,
     slug_problem,
@@ -149,6 +150,7 @@ def test_every_refusal_has_message_detail_and_hint() -> None:
         ("runs", "status_is_known", RUN_STATUSES),
         # A step that waits for its deps has no row: `created` is never stored.
         ("step_states", "status_is_known", [s for s in STEP_STATUSES if s != "created"]),
+        ("step_states", "skip_reason_is_known", SKIP_REASONS),
         ("attempt_log", "outcome_is_known", ATTEMPT_OUTCOMES),
         ("workers", "status_is_known", WORKER_STATUSES),
     ],

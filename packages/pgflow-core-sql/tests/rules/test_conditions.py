@@ -40,7 +40,7 @@ def value(constant: Any) -> Document:
     return {"value": constant}
 
 
-TRUE = [
+TRUE: list[Document] = [
     holds("==", KIND, "audio"),
     holds("==", SIZE, 10.0),
     holds("==", SIZE, 10.00),
@@ -91,7 +91,7 @@ TRUE = [
     {"op": "==", "left": value([1, {"a": 1.0}]), "right": value([1.0, {"a": 1}])},
 ]
 
-FALSE = [
+FALSE: list[Document] = [
     holds("==", KIND, "Audio"),
     holds("==", SIZE, "10"),
     holds("==", of_payload("ready"), 1),
@@ -196,8 +196,10 @@ def test_only_the_parts_that_matter_are_told(tx: Conn, run_id: Any) -> None:
         ("/of/2/of/of/0", "is_true(flow.payload.ready) is true: flow.payload.ready is true"),
         (
             "/of/3",
-            "length(flow.payload.tags) < or_else(flow.payload.no.such.key, 1) is false: "
-            "length(flow.payload.tags) is 3 and or_else(flow.payload.no.such.key, 1) is 1",
+            (
+                "length(flow.payload.tags) < or_else(flow.payload.no.such.key, 1) is false: "
+                "length(flow.payload.tags) is 3 and or_else(flow.payload.no.such.key, 1) is 1"
+            ),
         ),
     ]
 

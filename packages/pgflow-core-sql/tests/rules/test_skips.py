@@ -1,4 +1,4 @@
-"""Steps whose condition does not hold: what becomes of them, of what waits for them and of the run."""
+"""Steps whose condition does not hold: what becomes of them, and of what waits for them."""
 
 import time
 from typing import Any

@@ -76,10 +76,12 @@ from pgflow_manifest.slug import slug_problem
 from pgflow_manifest.statuses import (
     ATTEMPT_OUTCOMES,
     RUN_STATUSES,
+    SKIP_REASONS,
     STEP_STATUSES,
     TERMINAL_STATUSES,
     WORKER_STATUSES,
     RunStatus,
+    SkipReason,
     StepKind,
     StepStatus,
 )
@@ -171,6 +173,7 @@ __all__ = [
     "MAX_JSONB_BYTES",
     "MAX_JSON_DEPTH",
     "RUN_STATUSES",
+    "SKIP_REASONS",
     "STEP_STATUSES",
     "TERMINAL_STATUSES",
     "URL_VARIABLES",
@@ -259,6 +262,7 @@ __all__ = [
     "Shape",
     "SignalNotAwaitedError",
     "SignalSentError",
+    "SkipReason",
     "SleepInvalidError",
     "SlugInvalidError",
     "StepKind",

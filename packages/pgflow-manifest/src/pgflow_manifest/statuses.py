@@ -13,6 +13,10 @@ StepStatus = Literal["created", "started", "completed", "failed", "cancelled", "
 
 One that is `skipped` has no result, and its run goes on without it."""
 
+SkipReason = Literal["condition_unmet", "dependency_skipped", "handler_failed"]
+"""Why a step was skipped: its condition did not hold, a dep was skipped with cascade, or it failed
+for good and the run goes on without it."""
+
 AttemptOutcome = Literal["completed", "failed", "expired", "released", "cancelled"]
 """How one attempt of a task ended, as kept in `pgflow.attempts`."""
 
@@ -21,6 +25,7 @@ WorkerStatus = Literal["running", "stopped", "dead"]
 
 RUN_STATUSES: Final[tuple[str, ...]] = get_args(RunStatus)
 STEP_STATUSES: Final[tuple[str, ...]] = get_args(StepStatus)
+SKIP_REASONS: Final[tuple[str, ...]] = get_args(SkipReason)
 ATTEMPT_OUTCOMES: Final[tuple[str, ...]] = get_args(AttemptOutcome)
 WORKER_STATUSES: Final[tuple[str, ...]] = get_args(WorkerStatus)
 

@@ -1,6 +1,6 @@
 -- _pointer: the JSON pointer (RFC 6901) of a member of what p_at points to.
--- Called by: _check_failure_handler, _check_map, _check_options, _check_step, _link_keywords, _link_schema, _no_list_error,
---            _schema_resources, _under.
+-- Called by: _check_failure_handler, _check_map, _check_options, _check_step, _link_keywords, _link_schema,
+--            _no_list_error, _schema_resources, _under.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the pointer.
