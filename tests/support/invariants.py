@@ -64,7 +64,7 @@ _INVARIANTS: Final = {
              where x.run_id = r.run_id and x.status in ('completed', 'skipped')))""",
     "a failed run has no failed step, or a live run has one": """
         select r.run_id, r.status from pgflow.runs r
-        where (r.status = 'failed' and r.error ->> 'code' <> 'PF620') is distinct from exists (
+        where (r.status = 'failed' and coalesce(r.error ->> 'code', '') <> 'PF620') is distinct from exists (
           select 1 from pgflow.step_states x
           join pgflow.steps s using (step_slug)
           where x.run_id = r.run_id and x.status = 'failed' and s.kind <> 'failure'

@@ -1,5 +1,5 @@
 -- release_tasks: give tasks back unfinished; the attempt does not count.
--- Called by: worker, stop_worker, when it shuts down.
+-- Called by: worker, when it shuts down.
 -- Locks:     runs by id, then tasks and leases.
 -- Raises:    PF209 arrays differ; PF503 isolation level.
 -- Returns:   per task, in order: 'released', or 'stale' when the lease is over.

@@ -1,5 +1,5 @@
 -- schema_version: the highest migration that this database has.
--- Called by: worker and client at their start, status, the CLI.
+-- Called by: worker and client at their start, the CLI.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the number of the migration.
