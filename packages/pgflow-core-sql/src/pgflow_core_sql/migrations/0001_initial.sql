@@ -169,6 +169,8 @@ create table pgflow.steps (
   when_unmet text not null default 'skip',
   on_failure text not null default 'fail',
   sleep jsonb,
+  sub_flow_slug text,
+  sub_step_slug text,
   primary key (flow_slug, version, step_slug),
   foreign key (flow_slug, version) references pgflow.flow_versions,
   constraint step_slug_is_a_slug check (pgflow._is_slug(step_slug)),
@@ -184,6 +186,9 @@ comment on column pgflow.steps.is_plain is
   'when all its deps have ended it gets a task, at once, and nothing else has to be asked';
 comment on column pgflow.steps.condition is 'it starts only if this holds; as the manifest has it';
 comment on column pgflow.steps.when_unmet is 'what becomes of it when its condition does not hold';
+comment on column pgflow.steps.sub_flow_slug is 'the flow that the step starts a run of';
+comment on column pgflow.steps.sub_step_slug is
+  'the step of the sub-flow whose result the step has; null for the whole run output';
 comment on column pgflow.steps.sleep is 'when a sleep ends: its seconds, or where its end stands; as the manifest has it';
 comment on column pgflow.steps.on_failure is
   'what follows when it fails: the run fails too, or goes on without it';
@@ -337,6 +342,9 @@ create table pgflow.runs (
   version integer not null,
   owner text not null,
   payload jsonb not null,
+  parent_run_id uuid,
+  parent_step_slug text,
+  depth integer,
   started_at timestamptz not null,
   status text not null default 'started',
   error jsonb,
@@ -350,6 +358,8 @@ create table pgflow.runs (
 create index runs_by_owner on pgflow.runs (owner, run_id);
 comment on column pgflow.runs.owner is
   'who started it: the JWT subject behind a trusted gateway, else the database role';
+comment on column pgflow.runs.parent_run_id is 'of a sub-run, the run whose step has started it; null otherwise';
+comment on column pgflow.runs.depth is 'of a sub-run, how many runs it is inside of; null otherwise';
 comment on column pgflow.runs.error is 'why it failed or was cancelled; null otherwise';
 
 -- schema_documents: documents that schemas may refer to by URI; nothing is ever fetched.
@@ -405,6 +415,15 @@ comment on column pgflow.step_states.lease_id is
 comment on column pgflow.step_states.cascades is
   'of a skipped step: what waits for it is skipped too, when its other deps have ended';
 
+-- sub_runs: the runs that steps of other runs have started.
+create table pgflow.sub_runs (
+  run_id uuid not null,
+  step_slug text not null,
+  sub_run_id uuid not null,
+  primary key (run_id, step_slug)
+);
+comment on column pgflow.sub_runs.run_id is 'the parent: runs.parent_run_id of sub_run_id';
+
 -- tasks: the queue. A row waits here until it is claimed; then it is a row of `leases` instead.
 -- Two tables, so that claiming never wades through what is already taken, expiry scans only what
 -- is in flight, and no indexed column is ever updated.
@@ -433,12 +452,13 @@ create table pgflow.timers (
   kind text not null,
   due_at timestamptz not null,
   primary key (run_id, step_slug, kind),
-  constraint kind_is_known check (kind in ('sleep', 'signal', 'deadline', 'start')),
-  constraint step_where_it_is_about_one check ((step_slug = '') = (kind in ('deadline', 'start')))
+  constraint kind_is_known check (kind in ('sleep', 'signal', 'sub_flow', 'deadline', 'start', 'parent')),
+  constraint step_where_it_is_about_one check ((step_slug = '') = (kind in ('deadline', 'start', 'parent')))
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 create index timers_by_time on pgflow.timers (due_at);
 comment on column pgflow.timers.kind is
-  'sleep: the step completes; signal: it is waited for no longer; deadline: the run fails; start: the run begins';
+  'sleep: the step completes; signal: it is waited for no longer; sub_flow: the run it waits for has ended; '
+  'deadline: the run fails; start: the run begins; parent: the run that has started it has ended';
 comment on column pgflow.timers.step_slug is 'empty when it is about the run';
 
 -- watches: the runs that a client looks at, until when. NOTIFY takes a database-wide lock at
@@ -1451,7 +1471,7 @@ begin
   perform pgflow._check_slug(p_step -> 'slug', p_at || '/slug');
   perform pgflow._check_digest(p_step -> 'digest', p_at || '/digest');
   perform pgflow._check_options(p_step -> 'options', p_at || '/options', true);
-  if coalesce(p_step ->> 'kind', 'single') not in ('single', 'map', 'signal', 'sleep', 'failure') then
+  if coalesce(p_step ->> 'kind', 'single') not in ('single', 'map', 'signal', 'sleep', 'flow', 'failure') then
     perform pgflow._raise_manifest_invalid(
       'PF206', p_at || '/kind', format('flow %L: unknown kind of step', p_flow_slug)
     );
@@ -1824,7 +1844,8 @@ declare
 begin
   insert into pgflow.steps as s (
     flow_slug, version, step_slug, step_index, kind, description, result_schema, contract_id,
-    is_root, is_leaf, condition, when_unmet, on_failure, sleep
+    is_root, is_leaf, condition, when_unmet, on_failure, sleep,
+    sub_flow_slug, sub_step_slug
   )
   select
     v_slug,
@@ -1846,7 +1867,9 @@ begin
     coalesce(n.value ->> 'on_failure', 'fail'),
     case n.value ->> 'kind'
       when 'sleep' then jsonb_strip_nulls(jsonb_build_object('seconds', n.value -> 'seconds', 'until', n.value -> 'until'))
-    end
+    end,
+    n.value ->> 'flow',
+    n.value ->> 'flow_step'
   from jsonb_array_elements(p_flow -> 'steps') with ordinality as n
   join pgflow.contracts as c
     on c.flow_slug = v_slug
@@ -2900,6 +2923,8 @@ create or replace function pgflow._complete_runs(
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_sub_run_ids uuid[];
 begin
   with candidate as (
     select distinct n.run_id, r.flow_slug, r.version
@@ -2910,28 +2935,37 @@ begin
       from pgflow.steps as s
       where s.flow_slug = r.flow_slug and s.version = r.version and s.step_slug = n.step_slug
     )
+  ),
+  ended as (
+    update pgflow.runs as r
+    set status = 'completed', ended_at = pgflow._now()
+    from candidate as c
+    where r.run_id = c.run_id
+      and r.status = 'started'
+      and not exists (
+        select 1
+        from pgflow.steps as s
+        where s.flow_slug = c.flow_slug
+          and s.version = c.version
+          and s.is_leaf
+          and not exists (
+            select 1
+            from pgflow.step_states as ss
+            where ss.run_id = c.run_id
+              and ss.step_slug = s.step_slug
+              and ss.status in ('completed', 'skipped')
+            offset 0
+          )
+        offset 0
+      )
+    returning r.run_id, r.parent_run_id
   )
-  update pgflow.runs as r
-  set status = 'completed', ended_at = pgflow._now()
-  from candidate as c
-  where r.run_id = c.run_id
-    and r.status = 'started'
-    and not exists (
-      select 1
-      from pgflow.steps as s
-      where s.flow_slug = c.flow_slug
-        and s.version = c.version
-        and s.is_leaf
-        and not exists (
-          select 1
-          from pgflow.step_states as ss
-          where ss.run_id = c.run_id
-            and ss.step_slug = s.step_slug
-            and ss.status in ('completed', 'skipped')
-          offset 0
-        )
-      offset 0
-    );
+  select array_agg(e.run_id) into v_sub_run_ids
+  from ended as e
+  where e.parent_run_id is not null;
+  if v_sub_run_ids is not null then
+    perform pgflow._tell_parents(v_sub_run_ids);
+  end if;
 end;
 $$;
 
@@ -2991,6 +3025,12 @@ begin
   where r.run_id = n.run_id
     and r.status = 'started';
 
+  perform pgflow._tell_parents(array_agg(r.run_id))
+  from pgflow.runs as r
+  where r.run_id = any (v_run_ids)
+    and r.parent_run_id is not null
+  having count(*) > 0;
+  perform pgflow._tell_sub_runs(v_run_ids);
   if p_status = 'failed' then
     perform pgflow._start_failure_handlers(v_run_ids);
   end if;
@@ -3034,6 +3074,36 @@ begin
     message = format('there is no run %s', p_run_id),
     detail = jsonb_build_object('run_id', p_run_id)::text,
     hint = 'check the id, and whether the caller is the owner of the run';
+end;
+$$;
+
+-- _run_output: the results of the leaf steps of a run by slug, or the result of one step.
+-- Called by: _end_sub_flows.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the run output, or the result; JSON null for a step without one.
+create or replace function pgflow._run_output(p_run_id uuid, p_step_slug text) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_step_slug is not null then
+    return coalesce(
+      (
+        select s.step_result
+        from pgflow.step_states as s
+        where s.run_id = p_run_id and s.step_slug = p_step_slug
+      ),
+      'null'
+    );
+  end if;
+  return (
+    select jsonb_object_agg(s.step_slug, x.step_result)
+    from pgflow.runs as r
+    join pgflow.steps as s on s.flow_slug = r.flow_slug and s.version = r.version and s.is_leaf
+    left join pgflow.step_states as x on x.run_id = r.run_id and x.step_slug = s.step_slug
+    where r.run_id = p_run_id
+  );
 end;
 $$;
 
@@ -3470,6 +3540,8 @@ begin
   with awaited as materialized (
     select n.run_id, n.step_slug, g.payload, c.timeout_seconds
     from unnest(p_steps) as n
+    -- a run may have failed by another step of the wave
+    join pgflow.runs as r on r.run_id = n.run_id and r.status = 'started'
     join pgflow.contracts as c on c.contract_id = n.contract_id
     left join pgflow.signals as g on g.run_id = n.run_id and g.step_slug = n.step_slug
   ),
@@ -4035,6 +4107,7 @@ declare
   v_maps pgflow.ready_step[];
   v_signals pgflow.ready_step[];
   v_sleeps pgflow.ready_step[];
+  v_sub_flows pgflow.ready_step[];
   v_unmet_run_ids uuid[];
   v_unmet_step_slugs text[];
   v_unmet_errors jsonb[];
@@ -4062,13 +4135,14 @@ begin
     array_agg(d.step) filter (where d.fate = 'start' and d.kind = 'map'),
     array_agg(d.step) filter (where d.fate = 'start' and d.kind = 'signal'),
     array_agg(d.step) filter (where d.fate = 'start' and d.kind = 'sleep'),
+    array_agg(d.step) filter (where d.fate = 'start' and d.kind = 'flow'),
     array_agg(d.run_id) filter (where d.fate in ('cascade', 'skip', 'skip_cascade')),
     array_agg(d.step_slug) filter (where d.fate in ('cascade', 'skip', 'skip_cascade')),
     array_agg(d.run_id) filter (where d.fate = 'fail'),
     array_agg(d.step_slug) filter (where d.fate = 'fail'),
     array_agg(d.error) filter (where d.fate = 'fail')
   into
-    v_singles, v_maps, v_signals, v_sleeps, run_ids, step_slugs,
+    v_singles, v_maps, v_signals, v_sleeps, v_sub_flows, run_ids, step_slugs,
     v_unmet_run_ids, v_unmet_step_slugs, v_unmet_errors
   from decided as d;
 
@@ -4081,13 +4155,6 @@ begin
     run_ids := run_ids || v_run_ids;
     step_slugs := step_slugs || v_step_slugs;
   end if;
-  if v_unmet_run_ids is not null then
-    insert into pgflow.step_states (run_id, step_slug, started_at)
-    select n.run_id, n.step_slug, v_now
-    from unnest(v_unmet_run_ids, v_unmet_step_slugs) as n (run_id, step_slug)
-    join pgflow.runs as r on r.run_id = n.run_id and r.status = 'started';
-    perform pgflow._fail_steps(v_unmet_run_ids, v_unmet_step_slugs, v_unmet_errors, true);
-  end if;
   if v_signals is not null then
     select run_ids || w.run_ids, step_slugs || w.step_slugs into run_ids, step_slugs
     from pgflow._start_signals(v_signals) as w;
@@ -4095,6 +4162,17 @@ begin
   if v_sleeps is not null then
     select run_ids || w.run_ids, step_slugs || w.step_slugs into run_ids, step_slugs
     from pgflow._start_sleeps(v_sleeps) as w;
+  end if;
+  if v_sub_flows is not null then
+    select run_ids || w.run_ids, step_slugs || w.step_slugs into run_ids, step_slugs
+    from pgflow._start_sub_flows(v_sub_flows) as w;
+  end if;
+  if v_unmet_run_ids is not null then
+    insert into pgflow.step_states (run_id, step_slug, started_at)
+    select n.run_id, n.step_slug, v_now
+    from unnest(v_unmet_run_ids, v_unmet_step_slugs) as n (run_id, step_slug)
+    join pgflow.runs as r on r.run_id = n.run_id and r.status = 'started';
+    perform pgflow._fail_steps(v_unmet_run_ids, v_unmet_step_slugs, v_unmet_errors, true);
   end if;
   return next;
 end;
@@ -4157,6 +4235,270 @@ begin
       hint = 'roll back: another worker may have the task, or the run has ended';
   end if;
   return v_outcome;
+end;
+$$;
+
+-- _check_sub_flow: why a step cannot start a run of its sub-flow.
+-- Called by: _start_sub_flows.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the error that the step gets; null when it can. Code: PF630.
+create or replace function pgflow._check_sub_flow(
+  p_flow_slug text, p_payload jsonb, p_depth integer
+) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_deepest constant integer := 16;
+  v_version record;
+  v_errors jsonb;
+  v_why text;
+begin
+  select v.payload_schema_id, v.max_payload_bytes into v_version
+  from pgflow.flows as f
+  join pgflow.flow_versions as v on v.flow_slug = f.flow_slug and v.version = f.current_version
+  where f.flow_slug = p_flow_slug;
+  if not found then
+    v_why := 'there is no flow of that slug';
+  elsif p_depth > c_deepest then
+    v_why := format('runs may be inside each other %s deep', c_deepest);
+  elsif pg_column_size(p_payload) > v_version.max_payload_bytes then
+    v_why := format(
+      'the payload takes %s bytes as jsonb; its budget is %s', pg_column_size(p_payload), v_version.max_payload_bytes
+    );
+  else
+    v_errors := pgflow._check_value(v_version.payload_schema_id, p_payload);
+    v_why := 'the payload does not fit: ' || pgflow._told(v_errors);
+  end if;
+  return jsonb_strip_nulls(jsonb_build_object(
+    'code', 'PF630',
+    'type', 'SubFlowError',
+    'message', format('no run of flow %L was started: ', p_flow_slug) || v_why,
+    'errors', v_errors
+  ))
+  where v_why is not null;
+end;
+$$;
+
+-- _end_sub_flows: complete or fail the steps whose sub-runs have ended, by how these ended.
+-- Called by: _fire_timers, which holds the locks of the parents.
+-- Locks:     step states, tasks, leases of runs that fail; otherwise none further.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._end_sub_flows(p_due pgflow.timers []) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := pgflow._now();
+  v_run_ids uuid[];
+  v_step_slugs text[];
+  v_failed_run_ids uuid[];
+  v_failed_step_slugs text[];
+  v_errors jsonb[];
+  v_skipped record;
+begin
+  with ended as materialized (
+    select d.run_id, d.step_slug, o.result, pgflow._sub_flow_error(x.sub_run_id, c.result_schema_id, o.result) as error
+    from unnest(p_due) as d
+    join pgflow.runs as r on r.run_id = d.run_id and r.status = 'started'
+    join pgflow.step_states as s
+      on s.run_id = d.run_id and s.step_slug = d.step_slug and s.status = 'started'
+    join pgflow.steps as p
+      on p.flow_slug = r.flow_slug and p.version = r.version and p.step_slug = d.step_slug
+    join pgflow.contracts as c on c.contract_id = p.contract_id
+    join pgflow.sub_runs as x on x.run_id = d.run_id and x.step_slug = d.step_slug
+    cross join lateral (
+      select pgflow._run_output(x.sub_run_id, p.sub_step_slug) as result offset 0
+    ) as o
+  ),
+  states as (
+    update pgflow.step_states as s
+    set status = 'completed', step_result = e.result, ended_at = v_now
+    from ended as e
+    where s.run_id = e.run_id
+      and s.step_slug = e.step_slug
+      and e.error is null
+  )
+  select
+    array_agg(e.run_id) filter (where e.error is null),
+    array_agg(e.step_slug) filter (where e.error is null),
+    array_agg(e.run_id) filter (where e.error is not null),
+    array_agg(e.step_slug) filter (where e.error is not null),
+    array_agg(e.error) filter (where e.error is not null)
+  into v_run_ids, v_step_slugs, v_failed_run_ids, v_failed_step_slugs, v_errors
+  from ended as e;
+
+  if v_failed_run_ids is not null then
+    select array_agg(f.run_id) as run_ids, array_agg(f.step_slug) as step_slugs into v_skipped
+    from pgflow._fail_steps(v_failed_run_ids, v_failed_step_slugs, v_errors) as f;
+    v_run_ids := v_run_ids || v_skipped.run_ids;
+    v_step_slugs := v_step_slugs || v_skipped.step_slugs;
+  end if;
+  if v_run_ids is not null then
+    perform pgflow._advance_runs(v_run_ids, v_step_slugs);
+  end if;
+end;
+$$;
+
+-- _start_sub_flows: start the runs of sub-flows. Each belongs to the owner of its parent.
+-- Called by: _start_special_wave. The caller holds the locks of the runs, or made them.
+-- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
+-- Raises:    nothing.
+-- Returns:   one row: the steps that were skipped because their run could not be started, or nulls.
+create or replace function pgflow._start_sub_flows(
+  p_steps pgflow.ready_step []
+) returns table (run_ids uuid [], step_slugs text [])
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := pgflow._now();
+  v_flow record;
+  v_failed_run_ids uuid[];
+  v_failed_step_slugs text[];
+  v_errors jsonb[];
+begin
+  for v_flow in
+    with wanted as materialized (
+      select
+        n.run_id, n.step_slug, s.sub_flow_slug, r.owner, coalesce(r.depth, 0) + 1 as depth, a.payload,
+        f.current_version, pgflow._check_sub_flow(s.sub_flow_slug, a.payload, coalesce(r.depth, 0) + 1) as error
+      from unnest(p_steps) as n
+      -- a run may have failed by another step of the wave
+      join pgflow.runs as r on r.run_id = n.run_id and r.status = 'started'
+      join pgflow.steps as s
+        on s.flow_slug = n.flow_slug and s.version = n.version and s.step_slug = n.step_slug
+      join pgflow.step_inputs as i on i.contract_id = n.contract_id and i.parameter = 'payload'
+      left join pgflow.flows as f on f.flow_slug = s.sub_flow_slug
+      cross join lateral (
+        select coalesce(
+          pgflow._value_at(
+            n.run_id, jsonb_build_object('source', i.source, 'step', i.from_step_slug, 'path', to_jsonb(i.path))
+          ),
+          'null'
+        ) as payload
+        offset 0
+      ) as a
+    ),
+    states as (
+      insert into pgflow.step_states (run_id, step_slug, started_at)
+      select w.run_id, w.step_slug, v_now from wanted as w
+    )
+    select
+      w.sub_flow_slug, w.current_version, w.error is null as is_fine,
+      array_agg(w.run_id) as run_ids, array_agg(w.step_slug) as step_slugs, array_agg(w.error) as errors,
+      array_agg(w.owner) as owners, array_agg(w.depth) as depths, array_agg(w.payload) as payloads,
+      array_agg(pgflow._uuid_v7()) as sub_run_ids
+    from wanted as w
+    group by w.sub_flow_slug, w.current_version, w.error is null
+  loop
+    if not v_flow.is_fine then
+      v_failed_run_ids := v_failed_run_ids || v_flow.run_ids;
+      v_failed_step_slugs := v_failed_step_slugs || v_flow.step_slugs;
+      v_errors := v_errors || v_flow.errors;
+      continue;
+    end if;
+    insert into pgflow.sub_runs (run_id, step_slug, sub_run_id)
+    select n.run_id, n.step_slug, n.sub_run_id
+    from unnest(v_flow.run_ids, v_flow.step_slugs, v_flow.sub_run_ids) as n (run_id, step_slug, sub_run_id);
+    insert into pgflow.runs (
+      run_id, flow_slug, version, owner, payload, started_at, parent_run_id, parent_step_slug, depth
+    )
+    select
+      n.sub_run_id, v_flow.sub_flow_slug, v_flow.current_version, n.owner, n.payload, v_now,
+      n.run_id, n.step_slug, n.depth
+    from unnest(
+      v_flow.sub_run_ids, v_flow.owners, v_flow.payloads, v_flow.run_ids, v_flow.step_slugs, v_flow.depths
+    ) as n (sub_run_id, owner, payload, run_id, step_slug, depth);
+    perform pgflow._begin_runs(v_flow.sub_flow_slug, v_flow.current_version, v_flow.sub_run_ids);
+  end loop;
+
+  if v_failed_run_ids is not null then
+    select array_agg(f.run_id), array_agg(f.step_slug) into run_ids, step_slugs
+    from pgflow._fail_steps(v_failed_run_ids, v_failed_step_slugs, v_errors) as f;
+  end if;
+  return next;
+end;
+$$;
+
+-- _sub_flow_error: what is wrong about a sub-run that has ended.
+-- Called by: _end_sub_flows.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the error that the step gets; null when the run has completed with a result that fits.
+create or replace function pgflow._sub_flow_error(
+  p_sub_run_id uuid, p_schema_id bytea, p_result jsonb
+) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run record;
+begin
+  select r.flow_slug, r.status, r.error into strict v_run
+  from pgflow.runs as r
+  where r.run_id = p_sub_run_id;
+  if v_run.status = 'completed' then
+    -- The sub-flow may be newer than the step that was compiled with it.
+    return pgflow._result_error(pgflow._check_value(p_schema_id, p_result));
+  end if;
+  return jsonb_build_object(
+    'code', 'PF630',
+    'type', 'SubFlowError',
+    'message', format(
+      'run %s of flow %L has %s: %s', p_sub_run_id, v_run.flow_slug,
+      case v_run.status when 'cancelled' then 'been cancelled' else v_run.status end,
+      coalesce(v_run.error ->> 'reason', v_run.error ->> 'message')
+    ),
+    'sub_run_id', p_sub_run_id,
+    'error', v_run.error
+  );
+end;
+$$;
+
+-- _tell_parents: let the runs that have started these, which have ended, know it.
+-- By a timer that is due, not at once: a run and its parent are never locked in one transaction, whose
+-- order of locks would depend on who started whom.
+-- Called by: _complete_runs, _end_runs.
+-- Locks:     the queue of notifications, at commit.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._tell_parents(p_sub_run_ids uuid []) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into pgflow.timers (run_id, step_slug, kind, due_at)
+  select r.parent_run_id, r.parent_step_slug, 'sub_flow', pgflow._now()
+  from pgflow.runs as r
+  where r.run_id = any (p_sub_run_ids)
+  on conflict do nothing;
+  perform pgflow._announce_timers(pgflow._now());
+end;
+$$;
+
+-- _tell_sub_runs: let what these runs, which have ended early, have started end as well.
+-- By timers, as _tell_parents says.
+-- Called by: _end_runs.
+-- Locks:     the queue of notifications, at commit, when there is any.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._tell_sub_runs(p_run_ids uuid []) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into pgflow.timers (run_id, step_slug, kind, due_at)
+  select s.sub_run_id, '', 'parent', pgflow._now()
+  from pgflow.sub_runs as s
+  where s.run_id = any (p_run_ids)
+  on conflict do nothing;
+  if found then
+    perform pgflow._announce_timers(pgflow._now());
+  end if;
 end;
 $$;
 
@@ -5181,6 +5523,7 @@ begin
     where s.run_id = d.run_id
       and s.step_slug = d.step_slug
       and s.status = 'started'
+      and d.kind in ('sleep', 'signal')
     returning s.run_id, s.step_slug
   )
   select array_agg(e.run_id), array_agg(e.step_slug) into v_run_ids, v_step_slugs from ended as e;
@@ -5188,6 +5531,7 @@ begin
     perform pgflow._advance_runs(v_run_ids, v_step_slugs);
   end if;
 
+  perform pgflow._end_sub_flows(array_agg(d)) from unnest(v_due) as d where d.kind = 'sub_flow' having count(*) > 0;
   perform pgflow._begin_runs(b.flow_slug, b.version, b.run_ids)
   from (
     select r.flow_slug, r.version, array_agg(r.run_id) as run_ids
@@ -5209,6 +5553,17 @@ begin
   from unnest(v_due) as d
   join pgflow.runs as r on r.run_id = d.run_id and r.status = 'started'
   where d.kind = 'deadline'
+  having count(*) > 0;
+  perform pgflow._end_runs(
+    array_agg(r.run_id),
+    'cancelled',
+    array_agg(jsonb_build_object(
+      'message', 'cancelled', 'reason', format('run %s, which had started it, has ended', r.parent_run_id)
+    ))
+  )
+  from unnest(v_due) as d
+  join pgflow.runs as r on r.run_id = d.run_id and r.status = 'started'
+  where d.kind = 'parent'
   having count(*) > 0;
   return cardinality(v_due);
 end;
@@ -5266,7 +5621,8 @@ begin
   with begun as materialized (
     select n.run_id, n.step_slug, s.sleep, e.due_at
     from unnest(p_steps) as n
-    join pgflow.runs as r on r.run_id = n.run_id
+    -- a run may have failed by another step of the wave
+    join pgflow.runs as r on r.run_id = n.run_id and r.status = 'started'
     join pgflow.steps as s
       on s.flow_slug = r.flow_slug and s.version = r.version and s.step_slug = n.step_slug
     cross join lateral (

@@ -15,6 +15,8 @@ create table pgflow.steps (
   when_unmet text not null default 'skip',
   on_failure text not null default 'fail',
   sleep jsonb,
+  sub_flow_slug text,
+  sub_step_slug text,
   primary key (flow_slug, version, step_slug),
   foreign key (flow_slug, version) references pgflow.flow_versions,
   constraint step_slug_is_a_slug check (pgflow._is_slug(step_slug)),
@@ -30,6 +32,9 @@ comment on column pgflow.steps.is_plain is
   'when all its deps have ended it gets a task, at once, and nothing else has to be asked';
 comment on column pgflow.steps.condition is 'it starts only if this holds; as the manifest has it';
 comment on column pgflow.steps.when_unmet is 'what becomes of it when its condition does not hold';
+comment on column pgflow.steps.sub_flow_slug is 'the flow that the step starts a run of';
+comment on column pgflow.steps.sub_step_slug is
+  'the step of the sub-flow whose result the step has; null for the whole run output';
 comment on column pgflow.steps.sleep is 'when a sleep ends: its seconds, or where its end stands; as the manifest has it';
 comment on column pgflow.steps.on_failure is
   'what follows when it fails: the run fails too, or goes on without it';

@@ -6,10 +6,11 @@ create table pgflow.timers (
   kind text not null,
   due_at timestamptz not null,
   primary key (run_id, step_slug, kind),
-  constraint kind_is_known check (kind in ('sleep', 'signal', 'deadline', 'start')),
-  constraint step_where_it_is_about_one check ((step_slug = '') = (kind in ('deadline', 'start')))
+  constraint kind_is_known check (kind in ('sleep', 'signal', 'sub_flow', 'deadline', 'start', 'parent')),
+  constraint step_where_it_is_about_one check ((step_slug = '') = (kind in ('deadline', 'start', 'parent')))
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 create index timers_by_time on pgflow.timers (due_at);
 comment on column pgflow.timers.kind is
-  'sleep: the step completes; signal: it is waited for no longer; deadline: the run fails; start: the run begins';
+  'sleep: the step completes; signal: it is waited for no longer; sub_flow: the run it waits for has ended; '
+  'deadline: the run fails; start: the run begins; parent: the run that has started it has ended';
 comment on column pgflow.timers.step_slug is 'empty when it is about the run';

@@ -18,7 +18,7 @@ begin
   perform pgflow._check_slug(p_step -> 'slug', p_at || '/slug');
   perform pgflow._check_digest(p_step -> 'digest', p_at || '/digest');
   perform pgflow._check_options(p_step -> 'options', p_at || '/options', true);
-  if coalesce(p_step ->> 'kind', 'single') not in ('single', 'map', 'signal', 'sleep', 'failure') then
+  if coalesce(p_step ->> 'kind', 'single') not in ('single', 'map', 'signal', 'sleep', 'flow', 'failure') then
     perform pgflow._raise_manifest_invalid(
       'PF206', p_at || '/kind', format('flow %L: unknown kind of step', p_flow_slug)
     );

@@ -13,7 +13,8 @@ declare
 begin
   insert into pgflow.steps as s (
     flow_slug, version, step_slug, step_index, kind, description, result_schema, contract_id,
-    is_root, is_leaf, condition, when_unmet, on_failure, sleep
+    is_root, is_leaf, condition, when_unmet, on_failure, sleep,
+    sub_flow_slug, sub_step_slug
   )
   select
     v_slug,
@@ -35,7 +36,9 @@ begin
     coalesce(n.value ->> 'on_failure', 'fail'),
     case n.value ->> 'kind'
       when 'sleep' then jsonb_strip_nulls(jsonb_build_object('seconds', n.value -> 'seconds', 'until', n.value -> 'until'))
-    end
+    end,
+    n.value ->> 'flow',
+    n.value ->> 'flow_step'
   from jsonb_array_elements(p_flow -> 'steps') with ordinality as n
   join pgflow.contracts as c
     on c.flow_slug = v_slug

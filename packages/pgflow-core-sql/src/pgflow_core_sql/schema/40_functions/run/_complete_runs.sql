@@ -11,6 +11,8 @@ create or replace function pgflow._complete_runs(
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_sub_run_ids uuid[];
 begin
   with candidate as (
     select distinct n.run_id, r.flow_slug, r.version
@@ -21,27 +23,36 @@ begin
       from pgflow.steps as s
       where s.flow_slug = r.flow_slug and s.version = r.version and s.step_slug = n.step_slug
     )
+  ),
+  ended as (
+    update pgflow.runs as r
+    set status = 'completed', ended_at = pgflow._now()
+    from candidate as c
+    where r.run_id = c.run_id
+      and r.status = 'started'
+      and not exists (
+        select 1
+        from pgflow.steps as s
+        where s.flow_slug = c.flow_slug
+          and s.version = c.version
+          and s.is_leaf
+          and not exists (
+            select 1
+            from pgflow.step_states as ss
+            where ss.run_id = c.run_id
+              and ss.step_slug = s.step_slug
+              and ss.status in ('completed', 'skipped')
+            offset 0
+          )
+        offset 0
+      )
+    returning r.run_id, r.parent_run_id
   )
-  update pgflow.runs as r
-  set status = 'completed', ended_at = pgflow._now()
-  from candidate as c
-  where r.run_id = c.run_id
-    and r.status = 'started'
-    and not exists (
-      select 1
-      from pgflow.steps as s
-      where s.flow_slug = c.flow_slug
-        and s.version = c.version
-        and s.is_leaf
-        and not exists (
-          select 1
-          from pgflow.step_states as ss
-          where ss.run_id = c.run_id
-            and ss.step_slug = s.step_slug
-            and ss.status in ('completed', 'skipped')
-          offset 0
-        )
-      offset 0
-    );
+  select array_agg(e.run_id) into v_sub_run_ids
+  from ended as e
+  where e.parent_run_id is not null;
+  if v_sub_run_ids is not null then
+    perform pgflow._tell_parents(v_sub_run_ids);
+  end if;
 end;
 $$;

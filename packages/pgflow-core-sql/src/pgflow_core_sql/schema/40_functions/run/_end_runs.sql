@@ -54,6 +54,12 @@ begin
   where r.run_id = n.run_id
     and r.status = 'started';
 
+  perform pgflow._tell_parents(array_agg(r.run_id))
+  from pgflow.runs as r
+  where r.run_id = any (v_run_ids)
+    and r.parent_run_id is not null
+  having count(*) > 0;
+  perform pgflow._tell_sub_runs(v_run_ids);
   if p_status = 'failed' then
     perform pgflow._start_failure_handlers(v_run_ids);
   end if;

@@ -17,6 +17,8 @@ begin
   with awaited as materialized (
     select n.run_id, n.step_slug, g.payload, c.timeout_seconds
     from unnest(p_steps) as n
+    -- a run may have failed by another step of the wave
+    join pgflow.runs as r on r.run_id = n.run_id and r.status = 'started'
     join pgflow.contracts as c on c.contract_id = n.contract_id
     left join pgflow.signals as g on g.run_id = n.run_id and g.step_slug = n.step_slug
   ),

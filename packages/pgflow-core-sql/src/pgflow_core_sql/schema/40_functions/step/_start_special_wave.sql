@@ -18,6 +18,7 @@ declare
   v_maps pgflow.ready_step[];
   v_signals pgflow.ready_step[];
   v_sleeps pgflow.ready_step[];
+  v_sub_flows pgflow.ready_step[];
   v_unmet_run_ids uuid[];
   v_unmet_step_slugs text[];
   v_unmet_errors jsonb[];
@@ -45,13 +46,14 @@ begin
     array_agg(d.step) filter (where d.fate = 'start' and d.kind = 'map'),
     array_agg(d.step) filter (where d.fate = 'start' and d.kind = 'signal'),
     array_agg(d.step) filter (where d.fate = 'start' and d.kind = 'sleep'),
+    array_agg(d.step) filter (where d.fate = 'start' and d.kind = 'flow'),
     array_agg(d.run_id) filter (where d.fate in ('cascade', 'skip', 'skip_cascade')),
     array_agg(d.step_slug) filter (where d.fate in ('cascade', 'skip', 'skip_cascade')),
     array_agg(d.run_id) filter (where d.fate = 'fail'),
     array_agg(d.step_slug) filter (where d.fate = 'fail'),
     array_agg(d.error) filter (where d.fate = 'fail')
   into
-    v_singles, v_maps, v_signals, v_sleeps, run_ids, step_slugs,
+    v_singles, v_maps, v_signals, v_sleeps, v_sub_flows, run_ids, step_slugs,
     v_unmet_run_ids, v_unmet_step_slugs, v_unmet_errors
   from decided as d;
 
@@ -64,13 +66,6 @@ begin
     run_ids := run_ids || v_run_ids;
     step_slugs := step_slugs || v_step_slugs;
   end if;
-  if v_unmet_run_ids is not null then
-    insert into pgflow.step_states (run_id, step_slug, started_at)
-    select n.run_id, n.step_slug, v_now
-    from unnest(v_unmet_run_ids, v_unmet_step_slugs) as n (run_id, step_slug)
-    join pgflow.runs as r on r.run_id = n.run_id and r.status = 'started';
-    perform pgflow._fail_steps(v_unmet_run_ids, v_unmet_step_slugs, v_unmet_errors, true);
-  end if;
   if v_signals is not null then
     select run_ids || w.run_ids, step_slugs || w.step_slugs into run_ids, step_slugs
     from pgflow._start_signals(v_signals) as w;
@@ -78,6 +73,17 @@ begin
   if v_sleeps is not null then
     select run_ids || w.run_ids, step_slugs || w.step_slugs into run_ids, step_slugs
     from pgflow._start_sleeps(v_sleeps) as w;
+  end if;
+  if v_sub_flows is not null then
+    select run_ids || w.run_ids, step_slugs || w.step_slugs into run_ids, step_slugs
+    from pgflow._start_sub_flows(v_sub_flows) as w;
+  end if;
+  if v_unmet_run_ids is not null then
+    insert into pgflow.step_states (run_id, step_slug, started_at)
+    select n.run_id, n.step_slug, v_now
+    from unnest(v_unmet_run_ids, v_unmet_step_slugs) as n (run_id, step_slug)
+    join pgflow.runs as r on r.run_id = n.run_id and r.status = 'started';
+    perform pgflow._fail_steps(v_unmet_run_ids, v_unmet_step_slugs, v_unmet_errors, true);
   end if;
   return next;
 end;

@@ -40,6 +40,7 @@ begin
     where s.run_id = d.run_id
       and s.step_slug = d.step_slug
       and s.status = 'started'
+      and d.kind in ('sleep', 'signal')
     returning s.run_id, s.step_slug
   )
   select array_agg(e.run_id), array_agg(e.step_slug) into v_run_ids, v_step_slugs from ended as e;
@@ -47,6 +48,7 @@ begin
     perform pgflow._advance_runs(v_run_ids, v_step_slugs);
   end if;
 
+  perform pgflow._end_sub_flows(array_agg(d)) from unnest(v_due) as d where d.kind = 'sub_flow' having count(*) > 0;
   perform pgflow._begin_runs(b.flow_slug, b.version, b.run_ids)
   from (
     select r.flow_slug, r.version, array_agg(r.run_id) as run_ids
@@ -68,6 +70,17 @@ begin
   from unnest(v_due) as d
   join pgflow.runs as r on r.run_id = d.run_id and r.status = 'started'
   where d.kind = 'deadline'
+  having count(*) > 0;
+  perform pgflow._end_runs(
+    array_agg(r.run_id),
+    'cancelled',
+    array_agg(jsonb_build_object(
+      'message', 'cancelled', 'reason', format('run %s, which had started it, has ended', r.parent_run_id)
+    ))
+  )
+  from unnest(v_due) as d
+  join pgflow.runs as r on r.run_id = d.run_id and r.status = 'started'
+  where d.kind = 'parent'
   having count(*) > 0;
   return cardinality(v_due);
 end;

@@ -21,7 +21,8 @@ begin
   with begun as materialized (
     select n.run_id, n.step_slug, s.sleep, e.due_at
     from unnest(p_steps) as n
-    join pgflow.runs as r on r.run_id = n.run_id
+    -- a run may have failed by another step of the wave
+    join pgflow.runs as r on r.run_id = n.run_id and r.status = 'started'
     join pgflow.steps as s
       on s.flow_slug = r.flow_slug and s.version = r.version and s.step_slug = n.step_slug
     cross join lateral (

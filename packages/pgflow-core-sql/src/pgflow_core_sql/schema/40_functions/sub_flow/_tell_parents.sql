@@ -1,0 +1,20 @@
+-- _tell_parents: let the runs that have started these, which have ended, know it.
+-- By a timer that is due, not at once: a run and its parent are never locked in one transaction, whose
+-- order of locks would depend on who started whom.
+-- Called by: _complete_runs, _end_runs.
+-- Locks:     the queue of notifications, at commit.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._tell_parents(p_sub_run_ids uuid []) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into pgflow.timers (run_id, step_slug, kind, due_at)
+  select r.parent_run_id, r.parent_step_slug, 'sub_flow', pgflow._now()
+  from pgflow.runs as r
+  where r.run_id = any (p_sub_run_ids)
+  on conflict do nothing;
+  perform pgflow._announce_timers(pgflow._now());
+end;
+$$;
