@@ -21,7 +21,7 @@
        |- ResultNotSerializableError (PF601)  HandlerTimeoutError (PF602)
        |- HandlerRaisedError (PF603)  LeaseExpiredError (PF604)  ArgumentsInvalidError (PF605)
        |- ResultInvalidError (PF606)  ResultTooLargeError (PF607)  ResultLimitError (PF608)
-       |- NotAListError (PF609)
+       |- NotAListError (PF609)  ConditionUnmetError (PF610)
 
 `ERRORS_BY_CODE` is the only table of codes: SQL sources, docs/errors.md and these classes are
 compared with it by a test. The docstring of a class is its default message.
@@ -319,6 +319,13 @@ class NotAListError(TaskError):
     """The value that a map step goes over is not a list."""
 
     code = "PF609"
+    retryable = False
+
+
+class ConditionUnmetError(TaskError):
+    """The condition of a step does not hold, and the flow says that the run is to fail then."""
+
+    code = "PF610"
     retryable = False
 
 
