@@ -60,7 +60,6 @@ def test_a_ref_can_be_looked_at() -> None:
         lambda ref: ref + "a",
         lambda ref: "a" + ref,
         lambda ref: 2 * ref,
-        lambda ref: ref < 1,
         lambda ref: "a" in ref,
         lambda ref: setattr(ref, "name", "b"),
         lambda ref: delattr(ref, "name"),

@@ -17,6 +17,7 @@ from pgflow_manifest import (
     DependencyCycleError,
     DuplicateStepError,
     EachInput,
+    ErrorInput,
     FlowSpec,
     Input,
     Manifest,
@@ -37,6 +38,8 @@ def compile_flow(flow: Flow[Any]) -> FlowSpec:
     """Return the manifest's part about *flow*, which must have been checked."""
     try:
         order = topological_order({slug: step.deps for slug, step in flow.steps.items()})
+        # the failure handler has no deps, but comes after everything else
+        order.sort(key=lambda slug: flow.steps[slug].kind == "failure")
     except CycleFoundError as error:
         raise flow.location.error(
             DependencyCycleError,
@@ -65,12 +68,20 @@ def _compile_step(step: Step[Any]) -> StepSpec:
         if source is until:
             continue
         path = binding.paths[name]
-        inputs[name] = EachInput(path=path) if source.kind == "each" else _taken(source, path)
+        if source.kind == "each":
+            inputs[name] = EachInput(path=path)
+        elif source.kind == "error":
+            inputs[name] = ErrorInput(path=path)
+        else:
+            inputs[name] = _taken(source, path)
     return StepSpec(
         slug=step.slug,
         description=step.description,
         kind=step.kind,
         over=None if over is None else _taken(over, binding.over or ()),
+        when=step.condition,
+        when_unmet=step.conduct.when_unmet,
+        on_failure=step.conduct.on_failure,
         deps=step.deps,
         inputs=inputs,
         seconds=step.seconds,

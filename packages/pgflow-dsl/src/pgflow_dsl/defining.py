@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pgflow_dsl.conduct import read_conduct
 from pgflow_dsl.handlers import read_after, read_handler
 from pgflow_dsl.location import Location, user_frame
 from pgflow_dsl.options import step_options
@@ -26,7 +27,8 @@ def add_step(
     kind: StepKind,
     slug: str | None,
     options: Mapping[str, Any],
-    after: tuple[Step[Any], ...],
+    conduct: Mapping[str, Any] | None = None,
+    after: tuple[Step[Any], ...] = (),
 ) -> Step[Any]:
     """Make a step of *fn*, called as the function is unless *slug* says else, and add it.
 
@@ -39,12 +41,19 @@ def add_step(
     location = flow.location.at_step(slug, fn)
     hint = f'rename the handler, or give it `@flow.{_DECORATORS[kind]}(slug="another_slug")`'
     check_new_slug(flow, slug, location, hint)
+    if kind == "failure" and (other := flow.failure_handler) is not None:
+        raise location.error(
+            DuplicateStepError,
+            f"the flow already has a failure handler, {other.slug!r}, at {other.location.at}",
+            hint="do in that one what this one was for",
+        )
     step = Step[Any](
         slug=slug,
         flow=flow,
         handler=read_handler(fn, kind, flow, location),
         options=step_options(location, **options),
         after=read_after(after, flow, location),
+        conduct=read_conduct(flow, location, **(conduct or {})),
         local_names=_local_names(fn),
     )
     step.check_early()
@@ -52,7 +61,30 @@ def add_step(
     return step
 
 
-_DECORATORS: Mapping[StepKind, str] = {"single": "step", "map": "map"}
+def maker(
+    flow: Flow[Any],
+    kind: StepKind,
+    *,
+    slug: str | None,
+    options: Mapping[str, Any],
+    conduct: Mapping[str, Any] | None = None,
+    after: tuple[Step[Any], ...] = (),
+) -> Callable[[Callable[..., Any]], Step[Any]]:
+    """Return what makes a step of a handler, as the decorators of a flow do."""
+
+    def make(handler: Callable[..., Any]) -> Step[Any]:
+        return add_step(
+            flow, handler, kind=kind, slug=slug, options=options, conduct=conduct, after=after
+        )
+
+    return make
+
+
+_DECORATORS: Mapping[StepKind, str] = {
+    "single": "step",
+    "map": "map",
+    "failure": "on_failure",
+}
 
 
 def check_new_slug(

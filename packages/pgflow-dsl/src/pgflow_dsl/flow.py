@@ -8,25 +8,24 @@
     @flow.step(max_attempts=5)
     def capitalize(text: str = transcribe.result.transcription) -> str: ...
 
-Every argument names its source as its default. The decorators ask for a callable without required
-arguments, so a forgotten source is a type error, and each default is checked against its annotation
-by the ordinary rule of the language (`typing_tests/`). Two overloads, one for what is awaited: see
-`decorators.py`. Next: `defining.py`, then `step.py`, `source.py`, `handlers.py`, `binding.py` and
+Every argument names its source as its default. Next: `making_steps.py`, which has the decorators,
+`defining.py`, then `step.py`, `source.py`, `handlers.py`, `binding.py`, `conditions.py` and
 `compile.py`.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, Generic, cast, overload
 from uuid import UUID
 
 from pgflow_dsl.adoption import adopt_types, inferred_in
 from pgflow_dsl.compile import compile_flow
 from pgflow_dsl.context import StepContext
-from pgflow_dsl.decorators import MapDecorator, StepDecorator
-from pgflow_dsl.defining import add_step, check_slug
+from pgflow_dsl.defining import check_slug
 from pgflow_dsl.in_memory import Replacements, TestRun, run_in_memory, run_in_memory_blocking
 from pgflow_dsl.location import location_of_caller
+from pgflow_dsl.making_steps import MakesSteps
 from pgflow_dsl.options import flow_options
+from pgflow_dsl.run_error import RunError
 from pgflow_dsl.running import (
     AsyncStartedRun,
     StartedRun,
@@ -36,11 +35,12 @@ from pgflow_dsl.running import (
 )
 from pgflow_dsl.source import Ref, Source
 from pgflow_dsl.step import Step
-from pgflow_dsl.types.bound import I, R
+from pgflow_dsl.types.bound import I
 from pgflow_dsl.types.json_type import JsonType, NotYetDefinedError, payload_type
 from pgflow_dsl.waiting_steps import WaitingSteps
 from pgflow_manifest import (
     DEFAULT_MAX_BYTES,
+    Backoff,
     DefinitionError,
     FlowSpec,
     InferredResult,
@@ -49,7 +49,7 @@ from pgflow_manifest import (
 )
 
 
-class Flow(WaitingSteps, Generic[I]):
+class Flow(MakesSteps, WaitingSteps, Generic[I]):
     """Define a DAG of steps, once, for workers, clients and the database.
 
     Args:
@@ -58,8 +58,9 @@ class Flow(WaitingSteps, Generic[I]):
             a JSON type.
         description: for people, such as in `pgflow status`.
         max_attempts: how often a task is tried in all.
-        base_delay: seconds before the second attempt; doubles with each further one.
+        base_delay: seconds before the second attempt.
         max_delay: the most seconds between two attempts.
+        backoff: whether the delay doubles with each attempt (`exponential`) or is `fixed`.
         jitter: the share of the delay that is random, 0 to 1.
         timeout: the seconds one attempt may take; None for as long as it likes.
         deadline: the seconds a run may take in all, before it fails; None for as long as it likes.
@@ -82,6 +83,7 @@ class Flow(WaitingSteps, Generic[I]):
         max_attempts: int = 3,
         base_delay: float = 1.0,
         max_delay: float = 300.0,
+        backoff: Backoff = "exponential",
         jitter: float = 0.5,
         timeout: float | None = None,
         deadline: float | None = None,
@@ -100,14 +102,14 @@ class Flow(WaitingSteps, Generic[I]):
             max_attempts=max_attempts,
             base_delay=base_delay,
             max_delay=max_delay,
+            backoff=backoff,
             jitter=jitter,
             timeout=timeout,
             deadline=deadline,
             max_payload_bytes=max_payload_bytes,
             max_result_bytes=max_result_bytes,
         )
-        self.steps: dict[str, Step[Any]] = {}
-        """The steps by slug, in the order of their definition."""
+        self.steps = {}
         self._payload_json_type: JsonType | None = None
         try:
             self.payload_json_type()
@@ -128,142 +130,10 @@ class Flow(WaitingSteps, Generic[I]):
         """The context of the attempt, as the default of an argument."""
         return cast("StepContext", Ref(Source(kind="context", flow=self)))
 
-    @overload
-    def step(self, fn: Callable[[], Awaitable[R]], /) -> Step[R]: ...
-
-    @overload
-    def step(self, fn: Callable[[], R], /) -> Step[R]: ...
-
-    @overload
-    def step(
-        self,
-        /,
-        *,
-        slug: str | None = None,
-        max_attempts: int | None = None,
-        base_delay: float | None = None,
-        max_delay: float | None = None,
-        jitter: float | None = None,
-        timeout: float | None = None,
-        max_result_bytes: int | None = None,
-        after: tuple[Step[Any], ...] = (),
-    ) -> StepDecorator: ...
-
-    def step(
-        self,
-        fn: Callable[..., Any] | None = None,
-        /,
-        *,
-        slug: str | None = None,
-        max_attempts: int | None = None,
-        base_delay: float | None = None,
-        max_delay: float | None = None,
-        jitter: float | None = None,
-        timeout: float | None = None,
-        max_result_bytes: int | None = None,
-        after: tuple[Step[Any], ...] = (),
-    ) -> Step[Any] | StepDecorator:
-        """Make a step of the handler below: `@flow.step` or `@flow.step(max_attempts=5)`.
-
-        Args:
-            fn: the handler, when used without options.
-            slug: the name in the database; the handler's name unless given. Keep it when you
-                rename the function, or the next deploy makes another step.
-            max_attempts: as for the flow; None takes the flow's, as with all options.
-            base_delay: as for the flow.
-            max_delay: as for the flow.
-            jitter: as for the flow.
-            timeout: as for the flow.
-            max_result_bytes: as for the flow.
-            after: steps that must complete first though no argument takes their result.
-
-        Raises:
-            DefinitionError: a subclass says what is wrong with slug, arguments or types.
-            OptionOutOfRangeError: an option is out of range.
-        """
-        options = {
-            "max_attempts": max_attempts,
-            "base_delay": base_delay,
-            "max_delay": max_delay,
-            "jitter": jitter,
-            "timeout": timeout,
-            "max_result_bytes": max_result_bytes,
-        }
-
-        def make(handler: Callable[..., Any]) -> Step[Any]:
-            return add_step(self, handler, kind="single", slug=slug, options=options, after=after)
-
-        return StepDecorator(make) if fn is None else make(fn)
-
-    @overload
-    def map(self, fn: Callable[[], Awaitable[R]], /) -> Step[list[R]]: ...
-
-    @overload
-    def map(self, fn: Callable[[], R], /) -> Step[list[R]]: ...
-
-    @overload
-    def map(
-        self,
-        /,
-        *,
-        slug: str | None = None,
-        max_attempts: int | None = None,
-        base_delay: float | None = None,
-        max_delay: float | None = None,
-        jitter: float | None = None,
-        timeout: float | None = None,
-        max_result_bytes: int | None = None,
-        after: tuple[Step[Any], ...] = (),
-    ) -> MapDecorator: ...
-
-    def map(
-        self,
-        fn: Callable[..., Any] | None = None,
-        /,
-        *,
-        slug: str | None = None,
-        max_attempts: int | None = None,
-        base_delay: float | None = None,
-        max_delay: float | None = None,
-        jitter: float | None = None,
-        timeout: float | None = None,
-        max_result_bytes: int | None = None,
-        after: tuple[Step[Any], ...] = (),
-    ) -> Step[Any] | MapDecorator:
-        """Make a map step of the handler below, which runs once for each item of a list.
-
-        Some argument takes the item, `word: str = words.each`, or `each[...]` around any list of
-        the payload or a result. Every item has attempts and a timeout of its own. The result is
-        the list of what the handler returned, in the order of the items; of no items, an empty one.
-
-        Args:
-            fn: the handler, when used without options.
-            slug: as for `step`, as are the other options; each holds for every item.
-            max_attempts: as for the flow.
-            base_delay: as for the flow.
-            max_delay: as for the flow.
-            jitter: as for the flow.
-            timeout: as for the flow.
-            max_result_bytes: how large the result of one item may be.
-            after: as for `step`.
-
-        Raises:
-            DefinitionError: a subclass says what is wrong with slug, arguments or types.
-            OptionOutOfRangeError: an option is out of range.
-        """
-        options = {
-            "max_attempts": max_attempts,
-            "base_delay": base_delay,
-            "max_delay": max_delay,
-            "jitter": jitter,
-            "timeout": timeout,
-            "max_result_bytes": max_result_bytes,
-        }
-
-        def make(handler: Callable[..., Any]) -> Step[Any]:
-            return add_step(self, handler, kind="map", slug=slug, options=options, after=after)
-
-        return MapDecorator(make) if fn is None else make(fn)
+    @property
+    def error(self) -> RunError:
+        """Why the run failed, as the default of an argument of the failure handler."""
+        return cast("RunError", Ref(Source(kind="error", flow=self)))
 
     def payload_json_type(self) -> JsonType:
         """Return the type of the payload with its schema; raises `NotYetDefinedError`."""
@@ -318,7 +188,7 @@ class Flow(WaitingSteps, Generic[I]):
                 f"the payload type cannot be resolved: {error.name}",
                 hint="import or define the name at module level, not under `TYPE_CHECKING`",
             ) from error
-        if not self.steps:
+        if all(step.kind == "failure" for step in self.steps.values()):
             raise self.location.error(
                 DefinitionError,
                 "the flow has no steps",
@@ -326,6 +196,8 @@ class Flow(WaitingSteps, Generic[I]):
             )
         for step in self.steps.values():
             _ = step.known_arguments if uninferred_is_fine else step.binding
+            if not uninferred_is_fine:
+                _ = step.condition
 
     def compile(self) -> FlowSpec:
         """Return what stands in the manifest about this flow, with digests.

@@ -97,6 +97,8 @@ def read_handler(
                 argument=parameter.name,
             )
     check_items(sources, kind, location)
+    for name, source in sources.items():
+        _check_goes_with(name, source, kind, location)
     return Handler(
         fn=fn,
         kind=kind,
@@ -185,7 +187,7 @@ def _source_of_parameter(
             hint="rename the argument; its name is stored in the database",
             argument=name,
         )
-    _check_owner(name, source, flow, location)
+    check_owner(f"argument {name!r} takes", source, flow, location)
     return source
 
 
@@ -212,29 +214,79 @@ def _is_step(value: object) -> bool:
     return isinstance(getattr(value, "sources", None), Mapping)
 
 
-def _check_owner(name: str, source: Source, flow: Flow[Any], location: Location) -> None:
+def check_owner(what: str, source: Source, flow: Flow[Any], location: Location) -> None:
+    """Refuse a source of another flow, and parts of the context.
+
+    Args:
+        what: who takes it, as "argument 'text' takes".
+        source: what is taken.
+        flow: of the step that takes it.
+        location: of that step.
+
+    Raises:
+        HandlerSignatureError: a part of the context.
+        UnknownDepError: it is of another flow, or of the failure handler.
+    """
     step = source.step
     if step is not None and flow.steps.get(step.slug) is not step:
         raise location.error(
             UnknownDepError,
-            f"argument {name!r} takes `{source}`, but step {step.slug!r} belongs to "
-            f"{_of_flow(source.flow, flow)}",
+            f"{what} `{source}`, but step {step.slug!r} belongs to {_of_flow(source.flow, flow)}",
             hint="a step can only wait for steps of its own flow; move one of them",
-            argument=name,
+            source=str(source),
+        )
+    if step is not None and step.kind == "failure":
+        raise location.error(
+            UnknownDepError,
+            f"{what} `{source}`, but {step.slug!r} is the failure handler, for which no step waits",
+            hint="take the result of a step",
+            source=str(source),
         )
     if source.flow is not flow:
         raise location.error(
             UnknownDepError,
-            f"argument {name!r} takes `{source}` of {_of_flow(source.flow, flow)}",
+            f"{what} `{source}` of {_of_flow(source.flow, flow)}",
             hint=f"take the {source.whole.kind} of the flow that the step belongs to",
-            argument=name,
+            source=str(source),
         )
     if source.whole.kind == "context" and (source.whole.parts or source.over is not None):
         raise location.error(
             HandlerSignatureError,
-            f"argument {name!r} takes `{source}`, a part of the context",
+            f"{what} `{source}`, a part of the context",
             hint=f"take the whole, `ctx: StepContext = flow.context`, and read "
             f"`ctx{''.join(map(str, source.whole.parts))}` in the body",
+            source=str(source),
+        )
+
+
+def _check_goes_with(name: str, source: Source, kind: StepKind, location: Location) -> None:
+    """Refuse what only the failure handler can take, and what it cannot.
+
+    Raises:
+        HandlerSignatureError: says which argument, and what to write.
+    """
+    if kind == "failure" and source.kind == "result" and not source.if_completed:
+        raise location.error(
+            HandlerSignatureError,
+            f"argument {name!r} takes `{source}`, but when a run has failed the step need not "
+            "have completed",
+            hint=f"write `{name}: T | None = {source.slug}.if_completed`",
+            argument=name,
+        )
+    if kind == "failure":
+        return
+    if source.whole.kind == "error":
+        raise location.error(
+            HandlerSignatureError,
+            f"argument {name!r} takes `{source}`, which there is only once the run has failed",
+            hint="take it in the handler under `@flow.on_failure`",
+            argument=name,
+        )
+    if source.whole.if_completed:
+        raise location.error(
+            HandlerSignatureError,
+            f"argument {name!r} takes `{source}`, which is for the failure handler",
+            hint=f"write `{source.slug}.result`: the step waits for it",
             argument=name,
         )
 

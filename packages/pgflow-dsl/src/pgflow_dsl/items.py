@@ -12,6 +12,8 @@ from pgflow_dsl.location import Location
 from pgflow_dsl.source import Source
 from pgflow_manifest import HandlerSignatureError, StepKind
 
+_ONCE: Mapping[StepKind, str] = {"single": "step", "failure": "on_failure"}
+
 
 def check_items(sources: Mapping[str, Source], kind: StepKind, location: Location) -> None:
     """Refuse items that do not go with the *kind* of the step, and items of more than one list.
@@ -33,11 +35,11 @@ def check_items(sources: Mapping[str, Source], kind: StepKind, location: Locatio
             "handler that is to run once belongs under `@flow.step`",
         )
     for name, over in lists.items():
-        if kind == "single":
+        if kind != "map":
             raise location.error(
                 HandlerSignatureError,
-                f"argument {name!r} takes `{sources[name]}`, an item, but `@flow.step` runs the "
-                "handler once",
+                f"argument {name!r} takes `{sources[name]}`, an item, but `@flow.{_ONCE[kind]}` "
+                "runs the handler once",
                 hint=f"write `@flow.map` above the handler, or take the whole list, `{name} = "
                 f"{over}`",
                 argument=name,

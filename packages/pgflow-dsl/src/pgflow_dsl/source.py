@@ -11,6 +11,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
+from pgflow_dsl.conditions import Comparing
 from pgflow_manifest import HandlerSignatureError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ Part = Attribute | Item
 class Source:
     """Where the value of one argument comes from."""
 
-    kind: Literal["payload", "result", "context", "each"]
+    kind: Literal["payload", "result", "context", "each", "error"]
     flow: Flow[Any]
     step: Step[Any] | None = None
     """The step whose result it is, or is in; of an item, the step whose result the list is in."""
@@ -53,6 +54,8 @@ class Source:
     """What is taken of the whole payload or result; of an item, what is taken of the item."""
     over: Source | None = None
     """Of an item, where the list is; None of anything else."""
+    if_completed: bool = False
+    """Of a result, whether null stands for it when the step has not completed."""
 
     def __str__(self) -> str:
         return self._head() + "".join(str(part) for part in self.parts)
@@ -61,7 +64,9 @@ class Source:
         if self.over is not None:
             is_whole_result = self.over.kind == "result" and not self.over.parts
             return f"{self.over.slug}.each" if is_whole_result else f"each[{self.over}]"
-        return f"flow.{self.kind}" if self.step is None else f"{self.slug}.result"
+        if self.step is None:
+            return f"flow.{self.kind}"
+        return f"{self.slug}.{'if_completed' if self.if_completed else 'result'}"
 
     @property
     def slug(self) -> str:
@@ -88,10 +93,11 @@ def item_of(over: Source) -> Ref:
     return Ref(Source(kind="each", flow=over.flow, step=over.step, over=over))
 
 
-class Ref:
+class Ref(Comparing):
     """Stand for a value that exists only while a step runs.
 
-    Its state is in one dunder slot, so that no field of a payload or result is hidden by it.
+    Its state is in one dunder slot, so that no field of a payload or result is hidden by it. What
+    it compares to is a condition, for the `when` of a step: see `conditions.py`.
     """
 
     __slots__ = ("__source__",)
@@ -120,14 +126,15 @@ class Ref:
         raise HandlerSignatureError(
             f"flow {source.flow.slug!r}: `{source}` stands for a value that exists only while a "
             "step runs; nothing can be done with it here",
-            hint=f"take it as an argument of a handler, `name: T = {source}`, and use the argument",
+            hint=f"take it as an argument of a handler, `name: T = {source}`, and use the "
+            "argument; for the condition of a step there are `length`, `contains` and `one_of`",
             details={"flow": source.flow.slug, "source": str(source)},
         )
 
     # In the body of a handler a ref is always a mistake, which text or truth would hide.
-    __call__ = __bool__ = __len__ = __iter__ = __contains__ = __str__ = __format__ = _refuse
+    __call__ = __len__ = __iter__ = __contains__ = __str__ = __format__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = _refuse
-    __lt__ = __le__ = __gt__ = __ge__ = __setattr__ = __delattr__ = _refuse
+    __setattr__ = __delattr__ = _refuse
 
 
 def source_of(value: object) -> Source | None:

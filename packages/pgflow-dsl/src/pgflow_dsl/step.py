@@ -10,19 +10,29 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Generic, cast
+from typing import TYPE_CHECKING, Any, Generic, Optional, cast
 
 from pgflow_dsl.adoption import unknown_result
 from pgflow_dsl.binding import Arguments, Binding, bind_arguments, read_hints
+from pgflow_dsl.conditional import ConditionReader
+from pgflow_dsl.conduct import Conduct
 from pgflow_dsl.handlers import Handler
 from pgflow_dsl.location import Location
+from pgflow_dsl.run_error import RunError
 from pgflow_dsl.source import Ref, Source, item_of
 from pgflow_dsl.types.annotations import awaited_type
 from pgflow_dsl.types.bound import R_co, T
 from pgflow_dsl.types.encode import ResultEncoder
-from pgflow_dsl.types.json_type import JsonType, NotYetDefinedError, result_type
+from pgflow_dsl.types.json_type import (
+    JsonType,
+    NotYetDefinedError,
+    or_null,
+    payload_type,
+    result_type,
+)
 from pgflow_manifest import (
     MAX_JSON_DEPTH,
+    Condition,
     HandlerSignatureError,
     InferredResult,
     StepKind,
@@ -44,11 +54,13 @@ class Step(Generic[R_co]):
         handler: Handler,
         options: StepOptions,
         after: tuple[Step[Any], ...],
+        conduct: Conduct,
         local_names: Mapping[str, Any] | None,
     ) -> None:
         self.slug = slug
         self.options = options
         self.after = after
+        self.conduct = conduct
         self.handler = handler
         self.seconds: float | None = None
         """How long a sleep takes, where that is known when the flow is defined."""
@@ -60,6 +72,7 @@ class Step(Generic[R_co]):
         self._returned: JsonType | None = None
         self._result: JsonType | None = None
         self._arguments: Arguments | None = None
+        self._condition: Condition | None = None
         self._binding: Binding | None = None
 
     def __repr__(self) -> str:
@@ -71,6 +84,12 @@ class Step(Generic[R_co]):
         return cast("R_co", Ref(Source(kind="result", flow=self._flow, step=self)))
 
     @property
+    def if_completed(self) -> R_co | None:
+        """The result, or None where there is none, as the default in the failure handler."""
+        source = Source(kind="result", flow=self._flow, step=self, if_completed=True)
+        return cast("R_co | None", Ref(source))
+
+    @property
     def each(self: Step[list[T]]) -> T:
         """One item of the result, which is a list, as the default of an argument of a map step.
 
@@ -80,7 +99,7 @@ class Step(Generic[R_co]):
 
     @property
     def kind(self) -> StepKind:
-        """Whether the step has one task, or, as a `map`, one for each item of a list."""
+        """Whether it has one task, one for each item of a list (`map`), or is for a `failure`."""
         return self.handler.kind
 
     @property
@@ -123,10 +142,28 @@ class Step(Generic[R_co]):
 
     @property
     def deps(self) -> tuple[str, ...]:
-        """The slugs of the steps that must complete first, sorted."""
-        sources = self.handler.sources.values()
+        """The slugs of the steps that must end first, sorted; none for the failure handler."""
+        if self.kind == "failure":
+            return ()
+        sources = (*self.handler.sources.values(), *self.conduct.sources)
         taken = {source.step.slug for source in sources if source.step is not None}
         return tuple(sorted(taken | {step.slug for step in self.after}))
+
+    @property
+    def may_be_null(self) -> bool:
+        """Whether the step can be skipped so that those that take its result find None there."""
+        conduct = self.conduct
+        return conduct.is_skipped_unmet or (conduct.on_failure == "skip" and self.kind != "map")
+
+    @property
+    def condition(self) -> Condition | None:
+        """What must hold for the step to start, as data of the manifest, if anything must.
+
+        Raises:
+            DefinitionError: it looks at what does not exist, or makes no sense.
+        """
+        with self._complaining():
+            return self._read_condition()
 
     @property
     def location(self) -> Location:
@@ -179,6 +216,8 @@ class Step(Generic[R_co]):
         """
         try:
             self._bound_as_far_as_known()
+            if all(self._is_known(source) for source in self.conduct.sources):
+                self._read_condition()
         except NotYetDefinedError:
             return
 
@@ -192,7 +231,10 @@ class Step(Generic[R_co]):
         if self._result is None:
             whole = self._returned_json_type()
             if self.kind == "map":
-                annotation: Any = list.__class_getitem__(whole.annotation)
+                item: Any = whole.annotation
+                if self.conduct.on_failure == "skip":
+                    item = Optional[item]  # noqa: UP045 - built at run time
+                annotation: Any = list.__class_getitem__(item)
                 whole = result_type(annotation, self.location)
             self._result = whole
         return self._result
@@ -215,6 +257,7 @@ class Step(Generic[R_co]):
     def forget_types(self) -> None:
         """Drop what is known about types: one that this step depends on was adopted."""
         self._result = self._returned = self._arguments = self._binding = None
+        self._condition = None
 
     def _bound(self) -> Binding:
         if self._binding is None:
@@ -248,16 +291,25 @@ class Step(Generic[R_co]):
         return self._arguments
 
     def _typed_sources(self) -> list[str]:
-        return [
-            name
-            for name, source in self.sources.items()
-            if source.step is None or not source.step.needs_inference
-        ]
+        return [name for name, source in self.sources.items() if self._is_known(source)]
+
+    def _read_condition(self) -> Condition | None:
+        if self._condition is None and self.conduct.when is not None:
+            reader = ConditionReader(location=self.location, type_of=self._type_of)
+            self._condition = reader.read(self.conduct.when)
+        return self._condition
+
+    @staticmethod
+    def _is_known(source: Source) -> bool:
+        return source.step is None or not source.step.needs_inference
 
     def _type_of(self, source: Source) -> JsonType:
+        if source.whole.kind == "error":
+            return payload_type(RunError, self.location)
         if source.step is None:
             return self._flow.payload_json_type()
-        return source.step.result_json_type()
+        result = source.step.result_json_type()
+        return or_null(result) if source.if_completed or source.step.may_be_null else result
 
     @property
     def _hints(self) -> Mapping[str, Any]:
@@ -305,6 +357,8 @@ class Step(Generic[R_co]):
         Raises:
             pydantic.ValidationError: it does not fit the declared type.
         """
+        if self.may_be_null and result in (b"null", "null"):
+            return cast("R_co", None)
         return cast("R_co", self.binding.result.adapter.validate_json(result))
 
 

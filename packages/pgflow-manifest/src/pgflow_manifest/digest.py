@@ -85,7 +85,7 @@ def _step_digest(
             "kind": step.kind,
             # no key at all in other steps, whose digests are older than map steps
             **({} if step.over is None else {"over": taken(step.over)}),
-            **({} if step.flow is None else {"sub_flow": step.flow}),
+            **({} if step.flow is None else {"sub_flow": [step.flow, step.flow_step]}),
             "inputs": {
                 # the schema of an item is in that of the list
                 name: source.model_dump(mode="json")

@@ -23,7 +23,7 @@
        |- HandlerRaisedError (PF603)  LeaseExpiredError (PF604)  ArgumentsInvalidError (PF605)
        |- ResultInvalidError (PF606)  ResultTooLargeError (PF607)  ResultLimitError (PF608)
        |- NotAListError (PF609)  ConditionUnmetError (PF610)
-       |- RunDeadlineError (PF620)  SleepInvalidError (PF621)
+       |- RunDeadlineError (PF620)  SleepInvalidError (PF621)  SubFlowError (PF630)
 
 `ERRORS_BY_CODE` is the only table of codes: SQL sources, docs/errors.md and these classes are
 compared with it by a test. The docstring of a class is its default message.
@@ -354,6 +354,13 @@ class SleepInvalidError(TaskError):
     """The end of a sleep is neither a number of seconds nor a time."""
 
     code = "PF621"
+    retryable = False
+
+
+class SubFlowError(TaskError):
+    """The run of a sub-flow could not be started, or has not completed."""
+
+    code = "PF630"
     retryable = False
 
 

@@ -12,11 +12,11 @@ _FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "map": frozenset({"over"}),
     "signal": frozenset(),
     "sleep": frozenset({"seconds", "until"}),
-    "flow": frozenset({"over", "flow"}),
+    "flow": frozenset({"flow", "flow_step"}),
     "failure": frozenset(),
 }
 """Which of the fields that belong to some kinds a step of each kind may have."""
-_OF_SOME_KINDS: Final = ("over", "seconds", "until", "flow")
+_OF_SOME_KINDS: Final = ("over", "seconds", "until", "flow", "flow_step")
 _WITHOUT_HANDLER: Final = frozenset({"signal", "sleep"})
 
 

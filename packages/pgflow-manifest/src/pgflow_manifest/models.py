@@ -111,7 +111,9 @@ class StepSpec(_Model):
     until: Annotated[Over | None, _unless(None)] = None
     """Where the end of a sleep stands: a time, or a number of seconds."""
     flow: Annotated[Slug | None, _unless(None)] = None
-    """The sub-flow that the step starts."""
+    """The sub-flow that the step starts a run of."""
+    flow_step: Annotated[Slug | None, _unless(None)] = None
+    """The step of the sub-flow whose result the step has; None for the whole run output."""
     deps: tuple[Slug, ...] = ()
     """The steps that must complete first, sorted; those of `inputs` and `over` among them."""
     inputs: Annotated[dict[Slug, Input], Field(json_schema_extra=_NO_OTHER_NAMES)] = {}

@@ -13,7 +13,7 @@ from pgflow_dsl.types.lens import TAKE_THE_WHOLE, LensError
 
 def check_in_schema(path: Sequence[str | int], whole: JsonType) -> None:
     """Refuse a path of which the schema of the whole knows nothing; raises `LensError`."""
-    if not any(True for _ in _schemas_at(whole.schema, whole.schema, path)):
+    if not any(True for _ in schemas_at(whole.schema, whole.schema, path)):
         raise LensError(
             f"the JSON of `{shown(whole.annotation)}` has no part at `{_pointer(path)}`: a custom "
             "serializer writes it in another form",
@@ -23,7 +23,7 @@ def check_in_schema(path: Sequence[str | int], whole: JsonType) -> None:
 
 def check_is_array(path: Sequence[str | int], whole: JsonType) -> None:
     """Refuse a path at which the schema of the whole has no array; raises `LensError`."""
-    found = list(_schemas_at(whole.schema, whole.schema, path))
+    found = list(schemas_at(whole.schema, whole.schema, path))
     if not found or not all(
         isinstance(schema, dict) and cast("dict[str, Any]", schema).get("type") == "array"
         for schema in found
@@ -39,7 +39,7 @@ def _pointer(path: Sequence[str | int]) -> str:
     return "/" + "/".join(map(str, path))
 
 
-def _schemas_at(schema: Any, root: Mapping[str, Any], path: Sequence[str | int]) -> Iterator[Any]:
+def schemas_at(schema: Any, root: Mapping[str, Any], path: Sequence[str | int]) -> Iterator[Any]:
     """Yield every schema that may hold for the part at *path*; behind an open one, that one."""
     if schema is False:
         return
@@ -51,12 +51,12 @@ def _schemas_at(schema: Any, root: Mapping[str, Any], path: Sequence[str | int])
         target: Any = root
         for key in node["$ref"].removeprefix("#/").split("/"):
             target = target[key.replace("~1", "/").replace("~0", "~")]
-        yield from _schemas_at(target, root, path)
+        yield from schemas_at(target, root, path)
         return
     for keyword in ("anyOf", "oneOf", "allOf"):
         if keyword in node:
             for member in node[keyword]:
-                yield from _schemas_at(member, root, path)
+                yield from schemas_at(member, root, path)
             return
     if not path:
         yield node
@@ -67,4 +67,4 @@ def _schemas_at(schema: Any, root: Mapping[str, Any], path: Sequence[str | int])
         part = items[key] if key < len(items) else node.get("items", False)
     else:
         part = node.get("properties", {}).get(key, node.get("additionalProperties", not node))
-    yield from _schemas_at(part, root, rest)
+    yield from schemas_at(part, root, rest)

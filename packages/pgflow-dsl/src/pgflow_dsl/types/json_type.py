@@ -6,9 +6,9 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, Optional, ParamSpec, TypeVar, cast
 
 from pydantic import PydanticUserError, TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
@@ -84,6 +84,17 @@ def result_type(annotation: Any, location: Location) -> JsonType:
     Raises as `payload_type`.
     """
     return _json_type(annotation, "serialization", location, what="the result type", role="result")
+
+
+def or_null(of: JsonType) -> JsonType:
+    """Return the type of what is *of*, or null in its place: what a dependent takes."""
+    if of.may_be_none:
+        return of
+    schema: JsonSchema = {"anyOf": [of.schema, {"type": "null"}]}
+    # references go from the root of the schema
+    schema |= {"$defs": of.schema["$defs"]} if "$defs" in of.schema else {}
+    annotation: Any = Optional[of.annotation]  # noqa: UP045 - built at run time
+    return replace(of, annotation=annotation, schema=schema, may_be_none=True)
 
 
 def _json_type(

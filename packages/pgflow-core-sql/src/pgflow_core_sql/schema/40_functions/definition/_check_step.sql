@@ -69,6 +69,7 @@ begin
   end loop;
   perform pgflow._check_map(p_step, p_at, p_flow_slug);
   perform pgflow._check_waiting(p_step, p_at, p_flow_slug);
+  perform pgflow._check_flow_step(p_step, p_at, p_flow_slug);
   perform pgflow._check_rules(p_step, p_at, p_flow_slug);
 end;
 $$;
