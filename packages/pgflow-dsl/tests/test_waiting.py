@@ -135,3 +135,51 @@ def test_until_must_be_a_time_or_a_number() -> None:
     wrong = a_flow()
     with pytest.raises(DefinitionError, match="until"):
         wrong.sleep("pause", until=wrong.payload.what)  # type: ignore[arg-type]
+
+
+inner = Flow("inner", payload=str)
+
+
+@inner.step
+def shout(text: str = inner.payload) -> str:
+    return text.upper()
+
+
+@inner.step
+def measure(text: str = shout.result) -> int:
+    return len(text)
+
+
+outer = Flow("outer", payload=Plan)
+called = outer.sub_flow("called", inner, payload=outer.payload.what, result=measure)
+maybe = outer.sub_flow("maybe", inner, payload=outer.payload.what, result=shout, on_failure="skip")
+
+
+@outer.step
+def total(length: int = called.result, text: str | None = maybe.result) -> str:
+    return f"{text} {length}"
+
+
+def test_manifest_names_the_sub_flow_and_the_step_whose_result_is_taken() -> None:
+    step = outer.compile().step("called")
+    assert (step.kind, step.flow, step.flow_step) == ("flow", "inner", "measure")
+    assert step.inputs == {"payload": PayloadInput(path=("what",))}
+    assert step.result_schema == {"type": "integer"}
+    assert outer.compile().step("maybe").on_failure == "skip"
+
+
+def test_sub_flow_runs_in_memory_as_well() -> None:
+    run = outer.test(PLAN.model_copy(update={"what": "abc"}))
+    assert (run.result(called), run.result(total)) == (3, "ABC 3")
+
+
+def test_payload_of_a_sub_flow_must_fit_it() -> None:
+    wrong = a_flow()
+    with pytest.raises(HandlerSignatureError, match="payload"):
+        wrong.sub_flow("called", inner, payload=wrong.payload.wait, result=shout)  # type: ignore[type-var]
+
+
+def test_result_is_of_a_step_of_the_sub_flow() -> None:
+    wrong = a_flow()
+    with pytest.raises(UnknownDepError, match="inner"):
+        wrong.sub_flow("called", inner, payload=wrong.payload.what, result=draft)

@@ -84,6 +84,8 @@ def _compile_step(step: Step[Any]) -> StepSpec:
         on_failure=step.conduct.on_failure,
         deps=step.deps,
         inputs=inputs,
+        flow=None if step.sub_flow is None else step.sub_flow[0],
+        flow_step=None if step.sub_flow is None else step.sub_flow[1],
         seconds=step.seconds,
         until=None if until is None else _taken(until, binding.paths[UNTIL]),
         result_schema=binding.result.schema,

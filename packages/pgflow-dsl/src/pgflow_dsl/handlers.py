@@ -154,7 +154,7 @@ def read_source(value: Any, name: str, flow: Flow[Any], location: Location) -> S
             f"`{name}` must be a part of the payload or of a result",
             hint=f"write `{name}=flow.payload.at` or `{name}=plan.result.at`",
         )
-    _check_owner(name, source, flow, location)
+    check_owner(f"`{name}`", source, flow, location)
     return source
 
 

@@ -62,6 +62,8 @@ class Step(Generic[R_co]):
         self.after = after
         self.conduct = conduct
         self.handler = handler
+        self.sub_flow: tuple[str, str] | None = None
+        """The flow that the step starts, and the step of it whose result the step has."""
         self.seconds: float | None = None
         """How long a sleep takes, where that is known when the flow is defined."""
         self._flow = flow
@@ -104,8 +106,8 @@ class Step(Generic[R_co]):
 
     @property
     def has_handler(self) -> bool:
-        """Whether a worker runs it; signals and sleeps wait in the database alone."""
-        return self.kind not in ("signal", "sleep")
+        """Whether a worker runs it; signals, sleeps and sub-flows need none."""
+        return self.kind not in ("signal", "sleep", "flow")
 
     @property
     def fn(self) -> Callable[..., Any]:

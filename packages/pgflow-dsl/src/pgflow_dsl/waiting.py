@@ -1,4 +1,4 @@
-"""Steps that wait instead of running a handler: for a signal, or for a time.
+"""Steps that wait instead of running a handler: for a signal, a time, or a run of another flow.
 
 To the rest of the DSL they are steps like others: their handler is made here, and stands for them
 when a flow runs in memory. No worker ever gets it. Next: `compile.py`, what the manifest says.
@@ -6,12 +6,14 @@ when a flow runs in memory. No worker ever gets it. Next: `compile.py`, what the
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from pgflow_dsl.conduct import Conduct, read_conduct
 from pgflow_dsl.defining import check_new_slug
 from pgflow_dsl.handlers import Handler, read_after, read_source
 from pgflow_dsl.location import location_of_caller
@@ -19,7 +21,7 @@ from pgflow_dsl.options import step_options
 from pgflow_dsl.outcomes import GiveUp
 from pgflow_dsl.source import Source
 from pgflow_dsl.step import Step
-from pgflow_manifest import DefinitionError, StepKind, StepOptions
+from pgflow_manifest import DefinitionError, OnFailure, StepKind, StepOptions, UnknownDepError
 
 if TYPE_CHECKING:
     from pgflow_dsl.flow import Flow
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 UNTIL: Final = "until"
 """The argument of a sleep's handler that takes its end."""
+PAYLOAD: Final = "payload"
+"""The argument of a sub-flow's handler that takes what its run starts with."""
 _LONGEST: Final = 3_155_760_000
 
 
@@ -106,6 +110,46 @@ def add_sleep(
     return _added(flow, step)
 
 
+def add_sub_flow(
+    flow: Flow[Any],
+    slug: str,
+    sub_flow: Flow[Any],
+    *,
+    payload: Any,
+    result: Step[Any],
+    on_failure: OnFailure,
+    after: tuple[Step[Any], ...],
+    description: str,
+) -> Step[Any]:
+    """Add a step that starts a run of another flow, and ends as it ends; see `Flow.sub_flow`."""
+    location = _location(flow, slug)
+    if sub_flow.steps.get(result.slug) is not result:
+        raise location.error(
+            UnknownDepError,
+            f"`result` is step {result.slug!r}, which is not of flow {sub_flow.slug!r}",
+            hint="name a step of the flow that is started",
+        )
+
+    async def start(payload: Any) -> Any:
+        return (await sub_flow.test_async(payload)).result(result)
+
+    step = _step(
+        flow,
+        start,
+        kind="flow",
+        returned=result.result_json_type().annotation,
+        options=step_options(location),
+        after=after,
+        location=location,
+        description=description,
+        sources={PAYLOAD: read_source(payload, PAYLOAD, flow, location)},
+        takes=sub_flow.payload_type,
+        conduct=read_conduct(flow, location, on_failure=on_failure),
+    )
+    step.sub_flow = (sub_flow.slug, result.slug)
+    return _added(flow, step)
+
+
 def _location(flow: Flow[Any], slug: str) -> Location:
     location = replace(location_of_caller(flow.slug), step_slug=slug)
     check_new_slug(flow, slug, location)
@@ -123,15 +167,17 @@ def _step(
     location: Location,
     description: str,
     sources: Mapping[str, Source] = MappingProxyType({}),
+    takes: Any = datetime | float,
+    conduct: Conduct | None = None,
 ) -> Step[Any]:
     slug = location.step_slug or ""
     fn.__name__, fn.__doc__ = slug, description
-    fn.__annotations__ = {"return": returned, **dict.fromkeys(sources, datetime | float)}
+    fn.__annotations__ = {"return": returned, **dict.fromkeys(sources, takes)}
     handler = Handler(
         fn=fn,
         kind=kind,
         location=location,
-        is_async=False,
+        is_async=inspect.iscoroutinefunction(fn),
         sources=sources,
         context_parameter=None,
         says_result=True,
@@ -142,6 +188,7 @@ def _step(
         handler=handler,
         options=options,
         after=read_after(after, flow, location),
+        conduct=conduct or Conduct(),
         local_names=None,
     )
 

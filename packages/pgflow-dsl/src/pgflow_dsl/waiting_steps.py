@@ -1,4 +1,4 @@
-"""The part of `Flow` that makes steps which wait: for a signal, or for a time.
+"""The part of `Flow` that makes steps which wait: for a signal, a time, or another run.
 
 Next: `waiting.py`, which makes them.
 """
@@ -6,11 +6,11 @@ Next: `waiting.py`, which makes them.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from pgflow_dsl.step import Step
-from pgflow_dsl.types.bound import R
-from pgflow_dsl.waiting import add_signal, add_sleep
+from pgflow_dsl.types.bound import I, R
+from pgflow_dsl.waiting import add_signal, add_sleep, add_sub_flow
 
 if TYPE_CHECKING:
     from pgflow_dsl.flow import Flow
@@ -103,6 +103,71 @@ class WaitingSteps:
             slug,
             seconds=seconds,
             until=until,
+            after=after,
+            description=description,
+        )
+
+    @overload
+    def sub_flow(
+        self,
+        slug: str,
+        flow: Flow[I],
+        *,
+        payload: I,
+        result: Step[R],
+        on_failure: Literal["fail", "skip_cascade"] = "fail",
+        after: tuple[Step[Any], ...] = (),
+        description: str = "",
+    ) -> Step[R]: ...
+
+    @overload
+    def sub_flow(
+        self,
+        slug: str,
+        flow: Flow[I],
+        *,
+        payload: I,
+        result: Step[R],
+        on_failure: Literal["skip"],
+        after: tuple[Step[Any], ...] = (),
+        description: str = "",
+    ) -> Step[R | None]: ...
+
+    def sub_flow(
+        self,
+        slug: str,
+        flow: Flow[I],
+        *,
+        payload: I,
+        result: Step[R],
+        on_failure: Literal["fail", "skip", "skip_cascade"] = "fail",
+        after: tuple[Step[Any], ...] = (),
+        description: str = "",
+    ) -> Step[Any]:
+        """Make a step that starts a run of *flow* and completes with the result of a step of it.
+
+        The run is one of its own, of the current version of *flow*; it has the owner of this one.
+        It is cancelled when this one ends early; when it fails or is cancelled, the step fails.
+
+        Args:
+            slug: the name of the step.
+            flow: the flow to start.
+            payload: where the payload is: `plan.result`, `flow.payload.memo`.
+            result: the step of *flow* whose result this step has.
+            on_failure: what follows when the run does not complete, as for `step`.
+            after: steps that must complete first.
+            description: for people, such as in `pgflow graph`.
+
+        Raises:
+            DefinitionError: a subclass says what is wrong.
+        """
+        return add_sub_flow(
+            cast("Flow[Any]", self),
+            slug,
+            flow,
+            payload=payload,
+            result=result,
+            on_failure=on_failure,
             after=after,
             description=description,
         )

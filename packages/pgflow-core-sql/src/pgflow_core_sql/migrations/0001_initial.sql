@@ -23,7 +23,7 @@ revoke all on schema pgflow from public;
 comment on schema pgflow is 'pgflow: typed DAG workflows inside Postgres';
 
 -- _is_slug: the slug rule, the same as pgflow_manifest.SLUG_PATTERN.
--- Called by: _check_slug, the CHECK constraints of flows and steps.
+-- Called by: _check_slug, _check_flow_step, the CHECK constraints of flows and steps.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   whether the text is a slug.
@@ -953,6 +953,52 @@ begin
 end;
 $$;
 
+-- _check_flow_step: refuse a step that starts no flow or takes more than a payload, and a sub-flow in another.
+-- Whether the sub-flow exists is seen when the step starts: it may be deployed later.
+-- Called by: _check_step.
+-- Locks:     none.
+-- Raises:    PF206 not a manifest.
+-- Returns:   nothing.
+create or replace function pgflow._check_flow_step(
+  p_step jsonb, p_at text, p_flow_slug text
+) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_key text;
+begin
+  if p_step ->> 'kind' is distinct from 'flow' then
+    select k.key into v_key
+    from unnest('{flow,flow_step}'::text[]) as k (key)
+    where coalesce(p_step -> k.key, 'null') <> 'null';
+    if found then
+      perform pgflow._raise_manifest_invalid(
+        'PF206', format('%s/%s', p_at, v_key),
+        format('flow %L: only a step of the kind "flow" starts a sub-flow', p_flow_slug)
+      );
+    end if;
+    return;
+  end if;
+  if not coalesce(pgflow._is_slug(p_step ->> 'flow'), false) then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/flow', format('flow %L: must be the slug of the flow that the step starts', p_flow_slug)
+    );
+  elsif not coalesce(pgflow._is_slug(p_step ->> 'flow_step'), coalesce(p_step -> 'flow_step', 'null') = 'null') then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/flow_step', format('flow %L: must be the slug of a step of the sub-flow', p_flow_slug)
+    );
+  elsif (select coalesce(array_agg(i.key), '{}') from jsonb_object_keys(p_step -> 'inputs') as i (key))
+    <> array['payload']
+  then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/inputs',
+      format('flow %L: a step that starts a flow has the one argument "payload"', p_flow_slug)
+    );
+  end if;
+end;
+$$;
+
 -- _check_graph: refuse deps that do not exist and steps that wait for each other in a circle.
 -- Called by: _check_flow.
 -- Locks:     none.
@@ -1522,6 +1568,7 @@ begin
   end loop;
   perform pgflow._check_map(p_step, p_at, p_flow_slug);
   perform pgflow._check_waiting(p_step, p_at, p_flow_slug);
+  perform pgflow._check_flow_step(p_step, p_at, p_flow_slug);
   perform pgflow._check_rules(p_step, p_at, p_flow_slug);
 end;
 $$;
@@ -1895,7 +1942,7 @@ end;
 $$;
 
 -- _raise_manifest_invalid: say where in the manifest what is wrong.
--- Called by: _check_manifest, _check_waiting, _check_flow, _check_step, _check_graph, _check_options, _check_slug,
+-- Called by: _check_manifest, _check_flow_step, _check_waiting, _check_flow, _check_step, _check_graph, _check_options, _check_slug,
 --            _check_digest, _check_source, _check_map, _check_rules, _check_condition, _check_operand,
 --            _check_failure_handler.
 -- Locks:     none.
@@ -2721,7 +2768,7 @@ end;
 $$;
 
 -- _begin_runs: queue the steps that wait for nothing, and set the deadline.
--- Called by: _start_runs, _fire_timers. The caller holds the locks of the runs, or made them.
+-- Called by: _start_runs, _start_sub_flows, _fire_timers. The caller holds the locks of the runs, or made them.
 -- Locks:     none further, unless a step that is not plain fails its run.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -3654,7 +3701,7 @@ end;
 $$;
 
 -- _advance_runs: start what steps make ready that have ended without a worker, and end what is done.
--- Called by: _fire_timers, send_signal. The caller holds the locks of the runs.
+-- Called by: _fire_timers, _end_sub_flows, send_signal. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -3754,7 +3801,7 @@ $$;
 -- A map step whose policy is to skip puts null in the place of an item (_give_up); what is wrong with the
 -- step as a whole fails it, for whoever takes its result is promised a list.
 -- A failure handler fails alone: its run has failed before.
--- Called by: _give_up, _start_special_wave, _start_map_wave, _start_sleeps, _gather_results. The caller holds the locks
+-- Called by: _give_up, _end_sub_flows, _start_sub_flows, _start_special_wave, _start_map_wave, _start_sleeps, _gather_results. The caller holds the locks
 --            of the runs.
 -- Locks:     step states, tasks, leases of the runs.
 -- Raises:    nothing.
@@ -3917,7 +3964,7 @@ end;
 $$;
 
 -- _result_error: the error of a step whose result does not fit.
--- Called by: _check_results.
+-- Called by: _check_results, _sub_flow_error.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   null for null; else the error, its code PF608 when a limit was hit and PF606 otherwise.
@@ -4179,7 +4226,7 @@ end;
 $$;
 
 -- _value_at: a part of the payload of a run, or of the result of one of its steps.
--- Called by: _sleep_end, _start_sleeps.
+-- Called by: _sleep_end, _start_sub_flows, _start_sleeps.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the value; SQL null when there is none.
@@ -5466,7 +5513,7 @@ end;
 $$;
 
 -- _announce_timers: tell the workers of a timer that may be due before they sweep again anyway.
--- Called by: _start_signals, _start_sleeps, _start_runs, _begin_runs.
+-- Called by: _start_signals, _tell_parents, _tell_sub_runs, _start_sleeps, _start_runs, _begin_runs.
 -- Locks:     the queue of notifications, at commit.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -5826,7 +5873,7 @@ $$;
 -- _uuid_v7: a run id that sorts by time (RFC 9562, section 5.7), on every supported version.
 -- Inserts then stay at the right edge of the primary key, and runs list in the order of their
 -- start; uuidv7() exists only from 18 on.
--- Called by: start_flow, start_flows.
+-- Called by: start_flow, _start_sub_flows, start_flows.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   48 bits of milliseconds, version 7, 12 bits of their fraction (section 6.2, method
@@ -6000,7 +6047,7 @@ end;
 $$;
 
 -- _check_value: does a value fit a stored schema, and if not, what about it does not fit.
--- Called by: _check_results, _check_signal, _check_payloads.
+-- Called by: _check_results, _check_sub_flow, _sub_flow_error, _check_signal, _check_payloads.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   null when it fits; else at most 20 errors {at, keyword, message}. A limit of time or depth is
@@ -8589,7 +8636,7 @@ as $$
 $$;
 
 -- _told: errors of a validation in one line, for messages.
--- Called by: _result_error, _check_signal, _check_payloads.
+-- Called by: _result_error, _check_sub_flow, _check_signal, _check_payloads.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the first error with its JSON pointer, and how many more there are.

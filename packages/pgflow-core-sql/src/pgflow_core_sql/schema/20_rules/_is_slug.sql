@@ -1,5 +1,5 @@
 -- _is_slug: the slug rule, the same as pgflow_manifest.SLUG_PATTERN.
--- Called by: _check_slug, the CHECK constraints of flows and steps.
+-- Called by: _check_slug, _check_flow_step, the CHECK constraints of flows and steps.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   whether the text is a slug.

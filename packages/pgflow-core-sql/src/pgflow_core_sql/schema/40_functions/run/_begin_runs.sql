@@ -1,5 +1,5 @@
 -- _begin_runs: queue the steps that wait for nothing, and set the deadline.
--- Called by: _start_runs, _fire_timers. The caller holds the locks of the runs, or made them.
+-- Called by: _start_runs, _start_sub_flows, _fire_timers. The caller holds the locks of the runs, or made them.
 -- Locks:     none further, unless a step that is not plain fails its run.
 -- Raises:    nothing.
 -- Returns:   nothing.

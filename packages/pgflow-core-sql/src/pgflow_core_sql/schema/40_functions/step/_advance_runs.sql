@@ -1,5 +1,5 @@
 -- _advance_runs: start what steps make ready that have ended without a worker, and end what is done.
--- Called by: _fire_timers, send_signal. The caller holds the locks of the runs.
+-- Called by: _fire_timers, _end_sub_flows, send_signal. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further.
 -- Raises:    nothing.
 -- Returns:   nothing.

@@ -1,5 +1,5 @@
 -- _result_error: the error of a step whose result does not fit.
--- Called by: _check_results.
+-- Called by: _check_results, _sub_flow_error.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   null for null; else the error, its code PF608 when a limit was hit and PF606 otherwise.

@@ -1,5 +1,5 @@
 -- _value_at: a part of the payload of a run, or of the result of one of its steps.
--- Called by: _sleep_end, _start_sleeps.
+-- Called by: _sleep_end, _start_sub_flows, _start_sleeps.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the value; SQL null when there is none.
