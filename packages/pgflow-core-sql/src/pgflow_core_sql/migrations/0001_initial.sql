@@ -3272,7 +3272,7 @@ $$;
 -- Called by: clients, the CLI.
 -- Locks:     none.
 -- Raises:    PF102 unknown run, or not the caller's.
--- Returns:   run_id, flow_slug, version, status, owner, payload, output (the results of the leaf
+-- Returns:   run_id, parent_run_id of a sub-run, flow_slug, version, status, owner, payload, output (the results of the leaf
 --            steps by slug, once completed), error, started_at, ended_at, and steps in topological
 --            order, those that still wait among them as 'created'. A failure handler is among them once it
 --            has begun; a step that was skipped tells why (skip_reason). A map step that has begun tells
@@ -3310,7 +3310,8 @@ begin
         'running', l.lease_id is not null or coalesce((m.tasks ->> 'running')::integer > 0, false),
         'worker', w.name,
         'retry_at', coalesce(m.retry_at, case when t.attempts_count > 0 then t.available_at end),
-        'tasks', m.tasks
+        'tasks', m.tasks,
+        'sub_run_id', x.sub_run_id
       )
       order by s.step_index
     ),
@@ -3339,6 +3340,7 @@ begin
     where s.kind = 'map'
     offset 0
   ) as m on true
+  left join pgflow.sub_runs as x on x.run_id = p_run_id and x.step_slug = s.step_slug
   left join pgflow.workers as w on w.worker_id = coalesce(l.worker_id, ss.worker_id, last_attempt.worker_id)
   where s.flow_slug = v_run.flow_slug
     and s.version = v_run.version
@@ -3346,6 +3348,7 @@ begin
 
   return jsonb_build_object(
     'run_id', v_run.run_id,
+    'parent_run_id', v_run.parent_run_id,
     'flow_slug', v_run.flow_slug,
     'version', v_run.version,
     'status', v_run.status,
@@ -4316,7 +4319,7 @@ begin
     );
   else
     v_errors := pgflow._check_value(v_version.payload_schema_id, p_payload);
-    v_why := 'the payload does not fit: ' || pgflow._told(v_errors);
+    v_why := case when v_errors is not null then 'the payload does not fit: ' || pgflow._told(v_errors) end;
   end if;
   return jsonb_strip_nulls(jsonb_build_object(
     'code', 'PF630',

@@ -29,7 +29,7 @@ begin
     );
   else
     v_errors := pgflow._check_value(v_version.payload_schema_id, p_payload);
-    v_why := 'the payload does not fit: ' || pgflow._told(v_errors);
+    v_why := case when v_errors is not null then 'the payload does not fit: ' || pgflow._told(v_errors) end;
   end if;
   return jsonb_strip_nulls(jsonb_build_object(
     'code', 'PF630',
