@@ -105,6 +105,22 @@ def a_sleep(
     return step.model_copy(update={"kind": "sleep", "seconds": seconds, "until": until})
 
 
+def a_sub_flow(
+    slug: str,
+    flow: str,
+    payload: PayloadInput | ResultInput,
+    *deps: str,
+    flow_step: str | None = None,
+    result_schema: JsonSchema = ANYTHING,
+) -> StepSpec:
+    """Return a step that starts a run of *flow* with a part of payload or result."""
+    source = {payload.step} if isinstance(payload, ResultInput) else set[str]()
+    step = a_step(
+        slug, *(source | set(deps)), inputs={"payload": payload}, result_schema=result_schema
+    )
+    return step.model_copy(update={"kind": "flow", "flow": flow, "flow_step": flow_step})
+
+
 def a_flow(
     slug: str,
     *steps: StepSpec,

@@ -26,7 +26,7 @@ _INVARIANTS: Final = {
         select s.run_id, s.step_slug from pgflow.step_states s
         join pgflow.runs r using (run_id)
         join pgflow.steps d using (flow_slug, version, step_slug)
-        where s.status = 'started' and d.kind not in ('signal', 'sleep')
+        where s.status = 'started' and d.kind not in ('signal', 'sleep', 'flow')
           and not exists (select 1 from pgflow.tasks t
                           where t.run_id = s.run_id and t.step_slug = s.step_slug)
           and not exists (select 1 from pgflow.leases l
@@ -64,7 +64,9 @@ _INVARIANTS: Final = {
              where x.run_id = r.run_id and x.status in ('completed', 'skipped')))""",
     "a failed run has no failed step, or a live run has one": """
         select r.run_id, r.status from pgflow.runs r
-        where (r.status = 'failed' and coalesce(r.error ->> 'code', '') <> 'PF620') is distinct from exists (
+        where (
+          r.status = 'failed' and coalesce(r.error ->> 'code', '') <> 'PF620'
+        ) is distinct from exists (
           select 1 from pgflow.step_states x
           join pgflow.steps s using (step_slug)
           where x.run_id = r.run_id and x.status = 'failed' and s.kind <> 'failure'
@@ -77,7 +79,7 @@ _INVARIANTS: Final = {
         cross join lateral (
           select count(*) as total, count(distinct a.task_index) as tasks from pgflow.attempts a
           where a.run_id = s.run_id and a.step_slug = s.step_slug and a.outcome = 'completed') a
-        where s.status = 'completed' and d.kind not in ('signal', 'sleep')
+        where s.status = 'completed' and d.kind not in ('signal', 'sleep', 'flow')
           and (coalesce(m.tasks_count - m.skipped_count, 1), a.total) <> (a.total, a.tasks)""",
     "a step was skipped after an attempt had completed it, or without a reason that is true": """
         select s.run_id, s.step_slug from pgflow.step_states s
@@ -251,6 +253,21 @@ _INVARIANTS: Final = {
         where t.kind in ('sleep', 'signal')
           and (s.status is distinct from 'started' or d.kind is distinct from t.kind)
           or t.kind = 'start' and r.status is distinct from 'started'""",
+    "a step waits for a sub-run that is not there, or that has ended and nobody is told": """
+        select s.run_id, s.step_slug from pgflow.step_states s
+        join pgflow.runs r using (run_id)
+        join pgflow.steps d using (flow_slug, version, step_slug)
+        left join pgflow.sub_runs x using (run_id, step_slug)
+        left join pgflow.runs c on c.run_id = x.sub_run_id
+        left join pgflow.timers t
+          on (t.run_id, t.step_slug, t.kind) = (s.run_id, s.step_slug, 'sub_flow')
+        where d.kind = 'flow' and s.status = 'started' and r.status = 'started'
+          and (c.status is null or c.status <> 'started' and t.run_id is null)""",
+    "a sub-run goes on after its parent has ended, and is not told": """
+        select c.run_id, c.parent_run_id from pgflow.runs c
+        join pgflow.runs r on r.run_id = c.parent_run_id
+        left join pgflow.timers t on t.run_id = c.run_id and t.kind = 'parent'
+        where c.status = 'started' and r.status <> 'started' and t.run_id is null""",
     "a signal was sent and its step still waits, or ended with something else": """
         select g.run_id, g.step_slug from pgflow.signals g
         join pgflow.step_states s using (run_id, step_slug)

@@ -343,3 +343,40 @@ def test_a_run_may_begin_later(capsys: pytest.CaptureFixture[str]) -> None:
     assert {step["status"] for step in steps} == {"created"}
     assert main(["run", "approved", "1", "--at", "2999-01-01T00:00:00"]) == exit_codes.USAGE
     assert "time zone" in capsys.readouterr().err
+
+
+NESTED = """
+from pgflow_dsl import Flow
+
+inner = Flow("inner", payload=int)
+
+@inner.step
+def double(number: int = inner.payload) -> int:
+    return 2 * number
+
+outer = Flow("outer", payload=int)
+outer.sub_flow("called", inner, payload=outer.payload, result=double)
+"""
+
+
+def test_runs_of_sub_flows_are_shown_as_a_tree(
+    project: Path,
+    database_url: str,
+    conn: psycopg.Connection[tuple[Any, ...]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (project / "flows" / "nested.py").write_text(NESTED)
+    assert main(["compile"]) == exit_codes.OK
+    assert main(["deploy"]) == exit_codes.OK
+    with WorkerProcess(project / "flows", database_url, log=project / "worker.log") as worker:
+        worker.start()
+        worker.wait_until_registered(conn, frozenset())
+        assert main(["run", "outer", "21", "--watch"]) == exit_codes.OK
+    [run_id] = conn.execute("select run_id from pgflow.runs where parent_run_id is null").fetchone()
+    capsys.readouterr()
+    assert main(["runs", "show", str(run_id)]) == exit_codes.OK
+    lines = capsys.readouterr().out.splitlines()
+    called = next(number for number, line in enumerate(lines) if line.startswith("called"))
+    assert lines[called + 1].startswith("    run ")
+    assert lines[called + 2].startswith("    double")
+    assert [line.strip() for line in lines[called + 3 : called + 5]] == ["42", "42"]

@@ -19,11 +19,11 @@ def run(args: Namespace) -> int:
         write_json(read_run(database, args.run_id))
         return exit_codes.OK
     with Client(database.url) as client:
-        _tell(client.get(args.run_id))
+        _tell(client, client.get(args.run_id))
     return exit_codes.OK
 
 
-def _tell(run: RunSnapshot) -> None:
+def _tell(client: Client, run: RunSnapshot) -> None:
     write(f"run      {run.run_id}")
     write(f"flow     {run.flow_slug}, version {run.version}")
     write(f"status   {run.status}{run_duration(run)}")
@@ -33,16 +33,26 @@ def _tell(run: RunSnapshot) -> None:
     write(f"payload  {_compact(run.payload)}")
     if run.status == "cancelled" and run.error is not None:
         write(f"reason   {run.error.message}")
+    if run.parent_run_id is not None:
+        write(f"parent   {run.parent_run_id}")
     write("")
-    for step in run.steps:
-        write(step_text(step))
-        if step.status == "completed":
-            write(f"    {_compact(step.result)}")
-        elif step.error is not None:
-            write(textwrap.indent(_full(step.error), "    "))
+    _tell_steps(client, run, "")
     if run.status == "completed":
         write("")
         write_json(run.output)
+
+
+def _tell_steps(client: Client, run: RunSnapshot, margin: str) -> None:
+    """Print the steps of *run*, and below a step that started a run those of that one."""
+    for step in run.steps:
+        write(f"{margin}{step_text(step)}")
+        if step.sub_run_id is not None:
+            write(f"{margin}    run {step.sub_run_id}")
+            _tell_steps(client, client.get(step.sub_run_id), f"{margin}    ")
+        if step.status == "completed":
+            write(f"{margin}    {_compact(step.result)}")
+        elif step.error is not None:
+            write(textwrap.indent(_full(step.error), f"{margin}    "))
 
 
 def _full(error: ErrorReport) -> str:

@@ -177,6 +177,7 @@ def parse_run(value: bytes) -> RunSnapshot:
     return RunSnapshot(
         run_id=RunId(UUID(document["run_id"])),
         flow_slug=document["flow_slug"],
+        parent_run_id=_parse_id(document.get("parent_run_id")),
         version=document["version"],
         status=document["status"],
         payload=document["payload"],
@@ -203,6 +204,7 @@ def _parse_step(step: dict[str, Any]) -> StepSnapshot:
         worker=step["worker"],
         retry_at=_parse_time(step["retry_at"]),
         tasks=None if step["tasks"] is None else TaskCounts(**step["tasks"]),
+        sub_run_id=_parse_id(step.get("sub_run_id")),
         skip_reason=step["skip_reason"],
     )
 
@@ -255,6 +257,10 @@ def _parse_run_id(value: object) -> RunId:
 
 def _parse_run_ids(value: Sequence[object] | None) -> list[RunId]:
     return [_parse_run_id(item) for item in value or ()]
+
+
+def _parse_id(value: str | None) -> RunId | None:
+    return None if value is None else RunId(UUID(value))
 
 
 def _parse_time(value: str | None) -> datetime | None:

@@ -1,8 +1,9 @@
 """What a run looks like at one moment. Built from `pgflow.get_run` in calls.py."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Generic, Literal, cast
+from typing import Final, Generic, Literal, cast
 
 from pgflow_client.errors import (
     RunCancelledError,
@@ -77,6 +78,14 @@ class TaskCounts:
         return f"{self.completed}/{self.total}"
 
 
+_WAITING: Final[Mapping[StepKind, str]] = {
+    "signal": "waiting for the signal",
+    "sleep": "sleeping",
+    "flow": "waiting for its run",
+}
+"""What a step that has no task is doing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepSnapshot:
     """One step of a run."""
@@ -103,6 +112,8 @@ class StepSnapshot:
     """Of a map step that has begun, its tasks by state; otherwise None."""
     skip_reason: SkipReason | None = None
     """Why the step was skipped; None as long as it was not."""
+    sub_run_id: RunId | None = None
+    """The run of a sub-flow that the step has started."""
 
     @property
     def is_terminal(self) -> bool:
@@ -121,7 +132,7 @@ class StepSnapshot:
         elif self.retry_at is not None and not self.is_terminal:
             told += f", again at {self.retry_at.isoformat(timespec='seconds')}"
         elif self.status == "started":
-            told += ", waiting for a worker"
+            told += f", {_WAITING.get(self.kind, 'waiting for a worker')}"
         return told
 
 
@@ -131,6 +142,8 @@ class RunSnapshot(Generic[OutputT_co]):
 
     run_id: RunId
     flow_slug: str
+    parent_run_id: RunId | None = None
+    """The run whose step has started this one, as a sub-flow."""
     version: int
     """The version of the flow that the run keeps to its end."""
     status: RunStatus
