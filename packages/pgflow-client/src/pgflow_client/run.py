@@ -71,7 +71,8 @@ class TaskCounts:
     waiting: int
 
     def __str__(self) -> str:
-        return f"{self.completed}/{self.total}"
+        skipped = f" ({self.skipped} skipped)" if self.skipped else ""
+        return f"{self.completed}/{self.total}{skipped}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
