@@ -90,5 +90,12 @@ def test_step_that_failed_and_was_skipped_tells_its_attempts_and_the_error() -> 
 def test_items_that_were_skipped_are_counted() -> None:
     tasks = {"total": 3, "completed": 2, "skipped": 1, "running": 0, "waiting": 0}
     step = a_step("m", kind="map", status="completed", skip_reason=None, tasks=tasks)
-    snapshot = events_of(step)[0].snapshot
-    assert snapshot.step("m").tasks == TaskCounts(**tasks)
+    events = events_of(step)
+    assert events[0].snapshot.step("m").tasks == TaskCounts(**tasks)
+    assert str(TaskCounts(**tasks)) == "2/3 (1 skipped)"
+
+
+def test_item_that_was_skipped_is_progress() -> None:
+    tasks = {"total": 3, "completed": 0, "skipped": 1, "running": 0, "waiting": 2}
+    step = a_step("m", kind="map", status="started", skip_reason=None, ended_at=None, tasks=tasks)
+    assert "StepProgressed" in [type(event).__name__ for event in events_of(step)]

@@ -1,7 +1,6 @@
 """Defects found in another engine of this kind (pgflow 0.14.1), each shown not to be here.
 
-The numbers are those of the study that found them; the ones about map steps and skipped steps have
-no counterpart, because this engine has neither.
+The numbers are those of the study that found them.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -13,6 +12,7 @@ from tests.support.builders import (
     a_claimed_task,
     a_diamond,
     a_flow,
+    a_map,
     a_step,
     attempts,
     claim,
@@ -27,8 +27,9 @@ from tests.support.builders import (
 )
 from tests.support.fix_clock import SetClock
 from tests.support.refusals import refused
+from tests.support.ruled import a_ruled_flow, a_started_run, is_true
 
-from pgflow_manifest import FlowOptions
+from pgflow_manifest import FlowOptions, PayloadInput
 
 Conn = psycopg.Connection[Any]
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -88,6 +89,15 @@ def test_5_task_that_nobody_ever_finishes_does_not_keep_its_run_started_for_ever
         set_clock(tx, now)
         tx.execute("select pgflow.sweep()")
     assert get_run(tx, run_id)["status"] == "failed"
+
+
+def test_6_chain_of_skips_and_empty_maps_may_be_of_any_length(tx: Conn) -> None:
+    steps = [a_step("s0"), *(a_step(f"s{n}", f"s{n - 1}") for n in range(1, 100))]
+    steps += [a_map(f"m{n}", PayloadInput(), "s98" if n == 0 else f"m{n - 1}") for n in range(100)]
+    never = {"when": is_true({"value": False}), "when_unmet": "skip"}
+    rules = {f"s{n}": never for n in range(100)}
+    _, run_id = a_started_run(tx, a_ruled_flow(a_flow("f", *steps), rules), [])
+    assert get_run(tx, run_id)["status"] == "completed"
 
 
 def test_7_flow_without_steps_and_unknown_flow_are_refused_with_a_clear_error(tx: Conn) -> None:
@@ -162,3 +172,15 @@ def test_11_failed_run_leaves_no_task_started_or_queued(tx: Conn) -> None:
     assert scalar(tx, "select count(*) from pgflow.leases") == 0
     statuses = [step["status"] for step in get_run(tx, run_id)["steps"]]
     assert sorted(statuses) == ["cancelled", "cancelled", "cancelled", "failed"]
+
+
+def test_11_skipped_steps_leave_no_task_started_or_queued(tx: Conn) -> None:
+    flow = a_ruled_flow(
+        a_flow("f", a_map("m", PayloadInput()), a_step("after", "m")),
+        {"m": {"on_failure": "skip_cascade"}},
+    )
+    worker_id, run_id = a_started_run(tx, flow, list(range(10)))
+    fail(tx, claim(tx, worker_id, 5)[:1], retryable=False)
+    assert scalar(tx, "select count(*) from pgflow.tasks") == 0
+    assert scalar(tx, "select count(*) from pgflow.leases") == 0
+    assert get_run(tx, run_id)["status"] == "completed"

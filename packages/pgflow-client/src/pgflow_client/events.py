@@ -79,7 +79,7 @@ class StepRetrying(_StepEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepProgressed(_StepEvent):
-    """More items of a map step have completed, or wait to be tried again.
+    """More items of a map step have completed or were skipped, or wait to be tried again.
 
     Of its tasks no other events are told: there may be 100,000 of them.
     """
@@ -205,9 +205,12 @@ class EventTracker:
 
     def _items(self, run: RunSnapshot, step: StepSnapshot, told: _Told) -> Iterator[RunEvent]:
         error = None if step.is_terminal else step.error
-        if step.tasks is None or told.items == (step.tasks.completed, error):
+        if step.tasks is None:
             return
-        told.items = (step.tasks.completed, error)
+        now = (step.tasks.completed + step.tasks.skipped, error)
+        if told.items == now:
+            return
+        told.items = now
         yield StepProgressed(
             run_id=run.run_id,
             flow_slug=run.flow_slug,

@@ -75,7 +75,8 @@ class TaskCounts:
     waiting: int
 
     def __str__(self) -> str:
-        return f"{self.completed}/{self.total}"
+        skipped = f" ({self.skipped} skipped)" if self.skipped else ""
+        return f"{self.completed}/{self.total}{skipped}"
 
 
 _WAITING: Final[Mapping[StepKind, str]] = {

@@ -33,6 +33,7 @@ from tests.support.ruled import (
 from pgflow_manifest import FlowOptions, PayloadInput, ResultInput, StepOptions
 
 Conn = psycopg.Connection[Any]
+STRING_OR_NULL = {"type": ["string", "null"]}
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ONCE = FlowOptions(max_attempts=1, jitter=0)
 BOOM = {"code": "PF603", "type": "ValueError", "message": "boom"}
@@ -57,7 +58,7 @@ def a_mapped_line(on_failure: str, max_attempts: int = 1) -> Document:
     return a_ruled_flow(
         a_flow(
             "mapped",
-            a_map("each", PayloadInput(), item_schema=STRING),
+            a_map("each", PayloadInput(), item_schema=STRING_OR_NULL),
             a_step("use", "each", inputs={"found": ResultInput(step="each")}),
             options=FlowOptions(max_attempts=max_attempts, jitter=0, base_delay_seconds=0),
         ),

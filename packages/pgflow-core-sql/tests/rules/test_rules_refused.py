@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.support.builders import a_flow, a_step, scalar
+from tests.support.builders import STRING, a_flow, a_map, a_step, scalar
 from tests.support.refusals import refused
 from tests.support.ruled import (
     HANDLER_INPUTS,
@@ -18,7 +18,7 @@ from tests.support.ruled import (
     of_result,
 )
 
-from pgflow_manifest import ResultInput
+from pgflow_manifest import PayloadInput, ResultInput
 
 Conn = psycopg.Connection[Any]
 B = "/flows/0/steps/1"
@@ -203,3 +203,18 @@ def test_defaults_that_are_written_out_are_the_same_flow(tx: Conn) -> None:
     deploy_ruled(tx, document)
     document["steps"][1] |= {"when": None, "when_unmet": "skip", "on_failure": "fail"}
     assert deploy_ruled(tx, document) == [("f", 1, "unchanged")]
+
+
+@pytest.mark.parametrize(
+    ("items", "is_fine"),
+    [(STRING, False), ({"anyOf": [STRING, {"type": "null"}]}, True), ({}, True)],
+)
+def test_list_with_skipped_items_must_allow_null(tx: Conn, items: Any, is_fine: bool) -> None:
+    flow = a_flow("f", a_map("m", PayloadInput(), item_schema=items))
+    document = a_ruled_flow(flow, {"m": {"on_failure": "skip"}})
+    if is_fine:
+        assert deploy_ruled(tx, document) == [("f", 1, "created")]
+    else:
+        with refused(tx, "PF206") as refusal:
+            deploy_ruled(tx, document)
+        assert refusal.details["at"] == "/flows/0/steps/0/result_schema/items"

@@ -1431,6 +1431,37 @@ begin
 end;
 $$;
 
+-- _check_skipped_items: refuse a map step that puts null in the place of an item, if its list may have none.
+-- Called by: deploy, when the schemas are stored.
+-- Locks:     none.
+-- Raises:    PF206.
+-- Returns:   nothing.
+create or replace function pgflow._check_skipped_items(p_flow jsonb, p_at text) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_wrong record;
+begin
+  select s.value ->> 'slug' as step_slug, s.ordinality - 1 as step_index into v_wrong
+  from jsonb_array_elements(p_flow -> 'steps') with ordinality as s
+  where s.value ->> 'kind' = 'map'
+    and s.value ->> 'on_failure' = 'skip'
+    and pgflow._check_value(pgflow._schema_id(pgflow._task_schema(s.value)), 'null') is not null
+  limit 1;
+  if found then
+    perform pgflow._raise_manifest_invalid(
+      'PF206',
+      format('%s/steps/%s/result_schema/items', p_at, v_wrong.step_index),
+      format(
+        'flow %L: map step %L skips items that fail, so its list has nulls, and "items" must allow null',
+        p_flow ->> 'slug', v_wrong.step_slug
+      )
+    );
+  end if;
+end;
+$$;
+
 -- _check_slug: refuse a JSON value that is not a slug.
 -- Called by: _check_flow, _check_step.
 -- Locks:     none.
@@ -1944,7 +1975,7 @@ $$;
 -- _raise_manifest_invalid: say where in the manifest what is wrong.
 -- Called by: _check_manifest, _check_flow_step, _check_waiting, _check_flow, _check_step, _check_graph, _check_options, _check_slug,
 --            _check_digest, _check_source, _check_map, _check_rules, _check_condition, _check_operand,
---            _check_failure_handler.
+--            _check_failure_handler, _check_skipped_items.
 -- Locks:     none.
 -- Raises:    the given code.
 -- Returns:   never.
@@ -1964,7 +1995,7 @@ end;
 $$;
 
 -- _task_schema: the schema of what one task of a step returns: of a map step, one item of its result.
--- Called by: _put_schemas, _put_contracts, _check_same_schemas.
+-- Called by: _put_schemas, _put_contracts, _check_same_schemas, _check_skipped_items.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the result schema; of a map, what stands under its `items`, with the definitions of the whole.
@@ -2017,6 +2048,7 @@ begin
     perform pgflow._check_flow(v_flow, format('/flows/%s', v_index));
     flow_slug := v_flow ->> 'slug';
     perform pgflow._put_schemas(v_flow, format('/flows/%s', v_index));
+    perform pgflow._check_skipped_items(v_flow, format('/flows/%s', v_index));
     select p.version, p.outcome into version, outcome from pgflow._put_flow(v_flow) as p;
     return next;
   end loop;
@@ -4257,7 +4289,8 @@ $$;
 -- Locks:     run, then step state, then lease.
 -- Raises:    PF209 no result; PF301 the lease is over: roll back; PF503 isolation level.
 -- Returns:   'completed', or 'failed' when the result does not fit its schema or budget: the step has
---            failed then, and the error is with it. What the caller wrote is kept unless it rolls back.
+--            failed then, or was skipped, as its policy says, and the error is with it. What the caller
+--            wrote is kept unless it rolls back.
 create or replace function pgflow.complete_step(
   p_run_id uuid,
   p_step_slug text,
@@ -5260,14 +5293,14 @@ end;
 $$;
 
 -- complete_tasks: store the results of a batch, start what they make ready, end what is done.
--- A result that does not fit its schema or budget fails its step, and with it the run.
+-- A result that does not fit its schema or budget fails its step, and with it the run; or the step is
+-- skipped, or its item null, if that is its policy.
 -- Called by: worker, when it claims nothing more, and one that works task by task; complete_step.
 -- Locks:     runs by id, then step states, then leases.
 -- Raises:    PF209 arrays differ; PF503 isolation level.
--- Returns:   per task, in order: 'completed'; 'failed' with the error that the step now has, because
---            the result does not fit; or 'stale' when the lease is over. A task of the batch that is
---            stale changes nothing, and neither kind touches the others. A repeat of a report is
---            answered as before.
+-- Returns:   per task, in order: 'completed'; 'failed' with the error, because the result does not
+--            fit; or 'stale' when the lease is over. A task of the batch that is stale changes nothing,
+--            and neither kind touches the others. A repeat of a report is answered as before.
 create or replace function pgflow.complete_tasks(
   p_run_ids uuid [],
   p_step_slugs text [],
@@ -5404,12 +5437,12 @@ begin
 end;
 $$;
 
--- fail_tasks: record failed attempts; retry each task, or fail its step and its run.
+-- fail_tasks: record failed attempts; retry each task, or fail its step and its run, or skip the step.
 -- Called by: worker, when a handler raised, ran out of time or returned what cannot be stored.
 -- Locks:     runs by id, then step states, then tasks and leases.
 -- Raises:    PF209 arrays differ; PF503 isolation level.
 -- Returns:   per task, in order: 'retried' with the time of the next attempt, 'failed' when there
---            is none, because its step has failed or another one of the batch has failed its run,
+--            is none, because its step has ended or another one of the batch has ended its run,
 --            'stale' when the lease is over.
 create or replace function pgflow.fail_tasks(
   p_run_ids uuid [],
@@ -6050,7 +6083,7 @@ end;
 $$;
 
 -- _check_value: does a value fit a stored schema, and if not, what about it does not fit.
--- Called by: _check_results, _check_sub_flow, _sub_flow_error, _check_signal, _check_payloads.
+-- Called by: _check_results, _check_skipped_items, _check_sub_flow, _sub_flow_error, _check_signal, _check_payloads.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   null when it fits; else at most 20 errors {at, keyword, message}. A limit of time or depth is
@@ -8480,7 +8513,8 @@ end;
 $$;
 
 -- _schema_id: the name under which a schema is stored; equal schemas have one.
--- Called by: _put_schema, _put_flow, _put_contracts, _check_same_schemas.
+-- Called by: _put_schema, _put_flow, _put_contracts, _check_same_schemas,
+--            _check_skipped_items.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   sha256 of the schema as jsonb writes it, in UTF-8.

@@ -4,7 +4,8 @@
 -- Locks:     run, then step state, then lease.
 -- Raises:    PF209 no result; PF301 the lease is over: roll back; PF503 isolation level.
 -- Returns:   'completed', or 'failed' when the result does not fit its schema or budget: the step has
---            failed then, and the error is with it. What the caller wrote is kept unless it rolls back.
+--            failed then, or was skipped, as its policy says, and the error is with it. What the caller
+--            wrote is kept unless it rolls back.
 create or replace function pgflow.complete_step(
   p_run_id uuid,
   p_step_slug text,

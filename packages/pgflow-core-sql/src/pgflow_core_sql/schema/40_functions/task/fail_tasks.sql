@@ -1,9 +1,9 @@
--- fail_tasks: record failed attempts; retry each task, or fail its step and its run.
+-- fail_tasks: record failed attempts; retry each task, or fail its step and its run, or skip the step.
 -- Called by: worker, when a handler raised, ran out of time or returned what cannot be stored.
 -- Locks:     runs by id, then step states, then tasks and leases.
 -- Raises:    PF209 arrays differ; PF503 isolation level.
 -- Returns:   per task, in order: 'retried' with the time of the next attempt, 'failed' when there
---            is none, because its step has failed or another one of the batch has failed its run,
+--            is none, because its step has ended or another one of the batch has ended its run,
 --            'stale' when the lease is over.
 create or replace function pgflow.fail_tasks(
   p_run_ids uuid [],
