@@ -3,7 +3,8 @@
 Read flow.py first, then step.py, source.py, handlers.py, binding.py, conditions.py and compile.py;
 what is known about types is in `types/`. `discover_flows` (discover.py) is how worker and CLI find
 flows, `Flow.test` (in_memory.py) runs one without a database, and `Flow.run` (running.py) starts
-real runs. What handlers without annotations return is inferred elsewhere, and adopted by adoption.py.
+real runs. What handlers without annotations return is inferred elsewhere, and adopted by
+adoption.py.
 """
 
 from pgflow_dsl.compile import compile_flows
