@@ -1,7 +1,7 @@
 """Conditions, skips, failure policies and delays in memory are those of the engine."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from pgflow_dsl import (
     GiveUp,
     Retry,
     RunError,
+    Step,
     StepContext,
     contains,
     each,
@@ -44,7 +45,9 @@ def test_a_step_whose_condition_does_not_hold_is_skipped_and_its_result_is_none(
         return "try again"
 
     @flow.step
-    def both(first: str | None = praise.result, second: str | None = blame.result) -> list[Any]:
+    def both(
+        first: str | None = praise.result, second: str | None = blame.result
+    ) -> list[str | None]:
         return [first, second]
 
     low, high = flow.test(a_work(score=0.1)), flow.test(a_work(score=0.9))
@@ -119,11 +122,11 @@ def test_an_unmet_condition_can_fail_the_run_and_tells_the_values() -> None:
 def test_a_step_that_fails_is_skipped_if_that_is_its_policy(policy: Any, output: Any) -> None:
     flow = Flow("f", payload=Work, max_attempts=2)
 
-    decorate: Any = flow.step(on_failure=policy)
-
-    @decorate
-    def risky() -> int:
+    def risky_handler() -> int:
         raise ValueError("no luck")
+
+    decorate: Callable[..., Step[int | None]] = flow.step(slug="risky", on_failure=policy)
+    risky = decorate(risky_handler)
 
     @flow.step
     def after_it(it: int | None = risky.result) -> str:
