@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pgflow_dsl import Flow, Step, StepContext
-from pgflow_manifest import FlowSpec, PayloadInput, ResultInput, StepSpec
+from pgflow_manifest import FlowSpec, Input, StepSpec
 
 
 def run_handlers(flow: Flow[Any], spec: FlowSpec, payload: Any) -> Iterator[tuple[str, Any]]:
@@ -22,11 +22,11 @@ def run_handlers(flow: Flow[Any], spec: FlowSpec, payload: Any) -> Iterator[tupl
     whole = json.loads(flow.payload_json_type().adapter.dump_json(document, by_alias=True))
     results: dict[str, Any] = {}
 
-    def taken(source: PayloadInput | ResultInput) -> Any:
-        return _part(whole if source.source == "payload" else results[source.step], source.path)
+    def taken(source: Input) -> Any:
+        return _part(results[source.step] if source.source == "result" else whole, source.path)
 
     for each in spec.steps:
-        if not set(each.deps) <= results.keys():
+        if each.kind == "failure" or not set(each.deps) <= results.keys():
             continue
         step = flow.steps[each.slug]
         try:
@@ -46,7 +46,7 @@ def run_handlers(flow: Flow[Any], spec: FlowSpec, payload: Any) -> Iterator[tupl
 def _of_one_task(
     step: Step[Any],
     spec: StepSpec,
-    taken: Callable[[PayloadInput | ResultInput], Any],
+    taken: Callable[[Input], Any],
     item: Any,
     index: int,
 ) -> Any:

@@ -3,13 +3,13 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Any, Generic, cast
 
 import pytest
 from pydantic import BaseModel
 from typing_extensions import TypeVar
 
-from pgflow_dsl import Flow, Step, StepContext
+from pgflow_dsl import Flow, Step, StepContext, StepDecorator
 from pgflow_manifest import PgflowError
 
 T = TypeVar("T")
@@ -98,7 +98,10 @@ def flow_raising(*errors: BaseException, **options: Any) -> tuple[Flow[Memo], li
     left: list[BaseException] = list(errors)
     contexts: list[StepContext] = []
 
-    @flow.step(**options)
+    # of several overloads that options of any type fit, pyright picks none
+    with_options: StepDecorator = flow.step(**options)
+
+    @with_options
     def work(ctx: StepContext = flow.context) -> int:
         contexts.append(ctx)
         if left:
@@ -131,7 +134,7 @@ def step_returning(annotation: Any) -> tuple[Step[Any], Step[Any]]:
 def define(flow: Flow[Any], fn: Callable[..., Any], **options: Any) -> Callable[[], object]:
     """Return what makes *fn* a step of *flow*, to be called by `refused`."""
     if options:
-        return lambda: flow.step(**options)(fn)
+        return lambda: cast("StepDecorator", flow.step(**options))(fn)
     return lambda: flow.step(fn)
 
 

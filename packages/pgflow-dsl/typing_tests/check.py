@@ -57,8 +57,8 @@ class Suite:
 SUITES = (
     Suite(
         files=(
-            *("shared.py", "ok.py", "json_ok.py", "run_ok.py", "map_ok.py"),
-            *("wrong.py", "json_wrong.py", "run_wrong.py", "map_wrong.py"),
+            *("shared.py", "ok.py", "json_ok.py", "run_ok.py", "map_ok.py", "when_ok.py"),
+            *("wrong.py", "json_wrong.py", "run_wrong.py", "map_wrong.py", "when_wrong.py"),
         ),
         strict=True,
     ),

@@ -31,10 +31,11 @@ from pgflow_dsl.conditions import (
     Term,
 )
 from pgflow_dsl.location import Location
-from pgflow_dsl.source import Source
+from pgflow_dsl.source import Attribute, Source
 from pgflow_dsl.types.annotations import class_of, is_union, peel, shown
 from pgflow_dsl.types.assignable import fits
 from pgflow_dsl.types.domains import (
+    ANYTHING,
     Domain,
     domain_at,
     domain_of,
@@ -85,8 +86,8 @@ class ConditionReader:
     """Reads the condition of one step."""
 
     location: Location
-    type_of: Callable[[Source], JsonType]
-    """Gives the type of the whole that a source takes (a part of)."""
+    type_of: Callable[[Source], JsonType | None]
+    """Gives the type of the whole that a source takes (a part of); None where none is known."""
 
     def read(self, node: Node) -> Condition:
         """Return *node* as data of the manifest.
@@ -181,6 +182,10 @@ class ConditionReader:
 
     def _part(self, source: Source) -> _Read:
         whole = self.type_of(source)
+        if whole is None:
+            # for a run in memory: what an un-annotated handler returns, by the names as written
+            path = tuple(p.name if isinstance(p, Attribute) else _key(p.key) for p in source.parts)
+            return _Read(operand=ResultInput(step=source.slug, path=path), domain=ANYTHING)
         is_written = whole.mode == "serialization"
         try:
             lens = look(whole.annotation, source.parts, written=is_written)
@@ -264,6 +269,10 @@ class ConditionReader:
             hint=hint,
             condition=str(at),
         )
+
+
+def _key(key: object) -> str | int:
+    return key if isinstance(key, int) else str(key)
 
 
 def _surely_among(domain: Domain, values: tuple[Any, ...]) -> bool:

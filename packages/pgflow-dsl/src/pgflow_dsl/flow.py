@@ -196,8 +196,7 @@ class Flow(MakesSteps, WaitingSteps, Generic[I]):
             )
         for step in self.steps.values():
             _ = step.known_arguments if uninferred_is_fine else step.binding
-            if not uninferred_is_fine:
-                _ = step.condition
+            _ = step.known_condition if uninferred_is_fine else step.condition
 
     def compile(self) -> FlowSpec:
         """Return what stands in the manifest about this flow, with digests.
@@ -239,6 +238,9 @@ class Flow(MakesSteps, WaitingSteps, Generic[I]):
     def test(self, payload: I, *, replace: Replacements | None = None) -> TestRun:
         """Run the whole flow in this process, without a database, and return every result.
 
+        Time is virtual: attempts follow each other at once, and the run tells when they would have
+        been made. Conditions, skips and the failure handler are as in production.
+
         Handlers without a return annotation need no inference for it: unless types were adopted,
         what such a handler returns is handed on as it is, once it is sure that JSON can hold it.
 
@@ -248,7 +250,8 @@ class Flow(MakesSteps, WaitingSteps, Generic[I]):
                 arguments of the handler that it names, or none.
 
         Raises:
-            FlowTestFailedError: a step failed for good; the exception of the handler is its cause.
+            FlowTestFailedError: the run failed; the exception of the handler is its cause, and its
+                `run` tells how far it came, the failure handler included.
             PayloadInvalidError: *payload* does not fit its type.
         """
         self.check(uninferred_is_fine=True)

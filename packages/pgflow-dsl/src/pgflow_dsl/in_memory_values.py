@@ -10,16 +10,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
+from pgflow_dsl.evaluate import part_at
 from pgflow_dsl.source import Attribute, Source
 from pgflow_dsl.step import Step
 from pgflow_dsl.types.decode import listed, problems_of
 from pgflow_dsl.types.untyped import check_json_form
-from pgflow_manifest import ArgumentsInvalidError, ResultInvalidError
+from pgflow_manifest import ArgumentsInvalidError, PayloadInput, ResultInput, ResultInvalidError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class Kept:
     """Its JSON; None where no type is known."""
 
 
+NOTHING: Final = Kept(None, None)
+"""What stands for a step that was skipped, or for an item of a map that failed."""
+
+
 class Values:
     """The payload and the results of one run."""
 
@@ -39,6 +44,8 @@ class Values:
         self.results: dict[str, Any] = {}
         self._documents: dict[str, Any] = {}
         self._payload = payload
+        self.error: Any = None
+        """Why the run failed, as JSON, for the failure handler."""
 
     def checked(self, step: Step[Any], value: object) -> Kept:
         """Return what the handler of *step* returned as it is kept.
@@ -61,6 +68,21 @@ class Values:
         self.results[step.slug] = [each.value for each in result]
         self._documents[step.slug] = [each.document for each in result]
 
+    def keep_null(self, step: Step[Any]) -> None:
+        """Take in that *step* was skipped: null stands for its result."""
+        self.keep(step, NOTHING)
+
+    def look_up(self, place: PayloadInput | ResultInput) -> Any:
+        """Return the JSON value at *place*, for conditions; None where there is none."""
+        if isinstance(place, PayloadInput):
+            return part_at(self._payload, place.path)
+        document = self._documents.get(place.step)
+        if document is None:
+            # of no known type: by the names of its fields, which is how the condition has them
+            whole = to_json(self.results.get(place.step), by_alias=False)
+            document = from_json(whole)
+        return part_at(document, place.path)
+
     def items(self, step: Step[Any], over: Source) -> Sequence[Any]:
         """Return the list that map step *step* goes over, as JSON where its type is known.
 
@@ -69,9 +91,9 @@ class Values:
         """
         path = step.known_arguments.over
         if path is not None:
-            found = _at(self._whole(over), path)
+            found = part_at(self._whole(over), path)
         else:
-            found = _taken(self.results[over.slug], f"{step.handler.title}: the map", over)
+            found = _taken(self.results.get(over.slug), f"{step.handler.title}: the map", over)
         if not isinstance(found, list | tuple):
             raise ArgumentsInvalidError(
                 f"{step.handler.title}: the map goes over `{over}`, where there is no list but "
@@ -96,14 +118,16 @@ class Values:
         for name, source in step.sources.items():
             of_item = source.over is not None
             if name in known.paths:
-                parts[name] = _at(item if of_item else self._whole(source), known.paths[name])
+                parts[name] = part_at(item if of_item else self._whole(source), known.paths[name])
             else:
-                whole = item if of_item else self.results[source.slug]
+                whole = item if of_item else self.results.get(source.slug)
                 untyped[name] = copy.deepcopy(_taken(whole, f"argument {name!r}", source))
         return {**known.decoder.decode(to_json(parts)), **untyped}
 
     def _whole(self, source: Source) -> Any:
-        return self._payload if source.step is None else self._documents[source.slug]
+        if source.kind == "error":
+            return self.error
+        return self._payload if source.step is None else self._documents.get(source.slug)
 
 
 def _read_back(step: Step[Any], text: bytes) -> Any:
@@ -116,16 +140,6 @@ def _read_back(step: Step[Any], text: bytes) -> Any:
             hint="return what the annotation says, or correct the annotation",
             details={"errors": [{"at": at, "message": text} for at, text in problems_of(error)]},
         ) from error
-
-
-def _at(document: Any, path: tuple[str | int, ...]) -> Any:
-    """Return the part of *document* at *path*, or None where it has none, as the engine does."""
-    for key in path:
-        try:
-            document = document[key]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return document
 
 
 def _taken(whole: Any, what: str, source: Source) -> Any:

@@ -168,6 +168,18 @@ class Step(Generic[R_co]):
             return self._read_condition()
 
     @property
+    def known_condition(self) -> Condition | None:
+        """The condition, as far as types are known: the rest of it goes unchecked.
+
+        Raises:
+            DefinitionError: it looks at what does not exist, or makes no sense.
+        """
+        if all(self._is_known(source) for source in self.conduct.sources):
+            return self.condition
+        with self._complaining():
+            return self._condition_as_far_as_known()
+
+    @property
     def location(self) -> Location:
         """Where the handler is written."""
         return self.handler.location
@@ -300,6 +312,13 @@ class Step(Generic[R_co]):
             reader = ConditionReader(location=self.location, type_of=self._type_of)
             self._condition = reader.read(self.conduct.when)
         return self._condition
+
+    def _condition_as_far_as_known(self) -> Condition | None:
+        reader = ConditionReader(
+            location=self.location,
+            type_of=lambda source: self._type_of(source) if self._is_known(source) else None,
+        )
+        return None if self.conduct.when is None else reader.read(self.conduct.when)
 
     @staticmethod
     def _is_known(source: Source) -> bool:
