@@ -20,6 +20,7 @@ _IN_MANIFEST = {
     "backoff": "backoff",
     "timeout": "timeout_seconds",
     "start_delay": "start_delay_seconds",
+    "deadline": "deadline_seconds",
     "max_payload_bytes": "max_payload_bytes",
     "max_result_bytes": "max_result_bytes",
 }
@@ -30,7 +31,8 @@ _RANGES = {
     "jitter": "a share from 0 to 1",
     "backoff": "'exponential', where each delay is twice the one before, or 'fixed'",
     "start_delay": "seconds from 0 to 31,536,000 (a year)",
-    "timeout": "seconds above 0 and up to 604,800 (7 days), or None for no limit",
+    "deadline": "seconds above 0 and up to 315,360,000 (ten years), or None for no limit",
+    "timeout": "seconds above 0 and up to 31,536,000 (a year), or None for no limit",
     "max_payload_bytes": "a whole number of bytes from 1 to 268,435,455",
     "max_result_bytes": "a whole number of bytes from 1 to 268,435,455",
 }

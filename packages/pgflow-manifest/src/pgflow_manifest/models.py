@@ -58,7 +58,7 @@ class FlowOptions(_Model):
     """Whether the delay doubles with each attempt, or stays as it is."""
     jitter: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of the delay that is random: 0 none, 1 all of it."""
-    timeout_seconds: Annotated[float, Field(gt=0, le=604_800)] | None = None
+    timeout_seconds: Annotated[float, Field(gt=0, le=31_536_000)] | None = None
     """How long one attempt may run; None for as long as it likes."""
     deadline_seconds: Annotated[float | None, Field(gt=0, le=315_360_000), _unless(None)] = None
     """How long a run may take in all, before it fails; None for as long as it likes."""
@@ -76,7 +76,7 @@ class StepOptions(_Model):
     max_delay_seconds: Annotated[float, Field(ge=0, le=2_592_000)] | None = None
     backoff: Annotated[Backoff | None, _unless(None)] = None
     jitter: Annotated[float, Field(ge=0, le=1)] | None = None
-    timeout_seconds: Annotated[float, Field(gt=0, le=604_800)] | None = None
+    timeout_seconds: Annotated[float, Field(gt=0, le=31_536_000)] | None = None
     start_delay_seconds: Annotated[float, Field(ge=0, le=31_536_000), _unless(0)] = 0.0
     """How long the step waits before its first attempt, once its deps have ended."""
     max_result_bytes: Budget | None = None

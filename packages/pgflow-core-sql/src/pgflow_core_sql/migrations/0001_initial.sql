@@ -1250,7 +1250,7 @@ begin
       ('max_delay_seconds', 0, 2592000, false),
       ('start_delay_seconds', 0, 31536000, false),
       ('jitter', 0, 1, false),
-      ('timeout_seconds', 0.000001, 604800, false),
+      ('timeout_seconds', 0.000001, 31536000, false),
       ('deadline_seconds', 0.000001, 315360000, false),
       ('max_payload_bytes', 1, 268435455, true),
       ('max_result_bytes', 1, 268435455, true)
