@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+import pytest
 from tests.support.builders import (
     a_flow,
     a_map,
@@ -215,3 +216,15 @@ def test_watchers_are_told_of_the_end_of_the_handler(conn: Conn) -> None:
     conn.execute(f"listen {scalar(conn, 'select pgflow.watch_run(%s)', [run_id])}".encode())
     complete(conn, claim(conn, worker_id), [None])
     assert len(list(conn.notifies(timeout=5, stop_after=1))) == 1
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_run_that_has_ended_is_not_ended_again(tx: Conn, status: str) -> None:
+    """Whoever ends runs need not know which of them have ended: the handler keeps its task."""
+    worker_id, run_id = a_failed_run(tx)
+    before = get_run(tx, run_id)
+    tx.execute("select pgflow._end_runs(array[%s], %s, array['{}'::jsonb])", [run_id, status])
+    assert get_run(tx, run_id) == before
+    [task] = claim(tx, worker_id)
+    tx.execute("select pgflow._end_runs(array[%s], %s, array['{}'::jsonb])", [run_id, status])
+    assert complete(tx, [task], [None]) == ["completed"]

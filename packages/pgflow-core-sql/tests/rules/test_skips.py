@@ -246,16 +246,22 @@ def test_map_over_the_result_of_a_skipped_step_fails_for_there_is_no_list(tx: Co
 
 
 def test_two_thousand_skips_in_a_chain_take_one_call_and_linear_time(tx: Conn) -> None:
-    taken = {}
     for length in (500, 2000):
-        document = a_chain(length, when=NEVER, when_unmet="skip_cascade") | {"slug": f"c{length}"}
-        deploy_ruled(tx, document)
+        chain = a_chain(length, when=NEVER, when_unmet="skip_cascade")
+        deploy_ruled(tx, chain | {"slug": f"c{length}"})
+    tx.execute("analyze pgflow.steps, pgflow.deps")  # as autovacuum does, which is off in tests
+
+    def start(length: int) -> float:
         began = time.perf_counter()
         run_id = scalar(tx, "select pgflow.start_flow(%s, 'null')", [f"c{length}"])
-        taken[length] = time.perf_counter() - began
+        taken = time.perf_counter() - began
         assert get_run(tx, run_id)["status"] == "completed"
         assert len(states(tx, run_id)) == length
-    assert taken[2000] < 8 * taken[500], taken
+        return taken
+
+    # The better of two, as other processes share the machine. Quadratic would be 16 times as long.
+    short, long = (min(start(length) for _ in range(2)) for length in (500, 2000))
+    assert long < 8 * short, (short, long)
 
 
 def test_skips_make_a_step_ready_that_waits_for_two_thousand(tx: Conn) -> None:
