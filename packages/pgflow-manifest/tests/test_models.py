@@ -116,7 +116,7 @@ def test_a_cascade_makes_all_that_follows_skippable_and_a_plain_skip_only_the_st
     )
     flow = manifest.flow("triage")
     assert flow.skippable_slugs == {"praise", "blame", "tag", "guard", "merge"}
-    assert [step.slug for step in flow.steps if step.may_be_null] == ["guard", "praise", "tag"]
+    assert [step.slug for step in flow.steps if step.may_be_null] == ["praise", "tag", "guard"]
     assert [step.slug for step in flow.steps if step.may_cascade] == ["blame", "merge"]
 
 
