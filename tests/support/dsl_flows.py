@@ -99,7 +99,7 @@ def flow_raising(*errors: BaseException, **options: Any) -> tuple[Flow[Memo], li
     contexts: list[StepContext] = []
 
     # of several overloads that options of any type fit, pyright picks none
-    with_options: StepDecorator = flow.step(**options)
+    with_options = cast("StepDecorator", flow.step(**options))
 
     @with_options
     def work(ctx: StepContext = flow.context) -> int:

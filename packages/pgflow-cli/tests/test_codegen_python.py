@@ -56,6 +56,17 @@ def an_object(*required: str, **properties: Any) -> JsonSchema:
     }
 
 
+def test_null_stands_for_a_leaf_that_can_be_skipped(loaded: Any) -> None:
+    first, second, third = (
+        a_step(slug, *deps, result_schema={"type": "string"})
+        for slug, *deps in (["first"], ["second", "first"], ["third"])
+    )
+    cascading = first.model_copy(update={"on_failure": "skip_cascade"})
+    flow = a_flow("f", cascading, second, third, payload_schema={"type": "null"})
+    module = loaded(emit(Manifest(flows=(flow,))))
+    assert get_type_hints(module.FOutput) == {"second": str | None, "third": str}
+
+
 def test_the_committed_module_is_that_of_its_flows() -> None:
     committed = (TYPING_TESTS / "flows_client.py").read_text(encoding="utf-8")
     assert emit(compile_folder(TYPING_TESTS / "flows.py")) == committed

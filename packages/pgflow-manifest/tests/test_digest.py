@@ -10,6 +10,9 @@ from pgflow_manifest import (
     FlowOptions,
     FlowSpec,
     JsonSchema,
+    Not,
+    OneOf,
+    OperandTest,
     PayloadInput,
     ResultInput,
     StepOptions,
@@ -128,6 +131,57 @@ def test_list_and_item_of_a_map_are_part_of_its_contract(
     assert after.digest != before.digest
     known = {step.digest for step in before.steps}
     assert [step.slug for step in after.steps if step.digest in known] == same_steps
+
+
+WHEN = OneOf(left=ResultInput(step="first"), values=("a",))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda: with_second_step(when=WHEN),
+        lambda: with_second_step(when=WHEN, when_unmet="fail"),
+        lambda: with_second_step(when=WHEN, when_unmet="skip_cascade"),
+        lambda: with_second_step(when=Not(of=WHEN)),
+        lambda: with_second_step(on_failure="skip"),
+        lambda: with_second_step(on_failure="skip_cascade"),
+    ],
+)
+def test_when_a_step_starts_is_of_the_flow_and_not_of_the_step(
+    changed: Callable[[], FlowSpec],
+) -> None:
+    before, after = with_digests(a_flow()), with_digests(changed())
+    assert after.digest != before.digest
+    assert [step.digest for step in after.steps] == [step.digest for step in before.steps]
+
+
+@pytest.mark.parametrize(
+    ("update", "is_seen"),
+    [
+        ({"on_failure": "skip"}, True),
+        ({"on_failure": "skip_cascade"}, False),
+        ({"when": OperandTest(op="is_null", of=PayloadInput())}, True),
+        ({"when": OperandTest(op="is_null", of=PayloadInput()), "when_unmet": "fail"}, False),
+    ],
+)
+def test_that_null_can_stand_for_an_argument_is_part_of_the_contract(
+    update: dict[str, Any], is_seen: bool
+) -> None:
+    before = with_digests(a_flow())
+    first, second = a_flow().steps
+    steps = (first.model_copy(update=update), second)
+    after = with_digests(a_flow(steps=steps))
+    assert after.steps[0].digest == before.steps[0].digest
+    assert (after.steps[1].digest != before.steps[1].digest) is is_seen
+
+
+def test_digests_of_flows_without_conditions_are_what_they_were() -> None:
+    flow = with_digests(a_flow())
+    assert flow.digest == "2aa8acd2cfd8d4d988469b83a9dbe57e49780ebd673a8290136802a30e2b4788"
+    assert [step.digest for step in flow.steps] == [
+        "5b71185c8361cddc83b3330e7bf2b9b3302e2bc07e0359e940ec6a726b60fa0b",
+        "79e523861994a28260f68ea248fd502375c4da8cb07ff82550f10261130c4edb",
+    ]
 
 
 def test_order_only_dep_changes_the_flow_and_not_the_step() -> None:

@@ -1,5 +1,7 @@
 """Slugs, statuses, graphs, and looking things up in a manifest."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from pgflow_manifest import (
     FlowSpec,
     Manifest,
     StepSpec,
+    load_manifest,
     slug_problem,
     topological_order,
 )
@@ -105,3 +108,18 @@ def test_models_are_frozen() -> None:
 def test_terminal_statuses_are_those_of_runs_and_steps() -> None:
     assert set(RUN_STATUSES) - TERMINAL_STATUSES == {"started"}
     assert set(STEP_STATUSES) - TERMINAL_STATUSES == {"created", "started"}
+
+
+def test_a_cascade_makes_all_that_follows_skippable_and_a_plain_skip_only_the_step() -> None:
+    manifest = load_manifest(
+        (Path(__file__).parents[3] / "manifests/conformance/valid/conditions.json").read_bytes()
+    )
+    flow = manifest.flow("triage")
+    assert flow.skippable_slugs == {"praise", "blame", "tag", "guard", "merge"}
+    assert [step.slug for step in flow.steps if step.may_be_null] == ["praise", "tag", "guard"]
+    assert [step.slug for step in flow.steps if step.may_cascade] == ["blame", "merge"]
+
+
+def test_the_failure_handler_is_no_leaf() -> None:
+    path = Path(__file__).parents[3] / "manifests/conformance/valid/failure_handler.json"
+    assert load_manifest(path.read_bytes()).flow("guarded").leaf_slugs == ("after",)

@@ -198,6 +198,46 @@ def test_every_command_that_takes_flows_infers(
     assert "start a run:  pgflow run voice_memo" in capfd.readouterr().err
 
 
+SKIPPING = """
+from pgflow_dsl import Flow, each
+
+flow = Flow("skipping", payload=list[str])
+
+
+@flow.step(when=flow.payload[0] == "a")
+def maybe():
+    return 1
+
+
+@flow.map(on_failure="skip")
+def lengths(word=each[flow.payload]):
+    return len(word)
+
+
+@flow.step
+def both(one=maybe.result, all_lengths=lengths.result):
+    return [one, all_lengths]
+
+
+@flow.on_failure
+def tell(error=flow.error, one=maybe.if_completed):
+    return [error.message, one]
+"""
+
+
+def test_null_is_inferred_where_a_step_can_be_skipped(project: Path) -> None:
+    (project / "flows" / "voice_memo.py").unlink()
+    (project / "flows" / "skipping.py").write_text(SKIPPING)
+    (spec,) = compile_folder(project / "flows").flows
+    found = schemas(spec)
+    number, null = {"type": "integer"}, {"type": "null"}
+    gaps = {"type": "array", "items": {"anyOf": [number, null]}}
+    assert found["maybe"] == number
+    assert found["lengths"] == gaps
+    assert [each in found["both"]["items"]["anyOf"] for each in (number, null, gaps)] == [True] * 3
+    assert found["tell"]["items"]["anyOf"] == [{"type": "string"}, number, null]
+
+
 def test_compiling_infers_the_same_again(project: Path) -> None:
     assert compile_folder(project / "flows") == compile_folder(project / "flows")
 

@@ -132,7 +132,13 @@ class StepSpec(_Model):
     def may_be_null(self) -> bool:
         """Whether dependents may find null in place of the result: the step can be skipped."""
         skipped_unmet = self.when is not None and self.when_unmet == "skip"
-        return skipped_unmet or (self.on_failure == "skip" and self.kind != "map")
+        return skipped_unmet or (self.on_failure == "skip" and self.over is None)
+
+    @property
+    def may_cascade(self) -> bool:
+        """Whether the step can be skipped together with all that waits for it."""
+        skipped_unmet = self.when is not None and self.when_unmet == "skip_cascade"
+        return skipped_unmet or self.on_failure == "skip_cascade"
 
 
 class FlowSpec(_Model):
@@ -157,8 +163,26 @@ class FlowSpec(_Model):
         raise KeyError(slug)
 
     @property
+    def skippable_slugs(self) -> frozenset[str]:
+        """The steps that can end without a result: by themselves, or since a dep cascades.
+
+        Where one of them is a leaf, null stands for it in the run output.
+        """
+        skippable, cascading = set[str](), set[str]()
+        for step in self.steps:
+            inherits = not cascading.isdisjoint(step.deps)
+            if step.may_cascade or inherits:
+                cascading.add(step.slug)
+            if step.may_be_null:
+                skippable.add(step.slug)
+        return frozenset(skippable | cascading)
+
+    @property
     def leaf_slugs(self) -> tuple[str, ...]:
-        """The steps that no step waits for; their results are the run output."""
+        """The steps that no step waits for; their results are the run output.
+
+        The failure handler is none: a run with an output did not fail.
+        """
         waited_for = {dep for step in self.steps for dep in step.deps}
         return tuple(
             step.slug

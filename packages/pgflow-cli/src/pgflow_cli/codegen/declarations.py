@@ -9,18 +9,30 @@ of them alike: no name comes to mean something else when another flow is added.
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from pgflow_cli.codegen.names import RESERVED_NAMES, camel_case, free_name
 from pgflow_cli.codegen.renaming import replaced
 from pgflow_cli.codegen.schema_reader import Found, ReadSchema, read_schema
-from pgflow_cli.codegen.type_model import Declaration, Declarations, FlowTypes, Named, Type
+from pgflow_cli.codegen.type_model import (
+    AnyJson,
+    Declaration,
+    Declarations,
+    FlowTypes,
+    Named,
+    Scalar,
+    Type,
+    Union,
+)
 from pgflow_manifest import FlowSpec, Manifest
 
 _Place: TypeAlias = tuple[str, str | None]
 """Flow, and step or None for the payload."""
 _Key: TypeAlias = tuple[str, str | None, str]
 """A place, and the JSON pointer of a type in its schema."""
+
+
+_NULL: Final = Scalar(name="null")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +84,12 @@ def declarations_of(manifest: Manifest) -> Declarations:
                     schemas[flow.slug, None].type, _naming((flow.slug, None, ""), name_of)
                 ),
                 results={
-                    step.slug: replaced(
-                        schemas[flow.slug, step.slug].type,
-                        _naming((flow.slug, step.slug, ""), name_of),
+                    step.slug: _or_null(
+                        replaced(
+                            schemas[flow.slug, step.slug].type,
+                            _naming((flow.slug, step.slug, ""), name_of),
+                        ),
+                        can_be_null=step.slug in flow.skippable_slugs,
                     )
                     for step in flow.steps
                 },
@@ -86,6 +101,14 @@ def declarations_of(manifest: Manifest) -> Declarations:
             for flow in flows
         ),
     )
+
+
+def _or_null(type_: Type, *, can_be_null: bool) -> Type:
+    """Return the type of a result, for which null stands where its step was skipped."""
+    if not can_be_null or isinstance(type_, AnyJson) or type_ == _NULL:
+        return type_
+    members = type_.members if isinstance(type_, Union) else (type_,)
+    return type_ if _NULL in members else Union(members=(*members, _NULL))
 
 
 def _schemas_of(flow: FlowSpec, prefix: str) -> Mapping[_Place, ReadSchema]:

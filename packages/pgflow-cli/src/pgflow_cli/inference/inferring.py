@@ -25,14 +25,14 @@ from pgflow_cli.inference.parameters import Passed
 from pgflow_cli.inference.plan import Call, FunctionPlan, Leaf, all_within
 from pgflow_cli.inference.planning import plan_function
 from pgflow_cli.inference.pyrefly import Pyrefly, is_installed
-from pgflow_cli.inference.shapes import holds_never, item_of_list, part_of, widen
+from pgflow_cli.inference.shapes import holds_never, item_of_list, part_of, unite, widen
 from pgflow_cli.inference.sources import FunctionNode, Sources, is_of_project
 from pgflow_dsl import Flow, Step, handler_digest
 from pgflow_dsl.adoption import annotated_head, unknown_result
 from pgflow_dsl.source import Source as ArgumentSource
 from pgflow_dsl.types.from_inferred import VanishedError, annotation_from, object_title
 from pgflow_dsl.types.json_type import result_type
-from pgflow_manifest import CollectionShape, InferredResult, ResultTypeError, Shape
+from pgflow_manifest import CollectionShape, InferredResult, NoneShape, ResultTypeError, Shape
 
 
 def infer_flows(flows: Sequence[Flow[Any]]) -> Mapping[tuple[str, str], InferredResult]:
@@ -169,8 +169,8 @@ class _Inference:
         else:
             found = None if source.step is None else self._found.get(_key(source.step))
             whole = None if found is None else found.shape
-            if whole is not None and source.step is not None and source.step.kind == "map":
-                whole = CollectionShape(kind="list", items=whole)
+            if whole is not None and source.step is not None:
+                whole = _as_taken(whole, source.step, if_completed=source.if_completed)
         return None if whole is None else part_of(whole, source.parts)
 
     def _infer(
@@ -227,7 +227,7 @@ class _Inference:
         try:
             if isinstance(answer, Instance) and answer.name == "Step":
                 whole = classes.shape(answer.arguments[0])
-                if step.kind == "single":
+                if step.kind != "map":
                     return whole
                 if (item := item_of_list(whole)) is not None:
                     return item
@@ -235,6 +235,15 @@ class _Inference:
         except NoShapeError as error:
             reason = f"behind its decorator, {error.reason}"
         raise NotInferredError(reason, inner.source.file, inner.node)
+
+
+def _as_taken(shape: Shape, step: Step[Any], *, if_completed: bool) -> Shape:
+    """Return what dependents find of *step*, whose handler returns *shape*."""
+    if step.kind == "map":
+        has_gaps = step.conduct.on_failure == "skip"
+        items = unite([shape, NoneShape()]) if has_gaps else shape
+        shape = CollectionShape(kind="list", items=items)
+    return unite([shape, NoneShape()]) if if_completed or step.may_be_null else shape
 
 
 def _check(step: Step[Any], shape: Shape) -> None:
