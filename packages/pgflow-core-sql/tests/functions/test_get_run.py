@@ -36,6 +36,7 @@ def test_new_run_has_exactly_these_fields(tx: Conn, set_clock: SetClock) -> None
     steps = run.pop("steps")
     assert run == {
         "run_id": str(run_id),
+        "parent_run_id": None,
         "flow_slug": "voice_memo",
         "version": 1,
         "status": "started",
@@ -60,6 +61,7 @@ def test_new_run_has_exactly_these_fields(tx: Conn, set_clock: SetClock) -> None
         "worker": None,
         "retry_at": None,
         "tasks": None,
+        "sub_run_id": None,
     }
     assert steps[3] == {**steps[0], "slug": "merge", "status": "created", "started_at": None}
 
