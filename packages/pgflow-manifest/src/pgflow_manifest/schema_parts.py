@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from urllib.parse import unquote
 
 TYPES: Final = frozenset(["null", "boolean", "number", "string", "object", "array"])
@@ -21,6 +21,16 @@ Schema = Any
 """A schema or a part of one: true, false or an object."""
 
 
+def is_object(part: object) -> TypeGuard[dict[str, Any]]:
+    """Whether *part* is a JSON object."""
+    return isinstance(part, dict)
+
+
+def is_list(part: object) -> TypeGuard[list[Any]]:
+    """Whether *part* is a JSON array."""
+    return isinstance(part, list)
+
+
 class UnknownPartError(Exception):
     """Something in a schema that is not understood here, so that no question is answered."""
 
@@ -36,12 +46,12 @@ def canonical(value: Any) -> bytes:
 
 def contains_reference(schema: Schema) -> bool:
     """Whether *schema* points elsewhere, so that its text alone does not say what it means."""
-    if isinstance(schema, dict):
+    if is_object(schema):
         return any(
             key in ("$ref", "$dynamicRef", "$recursiveRef") or contains_reference(part)
             for key, part in schema.items()
         )
-    return isinstance(schema, list) and any(contains_reference(part) for part in schema)
+    return is_list(schema) and any(contains_reference(part) for part in schema)
 
 
 def resolve(root: Schema, reference: object) -> Schema:
@@ -52,18 +62,18 @@ def resolve(root: Schema, reference: object) -> Schema:
     """
     if not isinstance(reference, str) or (reference != "#" and not reference.startswith("#/")):
         raise UnknownPartError(f"the reference {reference!r} is not a JSON pointer into the schema")
-    if isinstance(root, dict) and "$id" in root:
+    if is_object(root) and "$id" in root:
         raise UnknownPartError("the schema has an $id, so that references may lead elsewhere")
     part = root
     for key in reference.split("/")[1:]:
         name = unquote(key).replace("~1", "/").replace("~0", "~")
-        if isinstance(part, dict) and name in part:
+        if is_object(part) and name in part:
             part = part[name]
-        elif isinstance(part, list) and name.isdecimal() and int(name) < len(part):
+        elif is_list(part) and name.isdecimal() and int(name) < len(part):
             part = part[int(name)]
         else:
             raise UnknownPartError(f"the reference {reference!r} leads nowhere")
-        if isinstance(part, dict) and "$id" in part:
+        if is_object(part) and "$id" in part:
             raise UnknownPartError(f"below {reference!r} stands an $id")
     return part
 
@@ -97,9 +107,9 @@ def json_equal(left: Any, right: Any) -> bool:
     """Whether two JSON values are the same: numbers by value, true is not 1."""
     if type_of(left) != type_of(right):
         return False
-    if isinstance(left, dict):
+    if is_object(left):
         return left.keys() == right.keys() and all(json_equal(left[k], right[k]) for k in left)
-    if isinstance(left, list):
+    if is_list(left):
         return len(left) == len(right) and all(map(json_equal, left, right))
     return bool(left == right)
 
@@ -109,7 +119,7 @@ def literal_values(schema: Mapping[str, Any]) -> list[Any] | None:
     if "const" in schema:
         return [schema["const"]]
     values = schema.get("enum")
-    return values if isinstance(values, list) else None
+    return values if is_list(values) else None
 
 
 def item_schemas(node: Mapping[str, Any], index: int) -> Schema:

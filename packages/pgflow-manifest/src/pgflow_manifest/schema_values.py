@@ -7,6 +7,7 @@ from pgflow_manifest.schema_parts import (
     ANNOTATIONS,
     Schema,
     UnknownPartError,
+    is_object,
     item_schemas,
     json_equal,
     resolve,
@@ -27,7 +28,7 @@ def fits(root: Schema, schema: Schema, value: Any, depth: int = 0) -> Fits:
     """
     if isinstance(schema, bool):
         return schema
-    if not isinstance(schema, dict) or depth > _MAX_DEPTH:
+    if not is_object(schema) or depth > _MAX_DEPTH:
         return None
     checked = {**schema}
     answers: list[Fits] = []

@@ -27,6 +27,7 @@ from pgflow_manifest.schema_parts import (
     UnknownPartError,
     canonical,
     contains_reference,
+    is_object,
     item_schemas,
     literal_values,
     resolve,
@@ -128,7 +129,7 @@ class _Asking:
         for index, part in enumerate(parts):
             if part is False:
                 return
-            if "$id" in part if isinstance(part, dict) else False:
+            if "$id" in part if is_object(part) else False:
                 raise UnknownPartError(
                     "the schema has an $id, so that references may lead elsewhere"
                 )
@@ -247,11 +248,11 @@ class _Asking:
 
     def _excludes(self, case: Case, other: Schema) -> bool:
         """Whether it is plain that no value of the case fits *other*: by type, or by a tag."""
-        while isinstance(other, dict) and "$ref" in other:
+        while is_object(other) and "$ref" in other:
             other = resolve(self._wide, other["$ref"])
         if other is False:
             return True
-        if not isinstance(other, dict):
+        if not is_object(other):
             return False
         kinds = types_of(other)
         related = {
@@ -264,12 +265,12 @@ class _Asking:
             return False
         required = {name for node in case.nodes for name in node.get("required", ())}
         for name, tag in other.get("properties", {}).items():
-            wanted = literal_values(tag) if isinstance(tag, dict) else None
+            wanted = literal_values(tag) if is_object(tag) else None
             if name not in required or wanted is None:
                 continue
             for node in case.nodes:
                 own = node.get("properties", {}).get(name)
-                values = literal_values(own) if isinstance(own, dict) else None
+                values = literal_values(own) if is_object(own) else None
                 if values is not None and all(fits({}, tag, value) is False for value in values):
                     return True
         return False
