@@ -18,7 +18,9 @@ SURFACE = {
     "complete_step": "AW",
     "complete_tasks": "AW",
     "deploy": "A",
+    "deployed_manifest": "AV",
     "exchange_tasks": "AW",
+    "explain_run": "ACV",
     "extend_leases": "AW",
     "fail_tasks": "AW",
     "get_run": "ACV",
@@ -32,6 +34,7 @@ SURFACE = {
     "status": "AV",
     "stop_worker": "AW",
     "sweep": "AW",
+    "upgrade_runs": "A",
     "validate": "AVW",
     "watch_run": "ACV",
 }

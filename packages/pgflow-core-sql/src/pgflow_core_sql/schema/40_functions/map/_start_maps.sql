@@ -1,6 +1,6 @@
 -- _start_maps: start map steps that are ready, and whatever becomes ready because their lists are empty.
 -- A loop, not a recursion: a chain of empty maps may be of any length.
--- Called by: _complete_batch, _start_runs. The caller holds the locks of the runs, or made them.
+-- Called by: _complete_batch, _move_runs, _start_runs. The caller holds the locks of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
 -- Raises:    nothing.
 -- Returns:   nothing.

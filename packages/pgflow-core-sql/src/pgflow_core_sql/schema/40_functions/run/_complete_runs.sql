@@ -1,7 +1,7 @@
 -- _complete_runs: complete every run whose last leaf has just completed.
 -- When all leaves have, every step has: each of the others is a dep of one of them.
 -- `offset 0`: see _start_ready_steps.
--- Called by: _complete_batch, _start_maps. The caller holds the locks of the runs.
+-- Called by: _complete_batch, _move_runs, _start_maps. The caller holds the locks of the runs.
 -- Locks:     none further.
 -- Raises:    nothing.
 -- Returns:   nothing.

@@ -1,5 +1,5 @@
 -- _check_value: does a value fit a stored schema, and if not, what about it does not fit.
--- Called by: _check_results, _check_payloads.
+-- Called by: _check_results, _check_payloads, _misfit.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   null when it fits; else at most 20 errors {at, keyword, message}. A limit of time or depth is
