@@ -45,6 +45,7 @@ from pgflow_client.run import (
     RunSnapshot,
     RunSummary,
     SchemaFault,
+    StepReason,
     StepSnapshot,
     TaskCounts,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "StepFailed",
     "StepNotCompletedError",
     "StepProgressed",
+    "StepReason",
     "StepRetrying",
     "StepRunning",
     "StepSnapshot",

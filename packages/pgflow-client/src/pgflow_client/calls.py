@@ -20,6 +20,7 @@ from pgflow_client.run import (
     RunSnapshot,
     RunSummary,
     SchemaFault,
+    StepReason,
     StepSnapshot,
     TaskCounts,
 )
@@ -110,6 +111,18 @@ def cancel_run(run_id: UUID | str, reason: str | None = None) -> Call[RunStatus]
         sql="select pgflow.cancel_run(p_run_id => %s::uuid, p_reason => %s::jsonb #>> '{}')",
         params=(str(as_run_id(run_id)), encode_payload(reason, what="the reason")),
         parse=lambda value: cast("RunStatus", _text(value)),
+        repeatable=True,
+    )
+
+
+def explain_run(run_id: UUID | str) -> Call[tuple[StepReason, ...]]:
+    """Ask why the unfinished steps of a run do not run."""
+    return Call(
+        name="pgflow.explain_run",
+        sql="select convert_to(coalesce(jsonb_agg(to_jsonb(e)), '[]')::text, 'UTF8') "
+        "from pgflow.explain_run(p_run_id => %s::uuid) as e",
+        params=(str(as_run_id(run_id)),),
+        parse=lambda value: tuple(StepReason(**row) for row in _parse_json(value)),
         repeatable=True,
     )
 

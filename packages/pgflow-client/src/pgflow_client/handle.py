@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Generic, cast
 
 from pgflow_client.events import RunEvent
 from pgflow_client.json_value import Json
-from pgflow_client.run import RunSnapshot
+from pgflow_client.run import RunSnapshot, StepReason
 from pgflow_client.type_variables import OutputT_co, ResultsT_co
 from pgflow_manifest import RunId, RunStatus
 
@@ -68,6 +68,10 @@ class RunHandle(Generic[OutputT_co, ResultsT_co]):
     def watch(self, timeout: float | None = None) -> Iterator[RunEvent]:
         """Yield what happens in the run until it has ended; see `Client.watch`."""
         return self._client.watch(self.run_id, timeout)
+
+    def explain(self) -> tuple[StepReason, ...]:
+        """Read why each step that has not ended does not run, or who runs it."""
+        return self._client.explain(self.run_id)
 
     def cancel(self, reason: str | None = None) -> RunStatus:
         """Cancel the run unless it has ended; see `Client.cancel`."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Generic, cast
 
 from pgflow_client.events import RunEvent
 from pgflow_client.json_value import Json
-from pgflow_client.run import RunSnapshot
+from pgflow_client.run import RunSnapshot, StepReason
 from pgflow_client.type_variables import AsyncResultsT_co, OutputT_co
 from pgflow_manifest import RunId, RunStatus
 
@@ -68,6 +68,10 @@ class AsyncRunHandle(Generic[OutputT_co, AsyncResultsT_co]):
     def watch(self, timeout: float | None = None) -> AsyncIterator[RunEvent]:
         """Yield what happens in the run until it has ended; see `Client.watch`."""
         return self._client.watch(self.run_id, timeout)
+
+    async def explain(self) -> tuple[StepReason, ...]:
+        """Read why each step that has not ended does not run, or who runs it."""
+        return await self._client.explain(self.run_id)
 
     async def cancel(self, reason: str | None = None) -> RunStatus:
         """Cancel the run unless it has ended; see `Client.cancel`."""
