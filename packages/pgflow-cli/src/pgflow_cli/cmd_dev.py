@@ -146,7 +146,8 @@ class _Session:
         if new := sorted(told - self._told_runs):
             say(f"runs wait for {', '.join(new)}, which no worker serves", colour="yellow")
             say(
-                "  mend: undo the change that took it away, or `pgflow runs upgrade` or `cancel` them"
+                "  mend: undo the change that took it away, or `pgflow runs upgrade` "
+                "or `cancel` them"
             )
         self._told_runs = told
 

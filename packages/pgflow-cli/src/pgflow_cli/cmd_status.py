@@ -46,8 +46,8 @@ def run(args: Namespace) -> int:
         write(table(["UNSERVED FLOW", "VERSION", "STEP", "RUNS", "OLDEST STARTED"], unserved))
         say("no living worker has the handlers of these steps", colour="yellow")
         say(
-            "  mend: start a worker with the flows of that version, `pgflow runs upgrade` the runs, "
-            "or `pgflow runs cancel` them"
+            "  mend: start a worker with the flows of that version, or `pgflow runs upgrade` "
+            "or `cancel` the runs"
         )
     return exit_codes.OK
 

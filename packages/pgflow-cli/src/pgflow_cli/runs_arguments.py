@@ -18,14 +18,18 @@ class Add(Protocol):
         examples: Sequence[str],
         module: str | None = None,
         details: str = "",
-    ) -> argparse.ArgumentParser: ...
+    ) -> argparse.ArgumentParser:
+        """Return its parser."""
+        ...
 
 
 class Verbs(Protocol):
     """Commands below a command."""
 
     @property
-    def add(self) -> Add: ...
+    def add(self) -> Add:
+        """Adds one of them."""
+        ...
 
 
 def add_runs(group: Callable[[Any], Verbs], add: Add) -> tuple[argparse.ArgumentParser, ...]:
