@@ -88,9 +88,9 @@ def _add_upgrade(verbs: Verbs) -> argparse.ArgumentParser:
         "move runs to another version of their flow, where everything fits",
         module="cmd_runs_upgrade",
         details=(
-            "A run moves when its payload and the results it has fit the version, and no worker\n"
-            "holds a task of a step that changed. Otherwise it stays as it is, and the reasons\n"
-            "are printed; the exit code is 1 then. Needs the role pgflow_admin."
+            "A run moves when its payload and the results it has fit the version, and no\n"
+            "worker holds a task of a step that changed. Otherwise it stays as it is, and\n"
+            "the reasons are printed; the exit code is 1 then. Needs the role pgflow_admin."
         ),
         examples=[
             "pgflow runs upgrade RUN_ID",
