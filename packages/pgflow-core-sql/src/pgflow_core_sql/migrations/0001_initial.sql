@@ -4148,7 +4148,8 @@ begin
   cross join lateral (
     select case
       when t.from_version = t.to_version then null
-      when r.status <> 'started' then case r.status when 'cancelled' then 'it was cancelled' else 'it has ' || r.status end
+      when r.status = 'cancelled' then 'it was cancelled'
+      when r.status <> 'started' then format('it has %s', r.status)
       when v.version is null then format('flow %L has no version %s', t.flow_slug, t.to_version)
       when pg_column_size(r.payload) > v.max_payload_bytes then format(
         'its payload takes %s bytes; the budget is %s', pg_column_size(r.payload), v.max_payload_bytes
