@@ -1308,7 +1308,7 @@ end;
 $$;
 
 -- deployed_manifest: the flows as they were deployed last, to compare with what is to come.
--- Called by: `pgflow deploy --dry-run`, users.
+-- Called by: the CLI, for a dry run; users.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   a manifest with the current version of each flow, or of those that are named and exist.
@@ -1367,7 +1367,7 @@ $$;
 --            next sweep queues the task again. Ten tasks of a step at most.
 create or replace function pgflow._explain_leases(p_run_id uuid)
 returns table (step_slug text, task_index integer, reason text, message text, detail jsonb)
-language sql volatile
+language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   select
@@ -1418,7 +1418,7 @@ $$;
 --            no living worker has the handler, else `waits_for_worker`. Ten tasks of a step at most.
 create or replace function pgflow._explain_tasks(p_run_id uuid)
 returns table (step_slug text, task_index integer, reason text, message text, detail jsonb)
-language sql volatile
+language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   with waiting as materialized (
@@ -1518,7 +1518,7 @@ $$;
 --            only), reason, message and detail. Nothing for a run that has ended.
 create or replace function pgflow.explain_run(p_run_id uuid)
 returns table (step_slug text, task_index integer, reason text, message text, detail jsonb)
-language plpgsql security definer
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
@@ -8035,7 +8035,7 @@ $$;
 -- Raises:    nothing.
 -- Returns:   true when one has.
 create or replace function pgflow._is_served(p_contract_id integer) returns boolean
-language sql volatile
+language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   select exists (

@@ -1,5 +1,5 @@
 -- deployed_manifest: the flows as they were deployed last, to compare with what is to come.
--- Called by: `pgflow deploy --dry-run`, users.
+-- Called by: the CLI, for a dry run; users.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   a manifest with the current version of each flow, or of those that are named and exist.

@@ -6,7 +6,7 @@
 --            next sweep queues the task again. Ten tasks of a step at most.
 create or replace function pgflow._explain_leases(p_run_id uuid)
 returns table (step_slug text, task_index integer, reason text, message text, detail jsonb)
-language sql volatile
+language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   select

@@ -6,7 +6,7 @@
 --            no living worker has the handler, else `waits_for_worker`. Ten tasks of a step at most.
 create or replace function pgflow._explain_tasks(p_run_id uuid)
 returns table (step_slug text, task_index integer, reason text, message text, detail jsonb)
-language sql volatile
+language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   with waiting as materialized (

@@ -8,7 +8,7 @@
 --            only), reason, message and detail. Nothing for a run that has ended.
 create or replace function pgflow.explain_run(p_run_id uuid)
 returns table (step_slug text, task_index integer, reason text, message text, detail jsonb)
-language plpgsql security definer
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column

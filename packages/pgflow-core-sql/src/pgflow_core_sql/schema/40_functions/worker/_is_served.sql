@@ -5,7 +5,7 @@
 -- Raises:    nothing.
 -- Returns:   true when one has.
 create or replace function pgflow._is_served(p_contract_id integer) returns boolean
-language sql volatile
+language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   select exists (
