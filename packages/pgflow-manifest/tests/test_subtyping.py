@@ -9,12 +9,14 @@ import jsonschema_rs
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from tests.support.random_schemas import RandomSchemas
+from tests.support.schema_fuzz.instances import InstanceMaker
+from tests.support.schema_fuzz.random_schemas import SchemaMaker
 
 from pgflow_manifest.schema_parts import is_object
 from pgflow_manifest.schema_values import fits
 from pgflow_manifest.subtyping import schema_difference
 
-SEEDS = range(200)
+SEEDS = range(60)
 
 
 def schema(kind: Any) -> dict[str, Any]:
@@ -192,6 +194,44 @@ def test_the_random_pairs_are_worth_something() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_a_yes_is_never_wrong_whatever_keywords_meet(seed: int) -> None:
+    """Schemas over the whole set of keywords, and values that were made to fit the narrow one."""
+    chance = random.Random(seed)
+    maker = SchemaMaker(chance)
+    for _ in range(5):
+        one = maker.schema()
+        for narrow, wide in _with_changes(one, chance):
+            if schema_difference(narrow, wide) is not None:
+                continue
+            old = jsonschema_rs.Draft202012Validator(narrow)
+            new = jsonschema_rs.Draft202012Validator(wide)
+            for value in InstanceMaker(narrow, chance).instances(20):
+                if old.is_valid(value):
+                    assert new.is_valid(value), json.dumps([narrow, wide, value])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_of_named_properties_a_yes_is_never_wrong(seed: int) -> None:
+    """As above, for values that have no properties but those that the narrow schema names."""
+    chance = random.Random(seed)
+    source = RandomSchemas(seed)
+    for _ in range(6):
+        one = source.schema()
+        for narrow, wide in _with_changes(one, chance):
+            text = json.dumps(narrow)
+            if '"not"' in text or '"if"' in text:
+                continue  # to close what is negated would open the whole
+            if schema_difference(narrow, wide, only_named=True) is not None:
+                continue
+            old = jsonschema_rs.Draft202012Validator(narrow)
+            closed = jsonschema_rs.Draft202012Validator(_closed(narrow))
+            new = jsonschema_rs.Draft202012Validator(wide)
+            for value in InstanceMaker(narrow, chance).instances(20):
+                if old.is_valid(value) and closed.is_valid(value):
+                    assert new.is_valid(value), json.dumps([narrow, wide, value])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_what_is_said_of_a_value_is_never_wrong(seed: int) -> None:
     source = RandomSchemas(seed)
     one = source.schema()
@@ -204,14 +244,17 @@ def test_what_is_said_of_a_value_is_never_wrong(seed: int) -> None:
 def _pairs(seed: int, source: RandomSchemas) -> Iterator[tuple[Any, Any]]:
     chance = random.Random(seed)
     for _ in range(6):
-        one, other = source.schema(), source.schema()
-        yield one, other
-        yield one, one
-        for _ in range(4):
-            changed = _changed(one, chance)
-            yield one, changed
-            yield changed, one
-            other = changed
+        one = source.schema()
+        yield one, source.schema()
+        yield from _with_changes(one, chance)
+
+
+def _with_changes(one: Any, chance: random.Random) -> Iterator[tuple[Any, Any]]:
+    yield one, one
+    for _ in range(4):
+        changed = _changed(one, chance)
+        yield one, changed
+        yield changed, one
 
 
 def _changed(part: Any, chance: random.Random) -> Any:
@@ -232,3 +275,18 @@ def _changed(part: Any, chance: random.Random) -> Any:
             return copied
         here, above = below, key
     return copied
+
+
+def _closed(part: Any) -> Any:
+    """Return the schema with no properties in its objects but those that it names."""
+    if isinstance(part, list):
+        return [_closed(each) for each in part]
+    if not is_object(part):
+        return part
+    closed = {
+        key: value if key in ("const", "enum", "required") else _closed(value)
+        for key, value in part.items()
+    }
+    if is_object(part.get("properties")) and part["properties"]:
+        closed.setdefault("additionalProperties", False)
+    return closed
