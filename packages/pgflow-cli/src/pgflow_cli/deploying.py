@@ -14,8 +14,8 @@ def deploy(conn: psycopg.Connection[tuple[Any, ...]], manifest: Manifest) -> lis
     """Deploy all flows of *manifest*, all or none.
 
     Returns:
-        For each flow `flow_slug`, `version` and `outcome`: created, new_version, options_changed
-        or unchanged.
+        For each flow `flow_slug`, `version` and `outcome`: created, new_version, restored,
+        options_changed or unchanged.
     """
     return call(
         conn,
