@@ -160,7 +160,8 @@ def test_runs_that_nobody_serves_are_named_explained_and_upgraded(
             assert main(["runs", "upgrade", "--flow", "rolling"]) == exit_codes.OK
             assert f"{second}  upgraded, version 1 -> 2" in capsys.readouterr().out
             for number, run in enumerate(ended(client, [first, second])):
-                assert (run.version, run.output["count"]) == (2, number + 1)
+                told = {"tell": f"told {{'new': {number}}}", "count": number + 1}
+                assert (run.version, run.output) == (2, told)
 
     assert main(["runs", "explain", str(first)]) == exit_codes.OK
     assert capsys.readouterr().err == "the run is completed: nothing of it waits\n"
@@ -263,6 +264,7 @@ def test_options_change_in_place(
     ],
 )
 def test_what_does_not_go_together_is_refused(arguments: list[str]) -> None:
+    code: object
     try:
         code = main(arguments)
     except SystemExit as error:
