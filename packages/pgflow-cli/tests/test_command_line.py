@@ -22,6 +22,8 @@ COMMANDS = [
     ["runs", "list"],
     ["runs", "show"],
     ["runs", "cancel"],
+    ["runs", "explain"],
+    ["runs", "upgrade"],
     ["demo"],
     ["dev"],
 ]

@@ -6,15 +6,14 @@ A command is imported only when it runs: `cmd_<name>.py` with `run(args) -> exit
 import argparse
 import math
 from collections.abc import Sequence
-from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NoReturn, Protocol
-from uuid import UUID
 
 from pgflow_cli import exit_codes
 from pgflow_cli.annotating.arguments import add_annotate
 from pgflow_cli.codegen.arguments import add_codegen
+from pgflow_cli.runs_arguments import add_runs, number, run_id, time
 
 _DESCRIPTION: Final = """\
 Durable, typed flows on plain PostgreSQL.
@@ -133,6 +132,7 @@ def _add_project_commands(commands: _Commands) -> None:
             "pgflow compile flows -o flows.manifest.json",
             "pgflow compile --check            # in CI: exits 3 when the file is out of date",
             "pgflow compile --show             # the type of every step",
+            "git show main:flows.manifest.json > old.json; pgflow compile --diff old.json",
         ],
     )
     _add_flows(compile_)
@@ -147,6 +147,12 @@ def _add_project_commands(commands: _Commands) -> None:
     )
     compile_.add_argument(
         "--show", action="store_true", help="write nothing; print the type of every step"
+    )
+    compile_.add_argument(
+        "--diff",
+        type=Path,
+        metavar="OLD",
+        help="write nothing; say what changes since that manifest; exit 3 if something breaks",
     )
     _add_json(compile_)
 
@@ -182,9 +188,18 @@ def _add_database_commands(commands: _Commands) -> None:
         "deploy",
         "make flows known to a database",
         details="A changed graph becomes a new version; runs stay on the version they began with.",
-        examples=["pgflow deploy", "pgflow deploy --manifest flows.manifest.json"],
+        examples=[
+            "pgflow deploy",
+            "pgflow deploy --manifest flows.manifest.json",
+            "pgflow deploy --dry-run           # what changes, and whether it breaks something",
+        ],
     )
     _add_source(deploy, positional=True)
+    deploy.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="deploy nothing; say what would change; exit 3 if something breaks",
+    )
     _add_database(deploy)
     _add_json(deploy)
 
@@ -197,7 +212,7 @@ def _add_database_commands(commands: _Commands) -> None:
 
     status = commands.add(
         "status",
-        "show deployed flows, workers, and steps that no worker serves",
+        "show deployed flows, workers, and runs that no living worker can serve",
         examples=["pgflow status", "pgflow status --json | jq '.workers[].name'"],
     )
     _add_database(status)
@@ -230,70 +245,17 @@ def _add_run_commands(commands: _Commands) -> None:
         metavar="FILE",
         help="check the payload against it before anything is sent",
     )
-    run.add_argument("--run-id", type=_run_id, metavar="UUID", help="the id to give to the run")
+    run.add_argument("--run-id", type=run_id, metavar="UUID", help="the id to give to the run")
     run.add_argument(
         "--at",
-        type=_time,
+        type=time,
         metavar="TIME",
         help="when its first steps start, such as 2030-01-31T08:00:00+01:00",
     )
     _add_database(run)
     _add_json(run)
 
-    runs = commands.add(
-        "runs",
-        "list, show, signal or cancel runs",
-        examples=["pgflow runs list --status failed", "pgflow runs show RUN_ID"],
-    )
-    verbs = _Commands(runs.add_subparsers(title="commands", metavar="VERB", required=True))
-    list_ = verbs.add(
-        "list",
-        "list runs, the newest first",
-        module="cmd_runs_list",
-        examples=["pgflow runs list", "pgflow runs list --flow hello --status started --json"],
-    )
-    list_.add_argument("--flow", metavar="SLUG", help="only runs of this flow")
-    list_.add_argument(
-        "--status",
-        choices=["started", "completed", "failed", "cancelled"],
-        help="only runs with this status",
-    )
-    list_.add_argument(
-        "--limit", type=_limit, default=20, metavar="N", help="1 to 10000; default: %(default)s"
-    )
-    show = verbs.add(
-        "show",
-        "show a run with its steps, results and errors",
-        module="cmd_runs_show",
-        examples=["pgflow runs show RUN_ID", "pgflow runs show RUN_ID --json | jq .output"],
-    )
-    cancel = verbs.add(
-        "cancel",
-        "cancel a run; cancelling twice is no error",
-        module="cmd_runs_cancel",
-        examples=["pgflow runs cancel RUN_ID --reason 'wrong file'"],
-    )
-    signal = verbs.add(
-        "signal",
-        "send a run what a step of it waits for",
-        module="cmd_runs_signal",
-        details=(
-            "It may come before the step waits. Sending the same again changes nothing, and\n"
-            "sending something else is refused."
-        ),
-        examples=[
-            """pgflow runs signal RUN_ID approval '{"approved": true}'""",
-            "pgflow runs signal RUN_ID approval @approval.json",
-        ],
-    )
-    for verb in (show, cancel, signal):
-        verb.add_argument(
-            "run_id", type=_run_id, metavar="RUN_ID", help="as `pgflow run` printed it"
-        )
-    cancel.add_argument("--reason", metavar="TEXT", help="kept with the run")
-    signal.add_argument("signal", metavar="SIGNAL", help="the slug of the step that waits")
-    signal.add_argument("payload", metavar="PAYLOAD", help="JSON, @FILE, or - for stdin")
-    for verb in (list_, show, cancel, signal):
+    for verb in add_runs(_Commands, commands.add):
         _add_database(verb)
         _add_json(verb)
 
@@ -371,43 +333,8 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
 
 
-def _time(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no time, such as 2030-01-31T08:00:00Z"
-        ) from None
-    if time.utcoffset() is None:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} has no time zone; add Z, or an offset such as +01:00"
-        )
-    return time
-
-
-def _run_id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a run id, which is a UUID") from None
-
-
 def _seconds(text: str) -> float:
-    seconds = _number(text)
+    seconds = number(text)
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return seconds
-
-
-def _limit(text: str) -> int:
-    limit = _number(text)
-    if not (1 <= limit <= 10_000 and limit.is_integer()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 10000")
-    return int(limit)
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan

@@ -1,6 +1,6 @@
 """`pgflow compile`: one manifest from a folder of flows; `--check` guards it in CI.
 
-`--show` prints the types that would stand in it.
+`--show` prints the types that would stand in it, `--diff` what changes since an older one.
 """
 
 import sys
@@ -8,13 +8,14 @@ from argparse import Namespace
 from pathlib import Path
 
 from pgflow_cli import exit_codes
+from pgflow_cli.changes_text import tell_changes
 from pgflow_cli.compiling import compile_folder, typed_flows
 from pgflow_cli.differences import write_difference
 from pgflow_cli.errors import CommandError
 from pgflow_cli.places import flows_path, manifest_path
 from pgflow_cli.showing import types_document, types_text
 from pgflow_cli.terminal import say, write, write_json
-from pgflow_manifest import Manifest, dump_manifest, write_manifest
+from pgflow_manifest import Manifest, dump_manifest, manifest_changes, read_manifest, write_manifest
 
 
 def run(args: Namespace) -> int:
@@ -29,9 +30,18 @@ def run(args: Namespace) -> int:
             "`--show` prints types and writes nothing, so it goes with neither --check nor -o",
             exit_code=exit_codes.USAGE,
         )
+    if args.diff and (args.check or args.show or args.output):
+        raise CommandError(
+            "`--diff` compares and writes nothing, so it goes with none of --check, --show and -o",
+            exit_code=exit_codes.USAGE,
+        )
     flows = flows_path(args.flows)
     if args.show:
         return _show(flows, as_json=args.json)
+    if args.diff:
+        # Read first: that it is no manifest is known at once, and compiling may take seconds.
+        old = read_manifest(args.diff)
+        return tell_changes(manifest_changes(old, compile_folder(flows)), as_json=args.json)
     manifest = compile_folder(flows)
     if args.output == "-":
         sys.stdout.buffer.write(dump_manifest(manifest))

@@ -145,7 +145,10 @@ class _Session:
         told = frozenset(f"{each['flow_slug']}.{each['step_slug']}" for each in status["unserved"])
         if new := sorted(told - self._told_runs):
             say(f"runs wait for {', '.join(new)}, which no worker serves", colour="yellow")
-            say("  mend: undo the change that took it away, or `pgflow runs cancel` them")
+            say(
+                "  mend: undo the change that took it away, or `pgflow runs upgrade` "
+                "or `cancel` them"
+            )
         self._told_runs = told
 
     def _compile(self, path: Path) -> bool:

@@ -32,13 +32,23 @@ def run(args: Namespace) -> int:
     write("")
     _section(["WORKER", "STATUS", "LAST BEAT", "LEASED"], workers, "no worker")
     unserved = [
-        [item["flow_slug"], item["step_slug"], str(item["runs"])] for item in status["unserved"]
+        [
+            item["flow_slug"],
+            str(item["version"]),
+            item["step_slug"],
+            str(item["runs"]),
+            _ago(item["oldest_started_at"]),
+        ]
+        for item in status["unserved"]
     ]
     if unserved:
         write("")
-        write(table(["UNSERVED FLOW", "STEP", "RUNS"], unserved))
+        write(table(["UNSERVED FLOW", "VERSION", "STEP", "RUNS", "OLDEST STARTED"], unserved))
         say("no living worker has the handlers of these steps", colour="yellow")
-        say("  mend: start a worker that has them, or `pgflow runs cancel` the runs")
+        say(
+            "  mend: start a worker with the flows of that version, or `pgflow runs upgrade` "
+            "or `cancel` the runs"
+        )
     return exit_codes.OK
 
 

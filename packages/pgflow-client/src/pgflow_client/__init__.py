@@ -47,6 +47,7 @@ from pgflow_client.run import (
     RunSummary,
     SchemaFault,
     SignalOutcome,
+    StepReason,
     StepSnapshot,
     TaskCounts,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "StepFailed",
     "StepNotCompletedError",
     "StepProgressed",
+    "StepReason",
     "StepRetrying",
     "StepRunning",
     "StepSkipped",

@@ -21,6 +21,7 @@ from pgflow_client.run import (
     RunSummary,
     SchemaFault,
     SignalOutcome,
+    StepReason,
     StepSnapshot,
     TaskCounts,
 )
@@ -140,6 +141,18 @@ def send_signal(run_id: UUID | str, signal: str, payload: object) -> Call[Signal
         "p_payload => %s::jsonb)",
         params=(str(as_run_id(run_id)), signal, encode_payload(payload, what="the signal")),
         parse=lambda value: cast("SignalOutcome", _text(value)),
+        repeatable=True,
+    )
+
+
+def explain_run(run_id: UUID | str) -> Call[tuple[StepReason, ...]]:
+    """Ask why the unfinished steps of a run do not run."""
+    return Call(
+        name="pgflow.explain_run",
+        sql="select convert_to(coalesce(jsonb_agg(to_jsonb(e)), '[]')::text, 'UTF8') "
+        "from pgflow.explain_run(p_run_id => %s::uuid) as e",
+        params=(str(as_run_id(run_id)),),
+        parse=lambda value: tuple(StepReason(**row) for row in _parse_json(value)),
         repeatable=True,
     )
 

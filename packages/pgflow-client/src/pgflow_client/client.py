@@ -17,7 +17,7 @@ from pgflow_client.events import EventTracker, RunEvent
 from pgflow_client.flow_ref import AnyFlowRef, slug_of
 from pgflow_client.handle import RunHandle
 from pgflow_client.json_value import Json
-from pgflow_client.run import RunSnapshot, RunSummary, SignalOutcome
+from pgflow_client.run import RunSnapshot, RunSummary, SignalOutcome, StepReason
 from pgflow_client.type_variables import OutputT, ResultsT
 from pgflow_manifest import RunStatus
 
@@ -172,6 +172,17 @@ class Client:
         """
         slug = None if flow is None else slug_of(flow)
         return self._link.execute(calls.list_runs(slug, status, limit))
+
+    def explain(self, run_id: UUID | str) -> tuple[StepReason, ...]:
+        """Read why each step of a run that has not ended does not run, or who runs it.
+
+        Empty for a run that has ended. Of a map step, ten items at most stand for each reason;
+        `detail["tasks_count"]` says how many there are.
+
+        Raises:
+            RunNotFoundError: PF102, there is no such run, or it is not yours.
+        """
+        return self._link.execute(calls.explain_run(run_id))
 
     def cancel(self, run_id: UUID | str, reason: str | None = None) -> RunStatus:
         """Cancel a run and return its status afterwards; cancelling twice is the same as once.

@@ -18,7 +18,7 @@ from pgflow_client.events import EventTracker, RunEvent
 from pgflow_client.flow_ref import AnyFlowRef, slug_of
 from pgflow_client.handle_async import AsyncRunHandle
 from pgflow_client.json_value import Json
-from pgflow_client.run import RunSnapshot, RunSummary, SignalOutcome
+from pgflow_client.run import RunSnapshot, RunSummary, SignalOutcome, StepReason
 from pgflow_client.type_variables import AsyncResultsT, OutputT
 from pgflow_manifest import RunStatus
 
@@ -176,6 +176,17 @@ class AsyncClient:
         """
         slug = None if flow is None else slug_of(flow)
         return await self._link.execute(calls.list_runs(slug, status, limit))
+
+    async def explain(self, run_id: UUID | str) -> tuple[StepReason, ...]:
+        """Read why each step of a run that has not ended does not run, or who runs it.
+
+        Empty for a run that has ended. Of a map step, ten items at most stand for each reason;
+        `detail["tasks_count"]` says how many there are.
+
+        Raises:
+            RunNotFoundError: PF102, there is no such run, or it is not yours.
+        """
+        return await self._link.execute(calls.explain_run(run_id))
 
     async def cancel(self, run_id: UUID | str, reason: str | None = None) -> RunStatus:
         """Cancel a run and return its status afterwards; cancelling twice is the same as once.

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Generic, cast
 
 from pgflow_client.events import RunEvent
 from pgflow_client.json_value import Json
-from pgflow_client.run import RunSnapshot, SignalOutcome
+from pgflow_client.run import RunSnapshot, SignalOutcome, StepReason
 from pgflow_client.type_variables import OutputT_co, ResultsT_co
 from pgflow_manifest import RunId, RunStatus
 
@@ -72,6 +72,10 @@ class RunHandle(Generic[OutputT_co, ResultsT_co]):
     def signal(self, signal: str, payload: object) -> SignalOutcome:
         """Send *payload* to a step that waits for a signal, or will; see `Client.signal`."""
         return self._client.signal(self.run_id, signal, payload)
+
+    def explain(self) -> tuple[StepReason, ...]:
+        """Read why each step that has not ended does not run, or who runs it."""
+        return self._client.explain(self.run_id)
 
     def cancel(self, reason: str | None = None) -> RunStatus:
         """Cancel the run unless it has ended; see `Client.cancel`."""

@@ -265,6 +265,26 @@ def _after_attempts(step: StepSnapshot) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepReason:
+    """Why a step, or a task of a map step, does not run; or who runs it."""
+
+    step_slug: str
+    task_index: int | None
+    """Which item it is about, from 0; None where the step is no map or has not begun."""
+    reason: str
+    """`waits_for_steps`, `waits_for_worker`, `no_worker`, `retry_at`, `delayed_until`, `leased`
+    or `lease_overdue`."""
+    message: str
+    """The reason as a sentence, with names and times."""
+    detail: Json
+    """What the message was made of, for programs."""
+
+    def __str__(self) -> str:
+        item = "" if self.task_index is None else f", item {self.task_index}"
+        return f"{self.step_slug}{item}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
     """One line of a list of runs."""
 

@@ -46,6 +46,14 @@ FLOW = a_flow(
     options=FlowOptions(max_attempts=2, base_delay_seconds=0, jitter=0),
 )
 
+OTHER = a_flow(
+    "pairs",
+    a_step("held", result_schema=STRING),
+    a_step("waiting", result_schema=STRING),
+    a_step("after", "held", "waiting"),
+)
+"""The version to which runs are upgraded; the task that waits gets another contract."""
+
 
 class Scene:
     """Three runs: the worker holds one step of each, the other step of each waits."""
@@ -127,6 +135,9 @@ CALLS: dict[str, Call] = {
     "release": lambda scene, conn: release(conn, scene.tasks[::-1]),
     "extend": lambda scene, conn: extend(conn, scene.tasks[::-1]),
     "cancel": _cancel_all,
+    "upgrade": lambda scene, conn: conn.execute(
+        "select * from pgflow.upgrade_runs(%s, 1)", [[task.run_id for task in scene.tasks[::-1]]]
+    ),
     "sweep": lambda scene, conn: conn.execute("select * from pgflow.sweep()"),
     "stop": lambda scene, conn: conn.execute("select pgflow.stop_worker(%s)", [scene.worker_id]),
 }
@@ -145,6 +156,7 @@ def test_two_calls_on_the_same_runs_never_deadlock(
     conn: Conn, connect: Connect, begin: Begin, first: str
 ) -> None:
     """One database for all second calls and gates: each of them has its own runs and worker."""
+    deploy(conn, OTHER)
     deploy(conn, FLOW)
     gate, one, two = connect(), connect(), connect()
     for session in (one, two):

@@ -82,4 +82,22 @@ def test_steps_that_no_running_worker_can_serve_are_named(tx: Conn) -> None:
     deploy(tx, new)
     register_worker(tx, new)
     tx.execute("select pgflow.stop_worker(%s)", [old_worker])
-    assert status(tx)["unserved"] == [{"flow_slug": "f", "step_slug": "a", "runs": 2}]
+    [unserved] = status(tx)["unserved"]
+    oldest = scalar(tx, "select to_jsonb(min(started_at)) from pgflow.runs")
+    assert unserved == {
+        "flow_slug": "f",
+        "version": 1,
+        "step_slug": "a",
+        "runs": 2,
+        "oldest_started_at": oldest,
+    }
+
+
+def test_a_worker_that_went_silent_serves_nothing(tx: Conn, set_clock: SetClock) -> None:
+    set_clock(tx, NOON)
+    deploy(tx, a_diamond())
+    register_worker(tx, a_diamond(), beat_seconds=1)
+    start_run(tx)
+    assert status(tx)["unserved"] == []
+    set_clock(tx, NOON + timedelta(seconds=4))
+    assert [each["step_slug"] for each in status(tx)["unserved"]] == ["transcribe"]

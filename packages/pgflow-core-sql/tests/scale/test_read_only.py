@@ -24,6 +24,8 @@ Conn = psycopg.Connection[Any]
 
 CALLS = {
     "breaking_version": "pgflow.breaking_version()",
+    "deployed_manifest": "pgflow.deployed_manifest()",
+    "explain_run": "(select jsonb_agg(to_jsonb(e)) from pgflow.explain_run({run_id}) as e)",
     "get_run": "pgflow.get_run({run_id})",
     "list_runs": "(select jsonb_agg(to_jsonb(r)) from pgflow.list_runs() as r)",
     "may_see": "pgflow.may_see('ada')",

@@ -19,7 +19,9 @@ SURFACE = {
     "complete_step": "AW",
     "complete_tasks": "AW",
     "deploy": "A",
+    "deployed_manifest": "AV",
     "exchange_tasks": "AW",
+    "explain_run": "ACV",
     "extend_leases": "AW",
     "fail_tasks": "AW",
     "get_run": "ACV",
@@ -33,6 +35,7 @@ SURFACE = {
     "status": "AV",
     "stop_worker": "AW",
     "sweep": "AW",
+    "upgrade_runs": "A",
     "validate": "AVW",
     "watch_run": "ACV",
 }

@@ -88,6 +88,7 @@ from pgflow_manifest.statuses import (
 )
 
 if typing.TYPE_CHECKING:
+    from pgflow_manifest.changes import Change, ChangeKind, manifest_changes, worst_change
     from pgflow_manifest.codec import (
         dump_manifest,
         load_manifest,
@@ -141,21 +142,29 @@ if typing.TYPE_CHECKING:
         StepSpec,
         WhenUnmet,
     )
+    from pgflow_manifest.schema_keywords import SchemaDifference
     from pgflow_manifest.sources import EachInput, ErrorInput, PayloadInput, ResultInput
+    from pgflow_manifest.subtyping import schema_difference
 else:
+    _WITH_MODELS = (
+        *(
+            "models",
+            "sources",
+            "conditions",
+            "inferred",
+            "codec",
+            "digest",
+            "format_schema",
+            "changes",
+            "subtyping",
+        ),
+    )
+
     # Of no concern to type checkers, which would take every misspelt name for an import from here.
     def __getattr__(name: str) -> object:
         """Return what one of the modules with models exports as *name*."""
         if name in __all__:
-            for module_name in (
-                "models",
-                "sources",
-                "conditions",
-                "inferred",
-                "codec",
-                "digest",
-                "format_schema",
-            ):
+            for module_name in _WITH_MODELS:
                 module = importlib.import_module(f"{__name__}.{module_name}")
                 if (found := vars(module).get(name)) is not None:
                     return globals().setdefault(name, found)
@@ -183,6 +192,8 @@ __all__ = [
     "ArgumentsInvalidError",
     "Backoff",
     "BatchInvalidError",
+    "Change",
+    "ChangeKind",
     "ClassShape",
     "CollectionShape",
     "Comparison",
@@ -257,6 +268,7 @@ __all__ = [
     "RunNotFoundError",
     "RunStatus",
     "ScalarShape",
+    "SchemaDifference",
     "SchemaInvalidError",
     "SchemaTooNewError",
     "SchemaVersionError",
@@ -283,12 +295,15 @@ __all__ = [
     "dump_manifest_json_schema",
     "error_from_sqlstate",
     "load_manifest",
+    "manifest_changes",
     "manifest_json_schema",
     "mask_secrets",
     "operands_of",
     "read_manifest",
+    "schema_difference",
     "slug_problem",
     "topological_order",
     "with_digests",
+    "worst_change",
     "write_manifest",
 ]

@@ -57,6 +57,14 @@ create type pgflow.ready_step as (
   contract_id integer
 );
 
+-- upgrade_target: a run and the version that it is to be moved to.
+create type pgflow.upgrade_target as (
+  run_id uuid,
+  flow_slug text,
+  from_version integer,
+  to_version integer
+);
+
 -- flows: what can be started, and which version new runs get.
 create table pgflow.flows (
   flow_slug text primary key,
@@ -101,6 +109,7 @@ create table pgflow.flow_versions (
   flow_slug text not null references pgflow.flows,
   version integer not null,
   digest text not null,
+  definition jsonb not null,
   payload_schema jsonb not null,
   payload_schema_id bytea not null references pgflow.schemas,
   max_payload_bytes integer not null,
@@ -111,6 +120,8 @@ create table pgflow.flow_versions (
 );
 comment on column pgflow.flow_versions.payload_schema_id is
   'what start_flow holds each payload against';
+comment on column pgflow.flow_versions.definition is
+  'the flow as it was deployed last, for deployed_manifest; the engine does not read it';
 comment on column pgflow.flow_versions.deadline_seconds is 'how long a run may take, from when it begins';
 comment on column pgflow.flow_versions.max_payload_bytes is 'budget of a payload, in bytes as jsonb';
 alter table pgflow.flows
@@ -649,7 +660,7 @@ end;
 $$;
 
 -- _unmet_error: the error of a step that fails its run because its condition does not hold.
--- Called by: _fate.
+-- Called by: _fate, _explain_skips.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the error, with the code PF610.
@@ -1848,12 +1859,14 @@ begin
   v_changed := found;
 
   insert into pgflow.flow_versions as v (
-    flow_slug, version, digest, payload_schema, payload_schema_id, max_payload_bytes, deadline_seconds
+    flow_slug, version, digest, definition, payload_schema, payload_schema_id, max_payload_bytes,
+    deadline_seconds
   )
   values (
     v_slug,
     v_version,
     p_flow ->> 'digest',
+    p_flow,
     p_flow -> 'payload_schema',
     pgflow._schema_id(p_flow -> 'payload_schema'),
     coalesce((p_flow #>> '{options,max_payload_bytes}')::numeric::integer, 4194304),
@@ -1867,6 +1880,13 @@ begin
     where (v.payload_schema, v.max_payload_bytes, v.deadline_seconds)
       is distinct from (excluded.payload_schema, excluded.max_payload_bytes, excluded.deadline_seconds);
   v_changed := found or v_changed;
+
+  -- By itself: what only the definition tells, such as the names of inferred types, is no change.
+  update pgflow.flow_versions as v
+  set definition = p_flow
+  where v.flow_slug = v_slug
+    and v.version = v_version
+    and v.definition <> p_flow;
 
   v_changed := pgflow._put_contracts(p_flow) or v_changed;
   v_changed := pgflow._put_steps(p_flow, v_version) or v_changed;
@@ -2059,6 +2079,329 @@ begin
 end;
 $$;
 
+-- deployed_manifest: the flows as they were deployed last, to compare with what is to come.
+-- Called by: the CLI, for a dry run; users.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   a manifest with the current version of each flow, or of those that are named and exist.
+create or replace function pgflow.deployed_manifest(p_flow_slugs text [] default null) returns jsonb
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'format_version', 1,
+    'flows', coalesce(jsonb_agg(v.definition order by v.flow_slug collate "C"), '[]')
+  )
+  from pgflow.flows as f
+  join pgflow.flow_versions as v on v.flow_slug = f.flow_slug and v.version = f.current_version
+  where p_flow_slugs is null or f.flow_slug = any (p_flow_slugs);
+$$;
+
+-- _explain_deps: the steps of a run that wait for other steps.
+-- Called by: explain_run.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   one row for each: reason `waits_for_steps`.
+create or replace function pgflow._explain_deps(p_run_id uuid, p_flow_slug text, p_version integer)
+returns table (step_slug text, task_index integer, reason text, message text, detail jsonb)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    d.to_step_slug,
+    null::integer,
+    'waits_for_steps',
+    'waits for ' || string_agg(d.from_step_slug, ', ' order by s.step_index),
+    jsonb_build_object('steps', jsonb_agg(d.from_step_slug order by s.step_index))
+  from pgflow.deps as d
+  join pgflow.steps as s
+    on s.flow_slug = d.flow_slug and s.version = d.version and s.step_slug = d.from_step_slug
+  where d.flow_slug = p_flow_slug
+    and d.version = p_version
+    and not exists (
+      select 1
+      from pgflow.step_states as ss
+      where ss.run_id = p_run_id and ss.step_slug = d.to_step_slug
+    )
+    and not exists (
+      select 1
+      from pgflow.step_states as ss
+      where ss.run_id = p_run_id and ss.step_slug = d.from_step_slug
+        and ss.status in ('completed', 'skipped')
+    )
+  group by d.to_step_slug;
+$$;
+
+-- _explain_leases: the tasks of a run that a worker holds.
+-- Called by: explain_run.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   reason `leased`; `lease_overdue` when the lease is over or the worker silent, so that the
+--            next sweep queues the task again. Ten tasks of a step at most.
+create or replace function pgflow._explain_leases(p_run_id uuid)
+returns table (step_slug text, task_index integer, reason text, message text, detail jsonb)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    n.step_slug,
+    n.task_index,
+    n.reason,
+    case n.reason
+      when 'leased' then format(
+        'attempt %s is with worker %L until %s', n.attempt, n.worker, pgflow._told_time(n.leased_until)
+      )
+      else format(
+        'attempt %s was with worker %L, which has gone silent; its lease ends at %s, and any worker that '
+        'sweeps queues the task again', n.attempt, n.worker, pgflow._told_time(n.leased_until)
+      )
+    end,
+    jsonb_build_object(
+      'worker', n.worker, 'worker_id', n.worker_id, 'attempt', n.attempt,
+      'claimed_at', n.claimed_at, 'leased_until', n.leased_until, 'tasks_count', n.tasks_count
+    )
+  from (
+    select
+      h.*,
+      count(*) over (partition by h.step_slug, h.reason) as tasks_count,
+      row_number() over (partition by h.step_slug, h.reason order by h.task_index) as position
+    from (
+      select
+        l.*,
+        w.name as worker,
+        case
+          when l.leased_until < pgflow._now()
+            or w.status <> 'running'
+            or pgflow._is_silent(w.last_beat_at, w.beat_seconds) then 'lease_overdue'
+          else 'leased'
+        end as reason
+      from pgflow.leases as l
+      left join pgflow.workers as w on w.worker_id = l.worker_id
+      where l.run_id = p_run_id
+    ) as h
+  ) as n
+  where n.position <= 10;
+$$;
+
+-- _explain_skips: the steps of a run that will not run, because they were skipped.
+-- Called by: explain_run.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   reason `condition_unmet` with the parts that did not hold and their values, `handler_failed` with
+--            the error, `dependency_skipped` with the steps.
+create or replace function pgflow._explain_skips(p_run_id uuid, p_flow_slug text, p_version integer)
+returns table (step_slug text, task_index integer, reason text, message text, detail jsonb)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    s.step_slug,
+    null::integer,
+    ss.skip_reason,
+    'skipped: ' || case ss.skip_reason
+      when 'condition_unmet' then u.error ->> 'message'
+      when 'handler_failed' then 'it failed: ' || coalesce(ss.error ->> 'message', '')
+      else 'a step that it waits for was skipped'
+    end,
+    jsonb_strip_nulls(jsonb_build_object('unmet', u.error -> 'unmet', 'error', ss.error))
+  from pgflow.step_states as ss
+  join pgflow.steps as s
+    on s.flow_slug = p_flow_slug and s.version = p_version and s.step_slug = ss.step_slug
+  cross join lateral (
+    select case
+      when ss.skip_reason = 'condition_unmet' then pgflow._unmet_error(s.step_slug, s.condition, p_run_id)
+    end as error
+  ) as u
+  where ss.run_id = p_run_id
+    and ss.status = 'skipped';
+$$;
+
+-- _explain_tasks: the tasks of a run that wait in the queue.
+-- Called by: explain_run.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   reason `retry_at` after an attempt that failed, `delayed_until` without one, `no_worker` when
+--            no living worker has the handler, else `waits_for_worker`. Ten tasks of a step at most.
+create or replace function pgflow._explain_tasks(p_run_id uuid)
+returns table (step_slug text, task_index integer, reason text, message text, detail jsonb)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with waiting as materialized (
+    select t.*, a.error
+    from pgflow.tasks as t
+    left join lateral (
+      select l.error
+      from pgflow.attempt_log as l
+      where l.run_id = t.run_id
+        and l.step_slug = t.step_slug
+        and l.task_index = t.task_index
+        and t.attempts_count > 0
+      order by l.ended_at desc, l.attempt desc
+      limit 1
+    ) as a on true
+    where t.run_id = p_run_id
+  ),
+  contract as materialized (
+    select
+      c.contract_id, c.max_attempts, c.digest, pgflow._is_served(c.contract_id) as is_served,
+      (
+        select count(*)
+        from pgflow.contracts as o
+        where o.flow_slug = c.flow_slug
+          and o.step_slug = c.step_slug
+          and o.contract_id <> c.contract_id
+          and pgflow._is_served(o.contract_id)
+      ) as others_served_count
+    from pgflow.contracts as c
+    where c.contract_id in (select w.contract_id from waiting as w)
+  ),
+  explained as (
+    select
+      w.*, c.max_attempts, c.digest, c.others_served_count, r.reason,
+      count(*) over (partition by w.step_slug, r.reason) as tasks_count,
+      row_number() over (partition by w.step_slug, r.reason order by w.available_at, w.task_index) as position
+    from waiting as w
+    join contract as c on c.contract_id = w.contract_id
+    cross join lateral (
+      select case
+        when not c.is_served then 'no_worker'
+        when w.available_at <= pgflow._now() then 'waits_for_worker'
+        when w.attempts_count > 0 then 'retry_at'
+        else 'delayed_until'
+      end as reason
+    ) as r
+  )
+  select
+    e.step_slug,
+    e.task_index,
+    e.reason,
+    case e.reason
+      when 'no_worker' then 'no living worker has this handler' || case
+        when e.others_served_count > 0 then
+          '; those that live have one for another version of the step: start a worker with the flows of '
+          'this version, or move the run with `pgflow runs upgrade`'
+        else '; start a worker that has the flow'
+      end
+      when 'waits_for_worker' then format(
+        'has been waiting since %s for a worker that is free', pgflow._told_time(e.available_at)
+      )
+      when 'retry_at' then format(
+        'attempt %s of %s begins at %s; the last one failed: %s',
+        e.attempts_count + 1, e.max_attempts, pgflow._told_time(e.available_at),
+        coalesce(e.error ->> 'message', 'no error was reported')
+      )
+      else format('delayed until %s', pgflow._told_time(e.available_at))
+    end,
+    jsonb_strip_nulls(jsonb_build_object(
+      'available_at', e.available_at, 'attempts_count', e.attempts_count,
+      'max_attempts', e.max_attempts, 'error', e.error, 'digest', e.digest,
+      'tasks_count', e.tasks_count
+    ))
+  from explained as e
+  where e.position <= 10;
+$$;
+
+-- _explain_waits: the steps of a run that wait without a task, and the run itself when it has not begun.
+-- Called by: explain_run.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   reason `waits_for_signal`, `sleeps_until`, `waits_for_run`; `starts_at` for each root step of a
+--            run that begins later.
+create or replace function pgflow._explain_waits(p_run_id uuid, p_flow_slug text, p_version integer)
+returns table (step_slug text, task_index integer, reason text, message text, detail jsonb)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    s.step_slug,
+    null::integer,
+    case s.kind when 'signal' then 'waits_for_signal' when 'sleep' then 'sleeps_until' else 'waits_for_run' end,
+    case s.kind
+      when 'signal' then 'waits for the signal' || coalesce(', until ' || pgflow._told_time(t.due_at), '')
+      when 'sleep' then 'sleeps until ' || pgflow._told_time(t.due_at)
+      else format('waits for run %s of flow %s', x.sub_run_id, s.sub_flow_slug)
+    end,
+    jsonb_strip_nulls(jsonb_build_object('until', t.due_at, 'run_id', x.sub_run_id, 'flow_slug', s.sub_flow_slug))
+  from pgflow.step_states as ss
+  join pgflow.steps as s
+    on s.flow_slug = p_flow_slug and s.version = p_version and s.step_slug = ss.step_slug
+  left join pgflow.timers as t
+    on t.run_id = p_run_id and t.step_slug = ss.step_slug and t.kind = s.kind
+  left join pgflow.sub_runs as x on x.run_id = p_run_id and x.step_slug = ss.step_slug
+  where ss.run_id = p_run_id
+    and ss.status = 'started'
+    and s.kind in ('signal', 'sleep', 'flow')
+  union all
+  select
+    s.step_slug, null, 'starts_at', 'the run begins at ' || pgflow._told_time(t.due_at),
+    jsonb_build_object('at', t.due_at)
+  from pgflow.timers as t
+  join pgflow.steps as s on s.flow_slug = p_flow_slug and s.version = p_version and s.is_root
+  where t.run_id = p_run_id
+    and t.kind = 'start';
+$$;
+
+-- _told_time: a time for messages, whatever the time zone of the session.
+-- Called by: _explain_leases, _explain_waits, _explain_tasks.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the time in UTC, to the second.
+create or replace function pgflow._told_time(p_at timestamptz) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select to_char(p_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"');
+$$;
+
+-- explain_run: for each step of a run that has not ended, why it does not run, or who runs it; and why a step
+-- was skipped.
+-- Each kind of reason is a function of its own, and a branch here. Of a map step at most ten items are
+-- named for each reason; `tasks_count` in the detail says how many there are.
+-- Called by: clients, the CLI.
+-- Locks:     none.
+-- Raises:    PF102 unknown run, or not the caller's.
+-- Returns:   a row for each step and reason, in topological order: the index of the task (of map steps
+--            only), reason, message and detail. Nothing for a run that has ended.
+create or replace function pgflow.explain_run(p_run_id uuid)
+returns table (step_slug text, task_index integer, reason text, message text, detail jsonb)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_run record;
+begin
+  select r.run_id, r.flow_slug, r.version, r.owner, r.status into v_run
+  from pgflow.runs as r
+  where r.run_id = p_run_id;
+  if not found or not pgflow.may_see(v_run.owner) then
+    perform pgflow._raise_run_not_found(p_run_id);
+  end if;
+  if v_run.status <> 'started' then
+    return;
+  end if;
+
+  return query
+  select
+    s.step_slug, case when s.kind = 'map' then e.task_index end, e.reason, e.message, e.detail
+  from (
+    select * from pgflow._explain_deps(p_run_id, v_run.flow_slug, v_run.version)
+    union all
+    select * from pgflow._explain_leases(p_run_id)
+    union all
+    select * from pgflow._explain_tasks(p_run_id)
+    union all
+    select * from pgflow._explain_waits(p_run_id, v_run.flow_slug, v_run.version)
+    union all
+    select * from pgflow._explain_skips(p_run_id, v_run.flow_slug, v_run.version)
+  ) as e (step_slug, task_index, reason, message, detail)
+  join pgflow.steps as s
+    on s.flow_slug = v_run.flow_slug and s.version = v_run.version and s.step_slug = e.step_slug
+  order by s.step_index, e.task_index nulls first, e.reason;
+end;
+$$;
+
 -- _expire_leases: end the leases that are overdue or whose worker is dead; the attempt counts.
 -- Only what is in flight is in `leases`, so a plain scan of it is cheap.
 -- Called by: sweep.
@@ -2143,13 +2486,14 @@ $$;
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   schema_version; flows with waiting and leased tasks; workers of the last hour; and
---            'unserved': steps with waiting tasks that no running worker has a handler for.
+--            'unserved': for each flow, version and step whose tasks wait though no living worker has
+--            the handler, how many runs that are, and since when the oldest of them has been running.
 create or replace function pgflow.status() returns jsonb
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
   with waiting as (
-    select t.contract_id, count(*) as tasks, count(distinct t.run_id) as runs
+    select t.contract_id, count(*) as tasks
     from pgflow.tasks as t
     group by t.contract_id
   ),
@@ -2200,16 +2544,22 @@ as $$
     ), '[]'),
     'unserved', coalesce((
       select jsonb_agg(
-        jsonb_build_object('flow_slug', c.flow_slug, 'step_slug', c.step_slug, 'runs', q.runs)
-        order by c.flow_slug, c.step_slug
+        jsonb_build_object(
+          'flow_slug', u.flow_slug, 'version', u.version, 'step_slug', u.step_slug,
+          'runs', u.runs, 'oldest_started_at', u.oldest_started_at
+        )
+        order by u.flow_slug, u.version, u.step_slug
       )
-      from waiting as q
-      join pgflow.contracts as c using (contract_id)
-      where not exists (
-        select 1
-        from pgflow.workers as w
-        where w.status = 'running' and q.contract_id = any (w.contract_ids)
-      )
+      from (
+        select
+          r.flow_slug, r.version, t.step_slug,
+          count(distinct t.run_id) as runs, min(r.started_at) as oldest_started_at
+        from waiting as q
+        join pgflow.tasks as t on t.contract_id = q.contract_id
+        join pgflow.runs as r on r.run_id = t.run_id
+        where not pgflow._is_served(q.contract_id)
+        group by r.flow_slug, r.version, t.step_slug
+      ) as u
     ), '[]')
   );
 $$;
@@ -2996,7 +3346,7 @@ $$;
 -- _complete_runs: complete every run whose last leaf has just ended.
 -- When all leaves have completed or are skipped, every step has ended: each of the others is a dep of one of them.
 -- `offset 0`: see _start_ready_steps.
--- Called by: _complete_batch, _give_up, _advance_runs, _start_special_steps. The caller holds the locks of the runs.
+-- Called by: _complete_batch, _move_runs, _give_up, _advance_runs, _start_special_steps. The caller holds the locks of the runs.
 -- Locks:     none further.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -3143,7 +3493,7 @@ end;
 $$;
 
 -- _raise_run_not_found: one answer for a run that does not exist and one that is not yours.
--- Called by: get_run, send_signal, cancel_run, watch_run.
+-- Called by: get_run, explain_run, send_signal, cancel_run, watch_run.
 -- Locks:     none.
 -- Raises:    PF102.
 -- Returns:   never.
@@ -4141,7 +4491,7 @@ $$;
 
 -- _start_special_steps: start steps that are ready and not plain, and whatever becomes ready because some of
 -- them end at once. A loop, not a recursion: a chain of steps that end at once may be of any length.
--- Called by: _complete_batch, _give_up, _advance_runs, _begin_runs. The caller holds the locks of the runs, or made them.
+-- Called by: _move_runs, _complete_batch, _give_up, _advance_runs, _begin_runs. The caller holds the locks of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -5758,6 +6108,273 @@ begin
 end;
 $$;
 
+-- _misfit: why a value of a run would not be accepted by another version.
+-- Called by: _upgrade_problems.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   null when it fits; else what was asked about and the first error.
+create or replace function pgflow._misfit(p_what text, p_schema_id bytea, p_value jsonb) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('%s does not fit: %s', p_what, pgflow._told(e.errors))
+  from (select pgflow._check_value(p_schema_id, p_value) as errors offset 0) as e
+  where e.errors is not null;
+$$;
+
+-- _move_runs: give runs another version, and start what is ready in it.
+-- Called by: upgrade_runs, for runs without problems. The caller holds the locks of the runs and of their tasks.
+-- Locks:     none further.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._move_runs(p_targets pgflow.upgrade_target []) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := pgflow._now();
+  v_run_ids uuid[] := array(select t.run_id from unnest(p_targets) as t);
+  v_contract_ids integer[];
+  v_special pgflow.ready_step[];
+begin
+  update pgflow.runs as r
+  set version = t.to_version
+  from unnest(p_targets) as t
+  where r.run_id = t.run_id;
+
+  with moved as (
+    update pgflow.tasks as q
+    set contract_id = s.contract_id
+    from unnest(p_targets) as t
+    join pgflow.steps as s on s.flow_slug = t.flow_slug and s.version = t.to_version
+    where q.run_id = t.run_id
+      and q.step_slug = s.step_slug
+      and q.contract_id <> s.contract_id
+    returning q.contract_id
+  ),
+  ready as materialized (
+    select t.run_id, s.flow_slug, s.version, s.step_slug, s.contract_id, s.kind, s.is_plain
+    from unnest(p_targets) as t
+    join pgflow.steps as s on s.flow_slug = t.flow_slug and s.version = t.to_version
+    where s.kind <> 'failure'
+    and not exists (
+      select 1
+      from pgflow.step_states as ss
+      where ss.run_id = t.run_id and ss.step_slug = s.step_slug
+    )
+    and not exists (
+      select 1 from pgflow.timers as w where w.run_id = t.run_id and w.kind = 'start'
+    )
+    and not exists (
+      select 1
+      from pgflow.deps as d
+      where d.flow_slug = t.flow_slug
+        and d.version = t.to_version
+        and d.to_step_slug = s.step_slug
+        and not exists (
+          select 1
+          from pgflow.step_states as ss
+          where ss.run_id = t.run_id and ss.step_slug = d.from_step_slug
+            and ss.status in ('completed', 'skipped')
+        )
+    )
+  ),
+  states as (
+    insert into pgflow.step_states (run_id, step_slug, started_at)
+    select r.run_id, r.step_slug, v_now from ready as r where r.is_plain
+  ),
+  queued as (
+    insert into pgflow.tasks (run_id, step_slug, contract_id, available_at)
+    select r.run_id, r.step_slug, r.contract_id, v_now from ready as r where r.is_plain
+    returning contract_id
+  )
+  select
+    array(select m.contract_id from moved as m union select q.contract_id from queued as q),
+    (
+      select array_agg(
+        (r.run_id, r.flow_slug, r.version, r.step_slug, r.kind, r.contract_id)::pgflow.ready_step
+      )
+      from ready as r
+      where not r.is_plain
+    )
+  into v_contract_ids, v_special;
+
+  perform pgflow._wake_workers(v_contract_ids);
+  if v_special is not null then
+    perform pgflow._start_special_steps(v_special);
+  end if;
+  -- The version may lack the steps that were still to come.
+  perform pgflow._complete_runs(array_agg(ss.run_id), array_agg(ss.step_slug))
+  from pgflow.step_states as ss
+  where ss.run_id = any (v_run_ids)
+    and ss.status in ('completed', 'skipped');
+  perform pgflow._notify_watchers(v_run_ids);
+end;
+$$;
+
+-- _upgrade_problems: why runs cannot be moved to the versions they are to have.
+-- Called by: upgrade_runs. The caller holds the locks of the runs and of their tasks.
+-- Locks:     none further.
+-- Raises:    nothing.
+-- Returns:   one row per problem, its step null when it is about the run; none for a run that may move,
+--            and none for one that has the version.
+create or replace function pgflow._upgrade_problems(p_targets pgflow.upgrade_target [])
+returns table (run_id uuid, step_slug text, reason text)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  return query
+  select t.run_id, null::text, p.reason
+  from unnest(p_targets) as t
+  join pgflow.runs as r on r.run_id = t.run_id
+  left join pgflow.flow_versions as v on v.flow_slug = t.flow_slug and v.version = t.to_version
+  cross join lateral (
+    select case
+      when t.from_version = t.to_version then null
+      when r.status = 'cancelled' then 'it was cancelled'
+      when r.status <> 'started' then format('it has %s', r.status)
+      when v.version is null then format('flow %L has no version %s', t.flow_slug, t.to_version)
+      when pg_column_size(r.payload) > v.max_payload_bytes then format(
+        'its payload takes %s bytes; the budget is %s', pg_column_size(r.payload), v.max_payload_bytes
+      )
+      else pgflow._misfit('its payload', v.payload_schema_id, r.payload)
+    end as reason
+  ) as p
+  where p.reason is not null;
+
+  return query
+  select t.run_id, ss.step_slug, p.reason
+  from unnest(p_targets) as t
+  join pgflow.runs as r on r.run_id = t.run_id and r.status = 'started'
+  join pgflow.flow_versions as v on v.flow_slug = t.flow_slug and v.version = t.to_version
+  join pgflow.step_states as ss on ss.run_id = t.run_id
+  join pgflow.steps as o
+    on o.flow_slug = t.flow_slug and o.version = t.from_version and o.step_slug = ss.step_slug
+  left join pgflow.steps as n
+    on n.flow_slug = t.flow_slug and n.version = t.to_version and n.step_slug = ss.step_slug
+  left join lateral (
+    select string_agg(d.from_step_slug, ', ' order by d.from_step_slug) as slugs
+    from pgflow.deps as d
+    where d.flow_slug = t.flow_slug
+      and d.version = t.to_version
+      and d.to_step_slug = ss.step_slug
+      and not exists (
+        select 1
+        from pgflow.step_states as ds
+        where ds.run_id = t.run_id and ds.step_slug = d.from_step_slug
+          and ds.status in ('completed', 'skipped')
+      )
+  ) as missing on true
+  cross join lateral (
+    select case
+      when n.step_slug is null then format('it has %s, and version %s has no such step', s.has, t.to_version)
+      when missing.slugs is not null then format(
+        'it has %s, and in version %s it waits for %s', s.has, t.to_version, missing.slugs
+      )
+      when n.contract_id = o.contract_id then null
+      when n.kind <> o.kind then format('it has %s as a %s step, and is a %s step', s.has, o.kind, n.kind)
+      when ss.status = 'completed' then
+        pgflow._misfit('its result', pgflow._schema_id(n.result_schema), ss.step_result)
+      when ss.status = 'skipped' then null
+      when o.kind = 'map' then 'it is at work on its items, for another contract'
+      when o.kind <> 'single' then format('it waits as a %s, for another contract', o.kind)
+      when exists (
+        select 1 from pgflow.leases as l where l.run_id = t.run_id and l.step_slug = ss.step_slug
+      ) then 'a worker holds its task, for another contract: try again when it has ended'
+    end as reason
+    from (select case ss.status when 'completed' then 'completed' else 'begun' end as has) as s
+  ) as p
+  where t.from_version <> t.to_version
+    and p.reason is not null;
+end;
+$$;
+
+-- upgrade_runs: move runs that have not ended to another version of their flow, where everything fits.
+-- Each run moves as a whole or not at all. It moves when its payload fits the payload schema of the
+-- version, each completed step is there with a result that fits, and each step that has begun has the
+-- same contract, or only waits: then its task is queued anew for the new contract, its attempts kept.
+-- Called by: `pgflow runs upgrade`, users.
+-- Locks:     runs, then step states, then tasks. Values are validated under these locks, so that nothing
+--            changes meanwhile: pass some runs at a time.
+-- Raises:    PF209 no array, or a null in it; PF503.
+-- Returns:   one row per run, in the order given: its version before, the version asked for (by default
+--            the current one), 'upgraded', 'unchanged' (it has that version) or 'refused', and why:
+--            problems, an array of {step, reason}, step null for the run itself.
+create or replace function pgflow.upgrade_runs(p_run_ids uuid [], p_version integer default null)
+returns table (run_id uuid, from_version integer, to_version integer, outcome text, problems jsonb)
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_targets pgflow.upgrade_target[];
+  v_fitting pgflow.upgrade_target[];
+  v_problems jsonb;
+begin
+  if p_run_ids is null or array_position(p_run_ids, null) is not null then
+    raise exception using
+      errcode = 'PF209',
+      message = 'p_run_ids must be an array without null',
+      detail = '{}',
+      hint = 'pass the ids of the runs';
+  end if;
+  perform pgflow._require_read_committed();
+  perform pgflow._lock_runs(p_run_ids);
+  -- A claim under way moves a row from tasks to leases; this waits for it, and keeps the others off.
+  perform 1
+  from pgflow.tasks as t
+  where t.run_id = any (p_run_ids)
+  order by t.run_id, t.step_slug, t.task_index
+  for update;
+
+  v_targets := array(
+    select (r.run_id, r.flow_slug, r.version, coalesce(p_version, f.current_version))::pgflow.upgrade_target
+    from pgflow.runs as r
+    join pgflow.flows as f on f.flow_slug = r.flow_slug
+    where r.run_id = any (p_run_ids)
+  );
+  select jsonb_object_agg(p.run_id, p.problems) into v_problems
+  from (
+    select
+      p.run_id,
+      jsonb_agg(jsonb_build_object('step', p.step_slug, 'reason', p.reason) order by p.step_slug nulls first)
+        as problems
+    from pgflow._upgrade_problems(v_targets) as p
+    group by p.run_id
+  ) as p;
+  v_fitting := array(
+    select t
+    from unnest(v_targets) as t
+    where t.from_version <> t.to_version
+      and not coalesce(v_problems ? t.run_id::text, false)
+  );
+  if cardinality(v_fitting) > 0 then
+    perform pgflow._move_runs(v_fitting);
+  end if;
+
+  return query
+  select
+    n.run_id,
+    t.from_version,
+    coalesce(t.to_version, p_version),
+    case
+      when t.run_id is null then 'refused'
+      when v_problems ? t.run_id::text then 'refused'
+      when t.from_version = t.to_version then 'unchanged'
+      else 'upgraded'
+    end,
+    case
+      when t.run_id is null then '[{"step": null, "reason": "there is no such run"}]'::jsonb
+      else coalesce(v_problems -> t.run_id::text, '[]')
+    end
+  from unnest(p_run_ids) with ordinality as n (run_id, ordinal)
+  left join unnest(v_targets) as t on t.run_id = n.run_id
+  order by n.ordinal;
+end;
+$$;
+
 -- _caller: the role that called, also from within a security definer function.
 -- `set role` changes the setting `role`, which a definer function leaves alone; without it the
 -- login role is the caller.
@@ -5950,7 +6567,7 @@ as $$
 $$;
 
 -- may_see: whether the caller may see a run of this owner.
--- Called by: the row-level security policies, get_run, watch_run, cancel_run.
+-- Called by: the row-level security policies, get_run, watch_run, cancel_run, explain_run.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   true for the owner, for pgflow_viewer and for pgflow_admin.
@@ -6087,7 +6704,7 @@ end;
 $$;
 
 -- _check_value: does a value fit a stored schema, and if not, what about it does not fit.
--- Called by: _check_results, _check_skipped_items, _check_sub_flow, _sub_flow_error, _check_signal, _check_payloads.
+-- Called by: _check_results, _misfit, _check_skipped_items, _check_sub_flow, _sub_flow_error, _check_signal, _check_payloads.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   null when it fits; else at most 20 errors {at, keyword, message}. A limit of time or depth is
@@ -8517,7 +9134,7 @@ end;
 $$;
 
 -- _schema_id: the name under which a schema is stored; equal schemas have one.
--- Called by: _put_schema, _put_flow, _put_contracts, _check_same_schemas,
+-- Called by: _put_schema, _upgrade_problems, _put_flow, _put_contracts, _check_same_schemas,
 --            _check_skipped_items.
 -- Locks:     none.
 -- Raises:    nothing.
@@ -8677,7 +9294,7 @@ as $$
 $$;
 
 -- _told: errors of a validation in one line, for messages.
--- Called by: _result_error, _check_sub_flow, _check_signal, _check_payloads.
+-- Called by: _result_error, _misfit, _check_sub_flow, _check_signal, _check_payloads.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the first error with its JSON pointer, and how many more there are.
@@ -9500,9 +10117,28 @@ begin
 end;
 $$;
 
+-- _is_served: whether a living worker has the handler of a contract.
+-- One that runs and has not been heard of for three beats is not living, though nobody has swept yet.
+-- Called by: _explain_tasks, status.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   true when one has.
+create or replace function pgflow._is_served(p_contract_id integer) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select 1
+    from pgflow.workers as w
+    where w.status = 'running'
+      and p_contract_id = any (w.contract_ids)
+      and not pgflow._is_silent(w.last_beat_at, w.beat_seconds)
+  );
+$$;
+
 -- _is_silent: whether a running worker missed three beats.
 -- Not one: a slow commit or a pause of the garbage collector is no death.
--- Called by: _overdue_leases, sweep.
+-- Called by: _explain_leases, _is_served, _overdue_leases, sweep.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   true when it must be taken for dead.
@@ -9536,7 +10172,7 @@ $$;
 -- _wake_workers: send one NOTIFY when an idle worker could take one of these tasks.
 -- A busy worker claims again by itself; not notifying it keeps the database-wide lock that NOTIFY
 -- takes at commit off the hot path. A wake-up lost to a race costs one polling interval at most.
--- Called by: _begin_runs, _start_ready_steps, _queue_steps, _start_map_wave, _end_attempts, release_tasks.
+-- Called by: _begin_runs, _move_runs, _start_ready_steps, _queue_steps, _start_map_wave, _end_attempts, release_tasks.
 -- Locks:     the queue of notifications, at commit, when a worker is idle.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -9733,7 +10369,7 @@ revoke all on all functions in schema pgflow from public;
 grant usage on schema pgflow to pgflow_client, pgflow_worker, pgflow_viewer, pgflow_admin;
 
 grant execute on function
-  pgflow.start_flow, pgflow.start_flows, pgflow.get_run, pgflow.list_runs, pgflow.watch_run,
+  pgflow.start_flow, pgflow.start_flows, pgflow.get_run, pgflow.list_runs, pgflow.watch_run, pgflow.explain_run,
   pgflow.cancel_run, pgflow.send_signal, pgflow.may_see, pgflow.schema_version, pgflow.breaking_version
 to pgflow_client, pgflow_admin;
 
@@ -9744,7 +10380,8 @@ grant execute on function
 to pgflow_worker, pgflow_admin;
 
 grant execute on function
-  pgflow.get_run, pgflow.list_runs, pgflow.watch_run, pgflow.status, pgflow.may_see,
+  pgflow.get_run, pgflow.list_runs, pgflow.watch_run, pgflow.explain_run, pgflow.status, pgflow.may_see,
+  pgflow.deployed_manifest,
   pgflow.schema_version, pgflow.breaking_version
 to pgflow_viewer, pgflow_admin;
 grant select on all tables in schema pgflow to pgflow_viewer, pgflow_admin;
@@ -9753,7 +10390,7 @@ grant select on all tables in schema pgflow to pgflow_viewer, pgflow_admin;
 -- a hostile one takes up to a second, and then two for the value.
 grant execute on function pgflow.validate to pgflow_worker, pgflow_viewer, pgflow_admin;
 
-grant execute on function pgflow.deploy to pgflow_admin;
+grant execute on function pgflow.deploy, pgflow.upgrade_runs to pgflow_admin;
 
 -- Whoever is granted SELECT on runs or step_states sees the rows of his own runs only; the view
 -- `attempts` says so itself.

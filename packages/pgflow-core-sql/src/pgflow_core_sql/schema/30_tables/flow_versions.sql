@@ -3,6 +3,7 @@ create table pgflow.flow_versions (
   flow_slug text not null references pgflow.flows,
   version integer not null,
   digest text not null,
+  definition jsonb not null,
   payload_schema jsonb not null,
   payload_schema_id bytea not null references pgflow.schemas,
   max_payload_bytes integer not null,
@@ -13,6 +14,8 @@ create table pgflow.flow_versions (
 );
 comment on column pgflow.flow_versions.payload_schema_id is
   'what start_flow holds each payload against';
+comment on column pgflow.flow_versions.definition is
+  'the flow as it was deployed last, for deployed_manifest; the engine does not read it';
 comment on column pgflow.flow_versions.deadline_seconds is 'how long a run may take, from when it begins';
 comment on column pgflow.flow_versions.max_payload_bytes is 'budget of a payload, in bytes as jsonb';
 alter table pgflow.flows

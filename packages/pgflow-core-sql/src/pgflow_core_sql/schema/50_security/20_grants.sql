@@ -5,7 +5,7 @@ revoke all on all functions in schema pgflow from public;
 grant usage on schema pgflow to pgflow_client, pgflow_worker, pgflow_viewer, pgflow_admin;
 
 grant execute on function
-  pgflow.start_flow, pgflow.start_flows, pgflow.get_run, pgflow.list_runs, pgflow.watch_run,
+  pgflow.start_flow, pgflow.start_flows, pgflow.get_run, pgflow.list_runs, pgflow.watch_run, pgflow.explain_run,
   pgflow.cancel_run, pgflow.send_signal, pgflow.may_see, pgflow.schema_version, pgflow.breaking_version
 to pgflow_client, pgflow_admin;
 
@@ -16,7 +16,8 @@ grant execute on function
 to pgflow_worker, pgflow_admin;
 
 grant execute on function
-  pgflow.get_run, pgflow.list_runs, pgflow.watch_run, pgflow.status, pgflow.may_see,
+  pgflow.get_run, pgflow.list_runs, pgflow.watch_run, pgflow.explain_run, pgflow.status, pgflow.may_see,
+  pgflow.deployed_manifest,
   pgflow.schema_version, pgflow.breaking_version
 to pgflow_viewer, pgflow_admin;
 grant select on all tables in schema pgflow to pgflow_viewer, pgflow_admin;
@@ -25,4 +26,4 @@ grant select on all tables in schema pgflow to pgflow_viewer, pgflow_admin;
 -- a hostile one takes up to a second, and then two for the value.
 grant execute on function pgflow.validate to pgflow_worker, pgflow_viewer, pgflow_admin;
 
-grant execute on function pgflow.deploy to pgflow_admin;
+grant execute on function pgflow.deploy, pgflow.upgrade_runs to pgflow_admin;

@@ -1,5 +1,5 @@
 -- _unmet_error: the error of a step that fails its run because its condition does not hold.
--- Called by: _fate.
+-- Called by: _fate, _explain_skips.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the error, with the code PF610.

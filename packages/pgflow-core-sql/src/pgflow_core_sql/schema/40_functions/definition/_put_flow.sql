@@ -53,12 +53,14 @@ begin
   v_changed := found;
 
   insert into pgflow.flow_versions as v (
-    flow_slug, version, digest, payload_schema, payload_schema_id, max_payload_bytes, deadline_seconds
+    flow_slug, version, digest, definition, payload_schema, payload_schema_id, max_payload_bytes,
+    deadline_seconds
   )
   values (
     v_slug,
     v_version,
     p_flow ->> 'digest',
+    p_flow,
     p_flow -> 'payload_schema',
     pgflow._schema_id(p_flow -> 'payload_schema'),
     coalesce((p_flow #>> '{options,max_payload_bytes}')::numeric::integer, 4194304),
@@ -72,6 +74,13 @@ begin
     where (v.payload_schema, v.max_payload_bytes, v.deadline_seconds)
       is distinct from (excluded.payload_schema, excluded.max_payload_bytes, excluded.deadline_seconds);
   v_changed := found or v_changed;
+
+  -- By itself: what only the definition tells, such as the names of inferred types, is no change.
+  update pgflow.flow_versions as v
+  set definition = p_flow
+  where v.flow_slug = v_slug
+    and v.version = v_version
+    and v.definition <> p_flow;
 
   v_changed := pgflow._put_contracts(p_flow) or v_changed;
   v_changed := pgflow._put_steps(p_flow, v_version) or v_changed;

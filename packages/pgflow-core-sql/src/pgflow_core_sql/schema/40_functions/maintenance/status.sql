@@ -3,13 +3,14 @@
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   schema_version; flows with waiting and leased tasks; workers of the last hour; and
---            'unserved': steps with waiting tasks that no running worker has a handler for.
+--            'unserved': for each flow, version and step whose tasks wait though no living worker has
+--            the handler, how many runs that are, and since when the oldest of them has been running.
 create or replace function pgflow.status() returns jsonb
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
   with waiting as (
-    select t.contract_id, count(*) as tasks, count(distinct t.run_id) as runs
+    select t.contract_id, count(*) as tasks
     from pgflow.tasks as t
     group by t.contract_id
   ),
@@ -60,16 +61,22 @@ as $$
     ), '[]'),
     'unserved', coalesce((
       select jsonb_agg(
-        jsonb_build_object('flow_slug', c.flow_slug, 'step_slug', c.step_slug, 'runs', q.runs)
-        order by c.flow_slug, c.step_slug
+        jsonb_build_object(
+          'flow_slug', u.flow_slug, 'version', u.version, 'step_slug', u.step_slug,
+          'runs', u.runs, 'oldest_started_at', u.oldest_started_at
+        )
+        order by u.flow_slug, u.version, u.step_slug
       )
-      from waiting as q
-      join pgflow.contracts as c using (contract_id)
-      where not exists (
-        select 1
-        from pgflow.workers as w
-        where w.status = 'running' and q.contract_id = any (w.contract_ids)
-      )
+      from (
+        select
+          r.flow_slug, r.version, t.step_slug,
+          count(distinct t.run_id) as runs, min(r.started_at) as oldest_started_at
+        from waiting as q
+        join pgflow.tasks as t on t.contract_id = q.contract_id
+        join pgflow.runs as r on r.run_id = t.run_id
+        where not pgflow._is_served(q.contract_id)
+        group by r.flow_slug, r.version, t.step_slug
+      ) as u
     ), '[]')
   );
 $$;

@@ -1,5 +1,5 @@
 -- _raise_run_not_found: one answer for a run that does not exist and one that is not yours.
--- Called by: get_run, send_signal, cancel_run, watch_run.
+-- Called by: get_run, explain_run, send_signal, cancel_run, watch_run.
 -- Locks:     none.
 -- Raises:    PF102.
 -- Returns:   never.

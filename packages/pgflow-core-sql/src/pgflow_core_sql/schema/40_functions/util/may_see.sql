@@ -1,5 +1,5 @@
 -- may_see: whether the caller may see a run of this owner.
--- Called by: the row-level security policies, get_run, watch_run, cancel_run.
+-- Called by: the row-level security policies, get_run, watch_run, cancel_run, explain_run.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   true for the owner, for pgflow_viewer and for pgflow_admin.

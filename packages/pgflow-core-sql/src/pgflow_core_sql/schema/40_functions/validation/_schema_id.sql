@@ -1,5 +1,5 @@
 -- _schema_id: the name under which a schema is stored; equal schemas have one.
--- Called by: _put_schema, _put_flow, _put_contracts, _check_same_schemas,
+-- Called by: _put_schema, _upgrade_problems, _put_flow, _put_contracts, _check_same_schemas,
 --            _check_skipped_items.
 -- Locks:     none.
 -- Raises:    nothing.

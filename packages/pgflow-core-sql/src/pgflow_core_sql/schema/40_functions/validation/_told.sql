@@ -1,5 +1,5 @@
 -- _told: errors of a validation in one line, for messages.
--- Called by: _result_error, _check_sub_flow, _check_signal, _check_payloads.
+-- Called by: _result_error, _misfit, _check_sub_flow, _check_signal, _check_payloads.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the first error with its JSON pointer, and how many more there are.

@@ -1,6 +1,6 @@
 -- _is_silent: whether a running worker missed three beats.
 -- Not one: a slow commit or a pause of the garbage collector is no death.
--- Called by: _overdue_leases, sweep.
+-- Called by: _explain_leases, _is_served, _overdue_leases, sweep.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   true when it must be taken for dead.
