@@ -112,6 +112,7 @@ def test_condition_that_is_one_is_stored_as_it_is(tx: Conn, condition: Any) -> N
 FAULTS: list[tuple[str, str, str, Any]] = [
     ("PF206", f"{B}/when_unmet", "when_unmet", "ignore"),
     ("PF206", f"{B}/when_unmet", "when_unmet", None),
+    ("PF206", f"{B}/when_unmet", "when_unmet", "fail"),
     ("PF206", f"{B}/on_failure", "on_failure", "ignore"),
     ("PF206", f"{B}/on_failure", "on_failure", ["fail"]),
     ("PF203", f"{B}/options/backoff", "options", {"backoff": "linear"}),
@@ -192,6 +193,7 @@ def test_only_the_failure_handler_takes_the_error(tx: Conn) -> None:
 )
 def test_same_digest_with_another_rule_is_refused(tx: Conn, key: str, value: Any) -> None:
     document = a_document()
+    document["steps"][1]["when"] = is_true({"value": True})
     deploy_ruled(tx, document)
     document["steps"][1][key] = value
     with refused(tx, "PF304"):

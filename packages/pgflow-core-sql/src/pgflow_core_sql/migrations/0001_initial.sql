@@ -1333,9 +1333,10 @@ begin
   end if;
   if coalesce(p_step -> 'when', 'null') <> 'null' then
     perform pgflow._check_condition(p_step -> 'when', p_at || '/when', p_step, p_flow_slug);
-  elsif coalesce(p_step ->> 'when_unmet', 'skip') <> 'skip' then
+  elsif p_step -> 'when_unmet' <> '"skip"' then
     perform pgflow._raise_manifest_invalid(
-      'PF206', p_at || '/when_unmet', format('flow %L: there is no condition that could be unmet', p_flow_slug)
+      'PF206', p_at || '/when_unmet',
+      format('flow %L: says what follows when a condition does not hold, and there is no condition', p_flow_slug)
     );
   end if;
 end;
