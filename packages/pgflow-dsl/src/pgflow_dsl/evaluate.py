@@ -6,11 +6,11 @@ binary approximation that Python has of them. Next: `fate.py`, which asks.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final, assert_never, cast
-
-from pydantic_core import to_json
 
 from pgflow_manifest import (
     AllOf,
@@ -28,8 +28,11 @@ from pgflow_manifest import (
     ValueOperand,
 )
 
-_SHOWN: Final = 200
-"""How many characters of a value a message tells."""
+_SHOWN: Final = 60
+"""How many characters of a text or number a message tells, as in the database."""
+_SHOWN_OF_A_LIST: Final = 200
+_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+
 
 Lookup = Callable[[PayloadInput | ResultInput], Any]
 """Gives the JSON value of a part of the payload or of a result; None for what is not there."""
@@ -167,7 +170,7 @@ def _told(condition: Comparison | OneOf | Contains | OperandTest) -> str:
         return f"{condition.op}({_shown(condition.of)})"
     left = _shown(condition.left)
     if isinstance(condition, OneOf):
-        return f"{left} in {_shown_value(list(condition.values))}"
+        return f"{left} in {_shown_list(condition.values)}"
     right = _shown(condition.right)
     return (
         f"contains({left}, {right})"
@@ -190,11 +193,22 @@ def _shown(operand: Operand) -> str:
     else:
         assert_never(operand)
     return head + "".join(
-        f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{_shown_value(key)}]"
+        f".{key}" if isinstance(key, str) and _NAME.fullmatch(key) else f"[{_shown_value(key)}]"
         for key in operand.path
     )
 
 
 def _shown_value(value: Any) -> str:
-    text = to_json(value).decode()
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    """Return a scalar as JSON, and of all else only the kind: values can be long, and private."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "an array"
+    if isinstance(value, str):
+        return json.dumps(
+            value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…", ensure_ascii=False
+        )
+    text = format(_decimal(value), "f") if _is_number(value) else json.dumps(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _shown_list(values: Sequence[Any]) -> str:
+    return json.dumps(values, ensure_ascii=False)[:_SHOWN_OF_A_LIST]

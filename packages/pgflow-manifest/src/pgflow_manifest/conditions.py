@@ -139,25 +139,30 @@ for _model in (LengthOperand, OrElseOperand, AllOf, Not, Comparison, OneOf, Cont
     _model.model_rebuild()
 
 
-def operands_of(condition: Condition) -> Iterator[PayloadInput | ResultInput]:
-    """Yield every part of the payload and of results that *condition* looks at, in order."""
+def operands_of(
+    condition: Condition, at: str = ""
+) -> Iterator[tuple[str, PayloadInput | ResultInput]]:
+    """Yield every part of the payload and of results that *condition* looks at, in order.
+
+    Each comes with its JSON pointer, which *at*, that of the condition, is put before.
+    """
     if isinstance(condition, AllOf):
-        for part in condition.of:
-            yield from operands_of(part)
+        for index, part in enumerate(condition.of):
+            yield from operands_of(part, f"{at}/of/{index}")
     elif isinstance(condition, Not):
-        yield from operands_of(condition.of)
+        yield from operands_of(condition.of, f"{at}/of")
     elif isinstance(condition, OperandTest):
-        yield from _looked_at(condition.of)
+        yield from _looked_at(condition.of, f"{at}/of")
     else:
-        yield from _looked_at(condition.left)
+        yield from _looked_at(condition.left, f"{at}/left")
         if not isinstance(condition, OneOf):
-            yield from _looked_at(condition.right)
+            yield from _looked_at(condition.right, f"{at}/right")
 
 
-def _looked_at(operand: Operand) -> Iterator[PayloadInput | ResultInput]:
+def _looked_at(operand: Operand, at: str) -> Iterator[tuple[str, PayloadInput | ResultInput]]:
     if isinstance(operand, LengthOperand):
-        yield from _looked_at(operand.length)
+        yield from _looked_at(operand.length, f"{at}/length")
     elif isinstance(operand, OrElseOperand):
-        yield from _looked_at(operand.or_else[0])
+        yield from _looked_at(operand.or_else[0], f"{at}/or_else/0")
     elif not isinstance(operand, ValueOperand):
-        yield operand
+        yield at, operand

@@ -52,10 +52,10 @@ def _condition_problems(step: StepSpec) -> Iterator[tuple[str, str]]:
         if step.when_unmet != "skip":
             yield "/when_unmet", f"step {step.slug!r} has no condition that could be unmet"
         return
-    for operand in operands_of(step.when):
+    for at, operand in operands_of(step.when, "/when"):
         if isinstance(operand, ResultInput) and operand.step not in step.deps:
             text = f"the condition looks at the result of {operand.step!r}, which is not in deps"
-            yield "/when", text
+            yield f"{at}/step", text
 
 
 def failure_problems(flow: FlowSpec) -> Iterator[tuple[str, str]]:
@@ -70,8 +70,10 @@ def failure_problems(flow: FlowSpec) -> Iterator[tuple[str, str]]:
             )
         if step.deps:
             yield f"{at}/deps", "a failure handler waits for the failure only, and has no deps"
-        if step.when is not None or step.on_failure != "fail":
-            yield at, "a failure handler has neither a condition nor `on_failure`"
+        if step.when is not None:
+            yield f"{at}/when", "a failure handler has no condition"
+        if step.on_failure != "fail":
+            yield f"{at}/on_failure", "a failure handler has no `on_failure`"
     slugs = {flow.steps[index].slug for index in handlers}
     for index, step in enumerate(flow.steps):
         if not slugs.isdisjoint(step.deps):
