@@ -1,5 +1,7 @@
 """Graphs for the model: steps and maps over payloads and results, with few attempts."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from pgflow_manifest import (
 )
 
 SLUG: Final = "flow"
+MOST_STEPS: Final = 6
 # A number is a result as well as a list is, and a map over it cannot begin.
 RESULT: Final[JsonSchema] = {"type": ["integer", "array"]}
 ITEM: Final[JsonSchema] = {"type": "integer"}
@@ -25,63 +28,75 @@ payloads: Final[st.SearchStrategy[Any]] = st.sampled_from([[], [1], [1, 2], [1, 
 results: Final[st.SearchStrategy[Any]] = st.sampled_from([[1, 2], 7, [3], 8, [], "unfit"])
 
 
-@st.composite
-def steps(draw: st.DrawFn, slug: str, before: tuple[str, ...]) -> StepSpec:
-    """Return one more step of a graph."""
-    deps = tuple(dep for dep in before if draw(st.booleans()))
-    inputs: dict[str, Input] = {dep: ResultInput(step=dep) for dep in deps}
-    if draw(st.booleans()):
-        inputs["payload"] = PayloadInput()
-    if draw(st.integers(0, 2)) == 0:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """One step as Hypothesis draws it: after which of the steps before it, and what it is."""
+
+    after: frozenset[int]
+    is_map: bool
+    takes_payload: bool
+
+    def step(self, number: int) -> StepSpec:
+        """Return the step; it is called by its place in the flow."""
+        slug, deps = f"s{number}", [f"s{dep}" for dep in sorted(self.after) if dep < number]
+        inputs: dict[str, Input] = {dep: ResultInput(step=dep) for dep in deps}
+        if self.takes_payload:
+            inputs["payload"] = PayloadInput()
+        if not self.is_map:
+            return a_step(slug, *deps, inputs=inputs, result_schema=RESULT)
+        inputs["item"] = EachInput()
         over = ResultInput(step=deps[0]) if deps else PayloadInput()
-        return a_map(slug, over, *deps, inputs={**inputs, "item": EachInput()}, item_schema=ITEM)
-    return a_step(slug, *deps, inputs=inputs, result_schema=RESULT)
+        return a_map(slug, over, *deps, inputs=inputs, item_schema=ITEM)
 
 
-@st.composite
-def flows(draw: st.DrawFn) -> FlowSpec:
-    """Return a graph of up to five steps."""
-    slugs = tuple(f"s{number}" for number in range(draw(st.integers(1, 5))))
-    drawn = [draw(steps(slug, slugs[:number])) for number, slug in enumerate(slugs)]
-    return a_flow(SLUG, *drawn, options=draw(options()))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempts:
+    """How often a task is tried, and when again; nothing is left to luck."""
+
+    most: int
+    base: float
+    cap: float
+
+    def options(self) -> FlowOptions:
+        """Return them as options of a flow."""
+        return FlowOptions(
+            max_attempts=self.most,
+            base_delay_seconds=self.base,
+            max_delay_seconds=self.cap,
+            jitter=0,
+        )
 
 
-@st.composite
-def options(draw: st.DrawFn, at_least: int = 1) -> FlowOptions:
-    """Return options that leave nothing to luck."""
-    return FlowOptions(
-        max_attempts=draw(st.integers(at_least, max(at_least, 3))),
-        base_delay_seconds=draw(st.sampled_from([0.0, 2.0, 5.0])),
-        max_delay_seconds=draw(st.sampled_from([5.0, 300.0])),
-        jitter=0,
+shapes: Final = st.builds(
+    Shape,
+    after=st.frozensets(st.integers(0, MOST_STEPS - 2), max_size=3),
+    is_map=st.booleans(),
+    takes_payload=st.booleans(),
+)
+graphs: Final = st.lists(shapes, min_size=1, max_size=MOST_STEPS - 1)
+
+
+def attempts(at_least: int = 1) -> st.SearchStrategy[Attempts]:
+    """Return options; an invariant wants that a deployment takes no attempt away."""
+    return st.builds(
+        Attempts,
+        most=st.integers(at_least, 3),
+        base=st.sampled_from([0.0, 2.0, 5.0]),
+        cap=st.sampled_from([5.0, 300.0]),
     )
 
 
-def with_options(flow: FlowSpec, chosen: FlowOptions) -> FlowSpec:
+def flow_of(graph: Sequence[Shape], chosen: Attempts) -> FlowSpec:
+    """Return the flow of some shapes."""
+    steps = [shape.step(number) for number, shape in enumerate(graph)]
+    return a_flow(SLUG, *steps, options=chosen.options())
+
+
+def with_options(flow: FlowSpec, chosen: Attempts) -> FlowSpec:
     """Return *flow* with other options, which change no digest."""
-    return flow.model_copy(update={"options": chosen})
+    return flow.model_copy(update={"options": chosen.options()})
 
 
-def with_one_more(flow: FlowSpec, step: StepSpec) -> FlowSpec:
-    """Return the next version of *flow*: *step* comes last."""
-    return a_flow(flow.slug, *flow.steps, step, options=flow.options)
-
-
-def drawn_as(flow: FlowSpec) -> str:
-    """Return *flow* in one line: `s0, s1 <- s0, map s2 over s1 <- s0 s1; 3 attempts`."""
-    return f"{', '.join(_drawn_as(step) for step in flow.steps)}; {_told(flow.options)}"
-
-
-def _drawn_as(step: StepSpec) -> str:
-    after = f" <- {' '.join(step.deps)}" if step.deps else ""
-    if step.over is None:
-        return f"{step.slug}{after}"
-    over = step.over.step if isinstance(step.over, ResultInput) else "payload"
-    return f"map {step.slug} over {over}{after}"
-
-
-def _told(chosen: FlowOptions) -> str:
-    return (
-        f"{chosen.max_attempts} attempts, {chosen.base_delay_seconds:g} to"
-        f" {chosen.max_delay_seconds:g} s apart"
-    )
+def with_one_more(flow: FlowSpec, shape: Shape) -> FlowSpec:
+    """Return the next version of *flow*: one more step, which comes last."""
+    return a_flow(flow.slug, *flow.steps, shape.step(len(flow.steps)), options=flow.options)

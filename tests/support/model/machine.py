@@ -1,0 +1,434 @@
+"""Random programs for the engine, held against the oracle after each call.
+
+Every rule is one call of a public function, made on any of the sessions; what it answered and what the
+tables say afterwards must be what the oracle says, and the invariants are recounted. Tasks stay in their
+bundle after they were reported, so reports come late, twice and of leases that somebody else has now.
+At the end of each program, time passes and an honest worker comes: then every run must end.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, Final
+from uuid import UUID
+
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    multiple,
+    precondition,
+    rule,
+)
+from psycopg.types.json import Jsonb
+from tests.support import builders
+from tests.support.builders import Claimed
+from tests.support.invariants import check_invariants
+from tests.support.model import flows, recount
+from tests.support.model.oracle import BEAT_SECONDS, Oracle, contract_of
+from tests.support.model.sessions import COUNT, Conn, Sessions, sqlstate_of
+
+from pgflow_manifest import FlowSpec
+
+NOON: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
+LEASE_SECONDS: Final = 30.0
+
+sessions = st.integers(0, COUNT - 1)
+limits = st.sampled_from([1, 2, 3, 100])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Held(Claimed):
+    """A task as it was claimed once; its lease may be over."""
+
+    number: int
+
+    def __repr__(self) -> str:
+        """Short, because programs that fail are read."""
+        return (
+            f"<lease {self.number}: {self.step_slug}[{self.task_index}]"
+            f" of run {self.run_id.int}, attempt {self.attempt}>"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One call that a worker or a client makes about tasks that it knows."""
+
+    verb: str
+    tasks: Sequence[Held]
+    given: Sequence[Any] = ()
+
+    def results(self) -> list[Any]:
+        """Return a result for each task; equal ones for a lease that is named twice."""
+        by_lease: dict[UUID, Any] = {}
+        for task, result in zip(self.tasks, self.given, strict=False):
+            by_lease.setdefault(task.lease_id, result)
+        return [by_lease[task.lease_id] for task in self.tasks]
+
+
+knows_a_task = precondition(lambda self: bool(self.bundle("tasks")))
+
+
+class EngineMachine(RuleBasedStateMachine):
+    """Subclass it with `sessions`; its instances are the examples."""
+
+    sessions: ClassVar[Sessions]
+
+    runs: Bundle[UUID] = Bundle("runs")
+    workers: Bundle[UUID] = Bundle("workers")
+    tasks: Bundle[Held] = Bundle("tasks")
+
+    batches: ClassVar[st.SearchStrategy[list[Held]]] = st.lists(tasks, min_size=1, max_size=3)
+    given: ClassVar[st.SearchStrategy[list[Any]]] = st.lists(
+        flows.results, min_size=3, max_size=3
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.oracle = Oracle(NOON)
+        self.held = 0
+        self.is_sound = True
+        """Whether nothing has failed yet: a failed program is not played to its end."""
+        recount.clear(self.sessions.onlooker)
+        self.sessions.begin()
+
+    # definitions and workers
+
+    @initialize(target=workers, graph=flows.graphs, attempts=flows.attempts())
+    def begin(self, graph: list[flows.Shape], attempts: flows.Attempts) -> UUID:
+        """A flow, and a worker that has all its handlers."""
+        self._deploy(flows.flow_of(graph, attempts))
+        return self._register(0, UUID(int=100), self._flow())
+
+    @precondition(lambda self: len(self.oracle.workers) < 3)
+    @rule(target=workers, session=sessions, steps=st.sets(st.integers(0, 5), min_size=1))
+    def register_worker(self, session: int, steps: set[int]) -> UUID:
+        """A worker that has some of the handlers."""
+        flow = self._flow()
+        some = tuple(step for number, step in enumerate(flow.steps) if number in steps)
+        worker_id = UUID(int=100 + len(self.oracle.workers))
+        return self._register(session, worker_id, flow.model_copy(update={"steps": some}))
+
+    @rule(session=sessions, worker_id=workers)
+    def register_again(self, session: int, worker_id: UUID) -> None:
+        """Also of one that was stopped or is dead; now it has all handlers."""
+        self._register(session, worker_id, self._flow())
+
+    @rule(chosen=flows.attempts(at_least=3))
+    def deploy_other_options(self, chosen: flows.Attempts) -> None:
+        self._deploy(flows.with_options(self._flow(), chosen))
+
+    @precondition(lambda self: len(self._flow().steps) < flows.MOST_STEPS)
+    @rule(shape=flows.shapes)
+    def deploy_one_more_step(self, shape: flows.Shape) -> None:
+        """Runs that have begun stay as they are."""
+        self._deploy(flows.with_one_more(self._flow(), shape))
+
+    @rule(session=sessions, worker_id=workers)
+    def beat(self, session: int, worker_id: UUID) -> None:
+        conn = self._at(session)
+        told = sqlstate_of(lambda: conn.execute("select pgflow.beat(%s)", [worker_id]))
+        assert told == self.oracle.beat(worker_id)
+        self._check()
+
+    @rule(session=sessions, worker_id=workers)
+    def stop_worker(self, session: int, worker_id: UUID) -> None:
+        self._at(session).execute("select pgflow.stop_worker(%s)", [worker_id])
+        self.oracle.stop_worker(worker_id)
+        self._check()
+
+    # runs
+
+    @precondition(lambda self: len(self.oracle.runs) < 6)
+    @rule(target=runs, session=sessions, payload=flows.payloads)
+    def start_flow(self, session: int, payload: Any) -> UUID:
+        return self._start(session, payload)
+
+    @rule(session=sessions, run_id=runs)
+    def start_again(self, session: int, run_id: UUID) -> None:
+        """The same run id is refused."""
+        conn = self._at(session)
+        start = "select pgflow.start_flow(%s, '[]', %s)"
+        told = sqlstate_of(lambda: conn.execute(start, [flows.SLUG, run_id]))
+        assert told == self.oracle.start_flow(run_id, flows.SLUG, [])
+        self._check()
+
+    @rule(session=sessions, run_id=runs)
+    def cancel_run(self, session: int, run_id: UUID) -> None:
+        conn = self._at(session)
+        told = sqlstate_of(lambda: conn.execute("select pgflow.cancel_run(%s)", [run_id]))
+        assert told == self.oracle.cancel_run(run_id)
+        self._check()
+
+    # tasks
+
+    @rule(target=tasks, session=sessions, worker_id=workers, limit=limits)
+    def claim_tasks(self, session: int, worker_id: UUID, limit: int) -> MultipleResults[Held]:
+        return multiple(*self._claim(session, worker_id, limit))
+
+    @knows_a_task
+    @rule(session=sessions, batch=batches, given=given)
+    def complete_tasks(self, session: int, batch: list[Held], given: list[Any]) -> None:
+        self._report(session, Report(verb="complete", tasks=batch, given=given))
+
+    @knows_a_task
+    @rule(target=tasks, session=sessions, worker_id=workers, batch=batches, given=given, limit=limits)
+    def exchange_tasks(
+        self, session: int, worker_id: UUID, batch: list[Held], given: list[Any], limit: int
+    ) -> MultipleResults[Held]:
+        return multiple(*self._exchange(session, worker_id, batch, given, limit))
+
+    @rule(session=sessions, task=tasks, result=flows.results)
+    def complete_step(self, session: int, task: Held, result: Any) -> None:
+        self._report(session, Report(verb="complete step", tasks=[task], given=[result]))
+
+    @knows_a_task
+    @rule(session=sessions, batch=batches, verb=st.sampled_from(["fail", "fail at once", "give up"]))
+    def fail_tasks(self, session: int, batch: list[Held], verb: str) -> None:
+        self._report(session, Report(verb=verb, tasks=batch))
+
+    @knows_a_task
+    @rule(session=sessions, batch=batches)
+    def release_tasks(self, session: int, batch: list[Held]) -> None:
+        self._report(session, Report(verb="release", tasks=batch))
+
+    @knows_a_task
+    @rule(session=sessions, batch=batches)
+    def extend_leases(self, session: int, batch: list[Held]) -> None:
+        self._report(session, Report(verb="extend", tasks=batch))
+
+    @rule(task=consumes(tasks))
+    def forget(self, task: Held) -> None:
+        """What is reported next is younger."""
+
+    verbs: ClassVar = st.sampled_from(
+        ["complete", "fail", "give up", "release", "extend", "cancel"]
+    )
+
+    @knows_a_task
+    @rule(verb=verbs, batch=batches, given=given, then=verbs, others=batches, more=given)
+    def report_at_once(
+        self,
+        verb: str,
+        batch: list[Held],
+        given: list[Any],
+        then: str,
+        others: list[Held],
+        more: list[Any],
+    ) -> None:
+        """Two sessions; the second one reports before the first has committed."""
+        first = Report(verb=verb, tasks=batch, given=given)
+        second = Report(verb=then, tasks=others, given=more)
+        one, two = self._at(0), self.sessions.at(1, self.oracle.now)
+        told = self.sessions.overlap(
+            lambda: _told(one, first), one, lambda: _told(two, second), two
+        )
+        self._compare(first, told[0])
+        self._compare(second, told[1])
+        self._check()
+
+    @knows_a_task
+    @rule(session=sessions, verb=verbs, batch=batches, given=given)
+    def roll_back(self, session: int, verb: str, batch: list[Held], given: list[Any]) -> None:
+        """What was not committed has not been."""
+        conn = self._at(session)
+        with conn.transaction(force_rollback=True):
+            _told(conn, Report(verb=verb, tasks=batch, given=given))
+        self._check()
+
+    # time
+
+    @rule(seconds=st.sampled_from([1, 4, 11, 31]))
+    def wait(self, seconds: int) -> None:
+        self.oracle.now += timedelta(seconds=seconds)
+
+    @rule(session=sessions, limit=st.sampled_from([1, 1000]))
+    def sweep(self, session: int, limit: int) -> None:
+        row = self._at(session).execute("select * from pgflow.sweep(%s)", [limit]).fetchone()
+        assert row == self.oracle.sweep(limit)
+        self._check()
+
+    def teardown(self) -> None:
+        """Time passes, an honest worker comes, and every run ends."""
+        if not self.is_sound or not self.oracle.runs:
+            return
+        self.oracle.now += timedelta(hours=1)
+        for flow in {run.flow.digest: run.flow for run in self.oracle.runs.values()}.values():
+            # a worker of its own for each version, as the contract of a step may differ
+            worker_id = UUID(int=1000 + len(self.oracle.workers))
+            self._register(0, worker_id, flow)
+        honest = [worker for worker in self.oracle.workers if worker.int >= 1000]
+        self.sweep(0, 1000)
+        for _ in range(200):
+            if all(run.status != "started" for run in self.oracle.runs.values()):
+                break
+            for worker_id in honest:
+                batch = self._claim(0, worker_id, 100)
+                if batch:
+                    given = [3 if task.task_index % 2 else 4 for task in batch]
+                    self._report(0, Report(verb="complete", tasks=batch, given=given))
+        assert all(run.status != "started" for run in self.oracle.runs.values())
+        recount.check_documents(self.sessions.onlooker, self.oracle)
+
+    # what the rules are made of
+
+    def _flow(self) -> FlowSpec:
+        return self.oracle.flows[flows.SLUG]
+
+    def _at(self, session: int) -> Conn:
+        """Return a session; a moment has passed since the last call."""
+        self.oracle.now += timedelta(milliseconds=1)
+        self.is_sound = False  # until `_check` says otherwise
+        return self.sessions.at(session, self.oracle.now)
+
+    def _check(self) -> None:
+        recount.check_same(self.sessions.onlooker, self.oracle)
+        check_invariants(self.sessions.onlooker)
+        self.is_sound = True
+
+    def _deploy(self, flow: FlowSpec) -> None:
+        builders.deploy(self._at(0), flow)
+        self.oracle.deploy(flow)
+        self._check()
+
+    def _register(self, session: int, worker_id: UUID, flow: FlowSpec) -> UUID:
+        self._at(session).execute(
+            "select pgflow.register_worker(%s, 'w', %s::text[], %s::text[], %s::text[], %s)",
+            [
+                worker_id,
+                [flow.slug for _ in flow.steps],
+                [step.slug for step in flow.steps],
+                [step.digest for step in flow.steps],
+                BEAT_SECONDS,
+            ],
+        )
+        self.oracle.register_worker(worker_id, [contract_of(flow, step) for step in flow.steps])
+        self._check()
+        return worker_id
+
+    def _start(self, session: int, payload: Any) -> UUID:
+        run_id = UUID(int=1 + len(self.oracle.runs))
+        self._at(session).execute(
+            "select pgflow.start_flow(%s, %s, %s)", [flows.SLUG, Jsonb(payload), run_id]
+        )
+        assert self.oracle.start_flow(run_id, flows.SLUG, payload) is None
+        self._check()
+        return run_id
+
+    def _claim(self, session: int, worker_id: UUID, limit: int) -> list[Held]:
+        conn = self._at(session)
+        claimed: list[Claimed] = []
+        told = sqlstate_of(
+            lambda: claimed.extend(builders.claim(conn, worker_id, limit, LEASE_SECONDS))
+        )
+        return self._take(worker_id, limit, claimed, told)
+
+    def _exchange(
+        self, session: int, worker_id: UUID, batch: list[Held], given: list[Any], limit: int
+    ) -> list[Held]:
+        conn = self._at(session)
+        report = Report(verb="complete", tasks=batch, given=given)
+        outcomes: list[str] = []
+        claimed: list[Claimed] = []
+
+        def call() -> None:
+            others, taken = builders.exchange(
+                conn, worker_id, batch, limit, results=report.results(), lease_seconds=LEASE_SECONDS
+            )
+            outcomes.extend(others.get(n, "completed") for n in range(1, len(batch) + 1))
+            claimed.extend(taken)
+
+        told = sqlstate_of(call)
+        waited = self.oracle.tasks.keys() | set()
+        if told is None:
+            self._compare(report, outcomes)
+        return self._take(
+            worker_id, limit, claimed, told, frozenset(self.oracle.tasks.keys() - waited)
+        )
+
+    def _take(
+        self,
+        worker_id: UUID,
+        limit: int,
+        claimed: list[Claimed],
+        told: str | None,
+        handed: frozenset[Any] = frozenset(),
+    ) -> list[Held]:
+        if self.oracle.workers[worker_id].status != "running":
+            assert told == "PF104"
+        else:
+            assert told is None, told
+            self.oracle.claim_tasks(worker_id, limit, claimed, LEASE_SECONDS, handed)
+        self._check()
+        in_order = sorted(claimed, key=lambda t: (t.run_id, t.step_slug, t.task_index))
+        held = [Held(**asdict(t), number=self.held + n) for n, t in enumerate(in_order)]
+        self.held += len(held)
+        return held
+
+    def _report(self, session: int, report: Report) -> None:
+        self._compare(report, _told(self._at(session), report))
+        self._check()
+
+    def _compare(self, report: Report, told: Any) -> None:
+        right = self._right(report)
+        if isinstance(told, list) and isinstance(right, list):
+            # of a lease that is named twice, either may be the one that counted
+            told, right = (_by_lease(report.tasks, answers) for answers in (told, right))
+        assert told == right, f"{report.verb} answered {told}; right is {right}"
+
+    def _right(self, report: Report) -> Any:
+        """What the oracle answers to a report."""
+        tasks = report.tasks
+        answers: dict[str, Callable[[], Any]] = {
+            "complete": lambda: self.oracle.complete_tasks(
+                [*zip(tasks, report.results(), strict=True)]
+            ),
+            "fail": lambda: self.oracle.fail_tasks(tasks, retryable=True, retry_after=None),
+            "fail at once": lambda: self.oracle.fail_tasks(tasks, retryable=True, retry_after=0),
+            "give up": lambda: self.oracle.fail_tasks(tasks, retryable=False, retry_after=None),
+            "release": lambda: self.oracle.release_tasks(tasks),
+            "extend": lambda: self.oracle.extend_leases(tasks, LEASE_SECONDS),
+            "cancel": lambda: self.oracle.cancel_run(tasks[0].run_id),
+        }
+        if report.verb == "complete step":
+            (outcome,) = answers["complete"]()
+            return "PF301" if outcome == "stale" else None
+        return answers[report.verb]()
+
+
+def _told(conn: Conn, report: Report) -> Any:
+    """What the engine answers to a report."""
+    tasks = report.tasks
+    match report.verb:
+        case "complete":
+            return builders.complete(conn, tasks, report.results())
+        case "complete step":
+            [task], [result] = tasks, report.results()
+            call = "select pgflow.complete_step(%s, %s, %s, %s, %s)"
+            key = [task.run_id, task.step_slug, task.lease_id, Jsonb(result), task.task_index]
+            return sqlstate_of(lambda: conn.execute(call, key))
+        case "fail":
+            return builders.fail(conn, tasks)
+        case "fail at once":
+            return builders.fail(conn, tasks, retry_after=0)
+        case "give up":
+            return builders.fail(conn, tasks, retryable=False)
+        case "release":
+            return builders.release(conn, tasks)
+        case "extend":
+            return builders.extend(conn, tasks, LEASE_SECONDS)
+        case _:
+            return sqlstate_of(
+                lambda: conn.execute("select pgflow.cancel_run(%s)", [tasks[0].run_id])
+            )
+
+
+def _by_lease(tasks: Sequence[Held], answers: Sequence[Any]) -> dict[int, list[Any]]:
+    told: dict[int, list[Any]] = {}
+    for task, answer in zip(tasks, answers, strict=True):
+        told.setdefault(task.number, []).append(answer)
+    return {number: sorted(of_it, key=str) for number, of_it in told.items()}
