@@ -12,14 +12,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
+from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
-    MultipleResults,
     RuleBasedStateMachine,
-    consumes,
     initialize,
-    multiple,
     precondition,
     rule,
 )
@@ -30,6 +28,7 @@ from tests.support.invariants import check_invariants
 from tests.support.model import flows, recount
 from tests.support.model.oracle import BEAT_SECONDS, Oracle, contract_of
 from tests.support.model.sessions import COUNT, Conn, Sessions, sqlstate_of
+from tests.support.model.state import TaskKey
 
 from pgflow_manifest import FlowSpec
 
@@ -60,17 +59,33 @@ class Report:
 
     verb: str
     tasks: Sequence[Held]
-    given: Sequence[Any] = ()
-
-    def results(self) -> list[Any]:
-        """Return a result for each task; equal ones for a lease that is named twice."""
-        by_lease: dict[UUID, Any] = {}
-        for task, result in zip(self.tasks, self.given, strict=False):
-            by_lease.setdefault(task.lease_id, result)
-        return [by_lease[task.lease_id] for task in self.tasks]
+    results: Sequence[Any] = ()
 
 
-knows_a_task = precondition(lambda self: bool(self.bundle("tasks")))
+VERBS: Final = ("complete", "fail", "give up", "release", "extend", "cancel")
+
+knows_a_task = precondition(lambda self: bool(self.known))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A report as Hypothesis draws it: about which of the tasks that are held, or ever were."""
+
+    verb: str
+    picks: tuple[int, ...]
+    numbers: tuple[int, ...]
+    late: bool
+
+
+def drafts(*verbs: str) -> st.SearchStrategy[Draft]:
+    """Return reports of some kinds."""
+    return st.builds(
+        Draft,
+        verb=st.sampled_from(verbs),
+        picks=st.lists(st.integers(0, 9), min_size=1, max_size=3).map(tuple),
+        numbers=st.tuples(flows.numbers, flows.numbers, flows.numbers),
+        late=st.sampled_from([False, False, False, True]),
+    )
 
 
 class EngineMachine(RuleBasedStateMachine):
@@ -80,17 +95,12 @@ class EngineMachine(RuleBasedStateMachine):
 
     runs: Bundle[UUID] = Bundle("runs")
     workers: Bundle[UUID] = Bundle("workers")
-    tasks: Bundle[Held] = Bundle("tasks")
-
-    batches: ClassVar[st.SearchStrategy[list[Held]]] = st.lists(tasks, min_size=1, max_size=3)
-    given: ClassVar[st.SearchStrategy[list[Any]]] = st.lists(
-        flows.results, min_size=3, max_size=3
-    )
 
     def __init__(self) -> None:
         super().__init__()
         self.oracle = Oracle(NOON)
-        self.held = 0
+        self.known: list[Held] = []
+        """Every lease that there ever was."""
         self.is_sound = True
         """Whether nothing has failed yet: a failed program is not played to its end."""
         recount.clear(self.sessions.onlooker)
@@ -98,10 +108,19 @@ class EngineMachine(RuleBasedStateMachine):
 
     # definitions and workers
 
-    @initialize(target=workers, graph=flows.graphs, attempts=flows.attempts())
-    def begin(self, graph: list[flows.Shape], attempts: flows.Attempts) -> UUID:
-        """A flow, and a worker that has all its handlers."""
+    @initialize(
+        target=workers,
+        graph=flows.graphs,
+        attempts=flows.attempts(),
+        payloads=st.lists(flows.payloads, min_size=1, max_size=2),
+    )
+    def begin(
+        self, graph: list[flows.Shape], attempts: flows.Attempts, payloads: list[Any]
+    ) -> UUID:
+        """A flow, a worker that has all its handlers, and runs."""
         self._deploy(flows.flow_of(graph, attempts))
+        for payload in payloads:
+            self._start(0, payload)
         return self._register(0, UUID(int=100), self._flow())
 
     @precondition(lambda self: len(self.oracle.workers) < 3)
@@ -127,13 +146,6 @@ class EngineMachine(RuleBasedStateMachine):
     def deploy_one_more_step(self, shape: flows.Shape) -> None:
         """Runs that have begun stay as they are."""
         self._deploy(flows.with_one_more(self._flow(), shape))
-
-    @rule(session=sessions, worker_id=workers)
-    def beat(self, session: int, worker_id: UUID) -> None:
-        conn = self._at(session)
-        told = sqlstate_of(lambda: conn.execute("select pgflow.beat(%s)", [worker_id]))
-        assert told == self.oracle.beat(worker_id)
-        self._check()
 
     @rule(session=sessions, worker_id=workers)
     def stop_worker(self, session: int, worker_id: UUID) -> None:
@@ -166,85 +178,88 @@ class EngineMachine(RuleBasedStateMachine):
 
     # tasks
 
-    @rule(target=tasks, session=sessions, worker_id=workers, limit=limits)
-    def claim_tasks(self, session: int, worker_id: UUID, limit: int) -> MultipleResults[Held]:
-        return multiple(*self._claim(session, worker_id, limit))
+    @rule(session=sessions, worker_id=workers, limit=limits)
+    def claim_tasks(self, session: int, worker_id: UUID, limit: int) -> None:
+        conn = self._at(session)
+        claimed: list[Claimed] = []
+        told = sqlstate_of(
+            lambda: claimed.extend(builders.claim(conn, worker_id, limit, LEASE_SECONDS))
+        )
+        self._take(worker_id, limit, claimed, told)
 
     @knows_a_task
-    @rule(session=sessions, batch=batches, given=given)
-    def complete_tasks(self, session: int, batch: list[Held], given: list[Any]) -> None:
-        self._report(session, Report(verb="complete", tasks=batch, given=given))
+    @rule(session=sessions, draft=drafts("complete"), worker_id=workers, limit=limits)
+    def exchange_tasks(self, session: int, draft: Draft, worker_id: UUID, limit: int) -> None:
+        report = self._drawn(draft)
+        conn = self._at(session)
+        outcomes: list[str] = []
+        claimed: list[Claimed] = []
+
+        def call() -> None:
+            others, taken = builders.exchange(
+                *(conn, worker_id, report.tasks, limit),
+                results=report.results,
+                lease_seconds=LEASE_SECONDS,
+            )
+            outcomes.extend(others.get(n + 1, "completed") for n in range(len(report.tasks)))
+            claimed.extend(taken)
+
+        told = sqlstate_of(call)
+        waited = set(self.oracle.tasks)
+        if told is None:
+            self._compare(report, outcomes)
+        handed = frozenset(self.oracle.tasks.keys() - waited)
+        self._take(worker_id, limit, claimed, told, handed)
 
     @knows_a_task
-    @rule(target=tasks, session=sessions, worker_id=workers, batch=batches, given=given, limit=limits)
-    def exchange_tasks(
-        self, session: int, worker_id: UUID, batch: list[Held], given: list[Any], limit: int
-    ) -> MultipleResults[Held]:
-        return multiple(*self._exchange(session, worker_id, batch, given, limit))
-
-    @rule(session=sessions, task=tasks, result=flows.results)
-    def complete_step(self, session: int, task: Held, result: Any) -> None:
-        self._report(session, Report(verb="complete step", tasks=[task], given=[result]))
+    @rule(session=sessions, draft=drafts("complete", "complete", "complete step"))
+    def complete_tasks(self, session: int, draft: Draft) -> None:
+        self._report(session, self._drawn(draft))
 
     @knows_a_task
-    @rule(session=sessions, batch=batches, verb=st.sampled_from(["fail", "fail at once", "give up"]))
-    def fail_tasks(self, session: int, batch: list[Held], verb: str) -> None:
-        self._report(session, Report(verb=verb, tasks=batch))
+    @rule(session=sessions, draft=drafts("fail", "fail at once", "give up", "fail"))
+    def fail_tasks(self, session: int, draft: Draft) -> None:
+        self._report(session, self._drawn(draft))
 
     @knows_a_task
-    @rule(session=sessions, batch=batches)
-    def release_tasks(self, session: int, batch: list[Held]) -> None:
-        self._report(session, Report(verb="release", tasks=batch))
+    @rule(session=sessions, draft=drafts("release", "extend"))
+    def release_or_extend(self, session: int, draft: Draft) -> None:
+        self._report(session, self._drawn(draft))
 
     @knows_a_task
-    @rule(session=sessions, batch=batches)
-    def extend_leases(self, session: int, batch: list[Held]) -> None:
-        self._report(session, Report(verb="extend", tasks=batch))
-
-    @rule(task=consumes(tasks))
-    def forget(self, task: Held) -> None:
-        """What is reported next is younger."""
-
-    verbs: ClassVar = st.sampled_from(
-        ["complete", "fail", "give up", "release", "extend", "cancel"]
-    )
-
-    @knows_a_task
-    @rule(verb=verbs, batch=batches, given=given, then=verbs, others=batches, more=given)
-    def report_at_once(
-        self,
-        verb: str,
-        batch: list[Held],
-        given: list[Any],
-        then: str,
-        others: list[Held],
-        more: list[Any],
-    ) -> None:
+    @rule(first=drafts(*VERBS), second=drafts(*VERBS))
+    def report_at_once(self, first: Draft, second: Draft) -> None:
         """Two sessions; the second one reports before the first has committed."""
-        first = Report(verb=verb, tasks=batch, given=given)
-        second = Report(verb=then, tasks=others, given=more)
+        earlier, later = self._drawn(first), self._drawn(second)
         one, two = self._at(0), self.sessions.at(1, self.oracle.now)
         told = self.sessions.overlap(
-            lambda: _told(one, first), one, lambda: _told(two, second), two
+            lambda: _told(one, earlier), one, lambda: _told(two, later), two
         )
-        self._compare(first, told[0])
-        self._compare(second, told[1])
+        self._compare(earlier, told[0])
+        self._compare(later, told[1])
         self._check()
 
     @knows_a_task
-    @rule(session=sessions, verb=verbs, batch=batches, given=given)
-    def roll_back(self, session: int, verb: str, batch: list[Held], given: list[Any]) -> None:
+    @rule(session=sessions, draft=drafts(*VERBS))
+    def roll_back(self, session: int, draft: Draft) -> None:
         """What was not committed has not been."""
         conn = self._at(session)
         with conn.transaction(force_rollback=True):
-            _told(conn, Report(verb=verb, tasks=batch, given=given))
+            _told(conn, self._drawn(draft))
         self._check()
 
     # time
 
-    @rule(seconds=st.sampled_from([1, 4, 11, 31]))
-    def wait(self, seconds: int) -> None:
+    @rule(seconds=st.sampled_from([1, 4, 11, 31]), session=sessions, beating=st.booleans())
+    def wait(self, seconds: int, session: int, *, beating: bool) -> None:
+        """The workers live on, or are silent."""
         self.oracle.now += timedelta(seconds=seconds)
+        for worker_id in self.oracle.workers if beating else ():
+            conn = self._at(session)
+            told = sqlstate_of(lambda c=conn, w=worker_id: c.execute("select pgflow.beat(%s)", [w]))
+            assert told == self.oracle.beat(worker_id)
+        if beating:
+            self._check()
 
     @rule(session=sessions, limit=st.sampled_from([1, 1000]))
     def sweep(self, session: int, limit: int) -> None:
@@ -267,10 +282,10 @@ class EngineMachine(RuleBasedStateMachine):
             if all(run.status != "started" for run in self.oracle.runs.values()):
                 break
             for worker_id in honest:
-                batch = self._claim(0, worker_id, 100)
-                if batch:
-                    given = [3 if task.task_index % 2 else 4 for task in batch]
-                    self._report(0, Report(verb="complete", tasks=batch, given=given))
+                self.claim_tasks(0, worker_id, 100)
+            live = self._live()
+            if live:
+                self._report(0, Report(verb="complete", tasks=live, results=self._made(live, [0])))
         assert all(run.status != "started" for run in self.oracle.runs.values())
         recount.check_documents(self.sessions.onlooker, self.oracle)
 
@@ -319,36 +334,28 @@ class EngineMachine(RuleBasedStateMachine):
         self._check()
         return run_id
 
-    def _claim(self, session: int, worker_id: UUID, limit: int) -> list[Held]:
-        conn = self._at(session)
-        claimed: list[Claimed] = []
-        told = sqlstate_of(
-            lambda: claimed.extend(builders.claim(conn, worker_id, limit, LEASE_SECONDS))
-        )
-        return self._take(worker_id, limit, claimed, told)
+    def _live(self) -> list[Held]:
+        """Return the tasks that somebody holds."""
+        now = {lease.lease_id for lease in self.oracle.leases.values()}
+        return [task for task in self.known if task.lease_id in now]
 
-    def _exchange(
-        self, session: int, worker_id: UUID, batch: list[Held], given: list[Any], limit: int
-    ) -> list[Held]:
-        conn = self._at(session)
-        report = Report(verb="complete", tasks=batch, given=given)
-        outcomes: list[str] = []
-        claimed: list[Claimed] = []
+    def _drawn(self, draft: Draft) -> Report:
+        pool = self.known if draft.late else self._live() or self.known
+        tasks = [pool[pick % len(pool)] for pick in draft.picks]
+        if draft.verb == "complete step":
+            tasks = tasks[:1]
+        report = Report(verb=draft.verb, tasks=tasks, results=self._made(tasks, draft.numbers))
+        note(f"# {report}")
+        return report
 
-        def call() -> None:
-            others, taken = builders.exchange(
-                conn, worker_id, batch, limit, results=report.results(), lease_seconds=LEASE_SECONDS
-            )
-            outcomes.extend(others.get(n, "completed") for n in range(1, len(batch) + 1))
-            claimed.extend(taken)
-
-        told = sqlstate_of(call)
-        waited = self.oracle.tasks.keys() | set()
-        if told is None:
-            self._compare(report, outcomes)
-        return self._take(
-            worker_id, limit, claimed, told, frozenset(self.oracle.tasks.keys() - waited)
-        )
+    def _made(self, tasks: Sequence[Held], numbers: Sequence[int]) -> list[Any]:
+        """Return a result for each task; equal ones for a lease that is named twice."""
+        by_lease: dict[int, Any] = {}
+        for ordinal, task in enumerate(tasks):
+            step = self.oracle.runs[task.run_id].flow.step(task.step_slug)
+            result = flows.result_of(step, numbers[ordinal % len(numbers)])
+            by_lease.setdefault(task.number, result)
+        return [by_lease[task.number] for task in tasks]
 
     def _take(
         self,
@@ -356,8 +363,8 @@ class EngineMachine(RuleBasedStateMachine):
         limit: int,
         claimed: list[Claimed],
         told: str | None,
-        handed: frozenset[Any] = frozenset(),
-    ) -> list[Held]:
+        handed: frozenset[TaskKey] = frozenset(),
+    ) -> None:
         if self.oracle.workers[worker_id].status != "running":
             assert told == "PF104"
         else:
@@ -365,9 +372,8 @@ class EngineMachine(RuleBasedStateMachine):
             self.oracle.claim_tasks(worker_id, limit, claimed, LEASE_SECONDS, handed)
         self._check()
         in_order = sorted(claimed, key=lambda t: (t.run_id, t.step_slug, t.task_index))
-        held = [Held(**asdict(t), number=self.held + n) for n, t in enumerate(in_order)]
-        self.held += len(held)
-        return held
+        first = len(self.known)
+        self.known += [Held(**asdict(t), number=first + n) for n, t in enumerate(in_order)]
 
     def _report(self, session: int, report: Report) -> None:
         self._compare(report, _told(self._at(session), report))
@@ -385,7 +391,7 @@ class EngineMachine(RuleBasedStateMachine):
         tasks = report.tasks
         answers: dict[str, Callable[[], Any]] = {
             "complete": lambda: self.oracle.complete_tasks(
-                [*zip(tasks, report.results(), strict=True)]
+                [*zip(tasks, report.results, strict=True)]
             ),
             "fail": lambda: self.oracle.fail_tasks(tasks, retryable=True, retry_after=None),
             "fail at once": lambda: self.oracle.fail_tasks(tasks, retryable=True, retry_after=0),
@@ -405,9 +411,9 @@ def _told(conn: Conn, report: Report) -> Any:
     tasks = report.tasks
     match report.verb:
         case "complete":
-            return builders.complete(conn, tasks, report.results())
+            return builders.complete(conn, tasks, report.results)
         case "complete step":
-            [task], [result] = tasks, report.results()
+            [task], [result] = tasks, report.results
             call = "select pgflow.complete_step(%s, %s, %s, %s, %s)"
             key = [task.run_id, task.step_slug, task.lease_id, Jsonb(result), task.task_index]
             return sqlstate_of(lambda: conn.execute(call, key))

@@ -120,5 +120,3 @@ def clear(conn: Connection[Any]) -> None:
         " pgflow.workers, pgflow.step_inputs, pgflow.deps, pgflow.steps, pgflow.contracts,"
         " pgflow.flow_versions, pgflow.flows restart identity"
     )
-
-

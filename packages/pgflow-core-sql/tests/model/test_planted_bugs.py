@@ -55,9 +55,7 @@ BUGS = {
     "a failed dep will do": Bug(
         "_start_ready_steps", "ss.status = 'completed'", "ss.status <> 'created'"
     ),
-    "runs complete with their first leaf": Bug(
-        "_complete_runs", "and ss.status = 'completed'", ""
-    ),
+    "runs complete with their first leaf": Bug("_complete_runs", "and ss.status = 'completed'", ""),
     "one attempt too many": Bug(
         "_end_attempts", "e.attempt < c.max_attempts", "e.attempt <= c.max_attempts"
     ),
@@ -70,18 +68,14 @@ BUGS = {
     "a silent worker keeps its leases": Bug(
         "_overdue_leases", "or (w.status = 'running' and", "or (false and"
     ),
-    "tasks are claimed before their time": Bug(
-        "claim_tasks", "and t2.available_at <= v_now", ""
-    ),
+    "tasks are claimed before their time": Bug("claim_tasks", "and t2.available_at <= v_now", ""),
     "the newest task first": Bug(
         "claim_tasks", "order by t2.available_at", "order by t2.available_at desc"
     ),
     "reports do not lock the run": Bug(
         "_complete_batch", "perform pgflow._lock_runs(p_run_ids);", ""
     ),
-    "failures do not lock the run": Bug(
-        "fail_tasks", "perform pgflow._lock_runs(p_run_ids);", ""
-    ),
+    "failures do not lock the run": Bug("fail_tasks", "perform pgflow._lock_runs(p_run_ids);", ""),
     "cancels do not lock the run": Bug(
         "cancel_run", "perform pgflow._lock_runs(array[p_run_id]);", ""
     ),
@@ -100,7 +94,9 @@ BUGS = {
     "a repeat is stale": Bug("_outcomes", "and s.step_result = n.result", "and false"),
     "any repeat is accepted": Bug("_outcomes", "and s.step_result = n.result", ""),
     "results that do not fit are stored": Bug(
-        "_check_results", "c.contract_id is not null and k.error is null", "c.contract_id is not null"
+        "_check_results",
+        "c.contract_id is not null and k.error is null",
+        "c.contract_id is not null",
     ),
 }
 
@@ -137,7 +133,7 @@ def test_the_machine_finds_it(conn: Conn, sessions: Sessions, bug: Bug) -> None:
         run_state_machine_as_test(  # type: ignore[no-untyped-call]
             Machine,
             settings=settings(
-                max_examples=200,
+                max_examples=120,
                 stateful_step_count=40,
                 phases=[Phase.generate],
                 database=None,
