@@ -7,7 +7,7 @@ At the end of each program, time passes and an honest worker comes: then every r
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 from uuid import UUID
@@ -15,7 +15,6 @@ from uuid import UUID
 from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
     RuleBasedStateMachine,
     initialize,
     precondition,
@@ -26,17 +25,18 @@ from tests.support import builders
 from tests.support.builders import Claimed
 from tests.support.invariants import check_invariants
 from tests.support.model import flows, recount
-from tests.support.model.oracle import BEAT_SECONDS, Oracle, contract_of
+from tests.support.model.oracle import BEAT_SECONDS, Oracle, contract_of, key_of
 from tests.support.model.sessions import COUNT, Conn, Sessions, sqlstate_of
 from tests.support.model.state import TaskKey
 
 from pgflow_manifest import FlowSpec
 
 NOON: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
-LEASE_SECONDS: Final = 30.0
+LEASE_SECONDS: Final = 45.0
 
 sessions = st.integers(0, COUNT - 1)
-limits = st.sampled_from([1, 2, 3, 100])
+limits = st.sampled_from([100, 2, 1, 3])
+picks = st.sampled_from([0, 0, 1, 2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -64,7 +64,8 @@ class Report:
 
 VERBS: Final = ("complete", "fail", "give up", "release", "extend", "cancel")
 
-knows_a_task = precondition(lambda self: bool(self.known))
+somebody_works = precondition(lambda self: bool(self.oracle.leases))
+"""Reports about nothing but leases that are over are a rule of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +94,6 @@ class EngineMachine(RuleBasedStateMachine):
 
     sessions: ClassVar[Sessions]
 
-    runs: Bundle[UUID] = Bundle("runs")
-    workers: Bundle[UUID] = Bundle("workers")
-
     def __init__(self) -> None:
         super().__init__()
         self.oracle = Oracle(NOON)
@@ -109,77 +107,85 @@ class EngineMachine(RuleBasedStateMachine):
     # definitions and workers
 
     @initialize(
-        target=workers,
         graph=flows.graphs,
         attempts=flows.attempts(),
         payloads=st.lists(flows.payloads, min_size=1, max_size=2),
     )
     def begin(
         self, graph: list[flows.Shape], attempts: flows.Attempts, payloads: list[Any]
-    ) -> UUID:
+    ) -> None:
         """A flow, a worker that has all its handlers, and runs."""
         self._deploy(flows.flow_of(graph, attempts))
         for payload in payloads:
             self._start(0, payload)
-        return self._register(0, UUID(int=100), self._flow())
+        self._register(0, UUID(int=100), self._flow())
 
-    @precondition(lambda self: len(self.oracle.workers) < 3)
-    @rule(target=workers, session=sessions, steps=st.sets(st.integers(0, 5), min_size=1))
-    def register_worker(self, session: int, steps: set[int]) -> UUID:
-        """A worker that has some of the handlers."""
+    @rule(
+        session=sessions,
+        what=st.sampled_from(
+            ["another worker", "again", "stop", "other options", "one more step", "same id"]
+        ),
+        pick=st.integers(0, 2),
+        steps=st.sets(st.integers(0, 5), min_size=1),
+        attempts=flows.attempts(at_least=3),
+        shape=flows.shapes,
+    )
+    def aside(
+        self,
+        session: int,
+        what: str,
+        pick: int,
+        steps: set[int],
+        attempts: flows.Attempts,
+        shape: flows.Shape,
+    ) -> None:
+        """What happens seldom; one rule, so that it does."""
         flow = self._flow()
-        some = tuple(step for number, step in enumerate(flow.steps) if number in steps)
-        worker_id = UUID(int=100 + len(self.oracle.workers))
-        return self._register(session, worker_id, flow.model_copy(update={"steps": some}))
-
-    @rule(session=sessions, worker_id=workers)
-    def register_again(self, session: int, worker_id: UUID) -> None:
-        """Also of one that was stopped or is dead; now it has all handlers."""
-        self._register(session, worker_id, self._flow())
-
-    @rule(chosen=flows.attempts(at_least=3))
-    def deploy_other_options(self, chosen: flows.Attempts) -> None:
-        self._deploy(flows.with_options(self._flow(), chosen))
-
-    @precondition(lambda self: len(self._flow().steps) < flows.MOST_STEPS)
-    @rule(shape=flows.shapes)
-    def deploy_one_more_step(self, shape: flows.Shape) -> None:
-        """Runs that have begun stay as they are."""
-        self._deploy(flows.with_one_more(self._flow(), shape))
-
-    @rule(session=sessions, worker_id=workers)
-    def stop_worker(self, session: int, worker_id: UUID) -> None:
-        self._at(session).execute("select pgflow.stop_worker(%s)", [worker_id])
-        self.oracle.stop_worker(worker_id)
-        self._check()
+        worker_id = self._worker(pick)
+        match what:
+            case "another worker" if len(self.oracle.workers) < 3:
+                some = tuple(step for number, step in enumerate(flow.steps) if number in steps)
+                served = flow.model_copy(update={"steps": some})
+                self._register(session, UUID(int=100 + len(self.oracle.workers)), served)
+            case "stop":
+                self._at(session).execute("select pgflow.stop_worker(%s)", [worker_id])
+                self.oracle.stop_worker(worker_id)
+                self._check()
+            case "other options":
+                self._deploy(flows.with_options(flow, attempts))
+            case "one more step" if len(flow.steps) < flows.MOST_STEPS:
+                self._deploy(flows.with_one_more(flow, shape))
+            case "same id" if self.oracle.runs:
+                conn, run_id = self._at(session), UUID(int=1)
+                start = "select pgflow.start_flow(%s, '[]', %s)"
+                told = sqlstate_of(lambda: conn.execute(start, [flows.SLUG, run_id]))
+                assert told == self.oracle.start_flow(run_id, flows.SLUG, [])
+                self._check()
+            case _:
+                # of one that was stopped or is dead, or had fewer handlers
+                self._register(session, worker_id, flow)
 
     # runs
 
     @precondition(lambda self: len(self.oracle.runs) < 6)
-    @rule(target=runs, session=sessions, payload=flows.payloads)
-    def start_flow(self, session: int, payload: Any) -> UUID:
-        return self._start(session, payload)
-
-    @rule(session=sessions, run_id=runs)
-    def start_again(self, session: int, run_id: UUID) -> None:
-        """The same run id is refused."""
-        conn = self._at(session)
-        start = "select pgflow.start_flow(%s, '[]', %s)"
-        told = sqlstate_of(lambda: conn.execute(start, [flows.SLUG, run_id]))
-        assert told == self.oracle.start_flow(run_id, flows.SLUG, [])
-        self._check()
-
-    @rule(session=sessions, run_id=runs)
-    def cancel_run(self, session: int, run_id: UUID) -> None:
-        conn = self._at(session)
-        told = sqlstate_of(lambda: conn.execute("select pgflow.cancel_run(%s)", [run_id]))
-        assert told == self.oracle.cancel_run(run_id)
-        self._check()
+    @rule(session=sessions, payload=flows.payloads)
+    def start_flow(self, session: int, payload: Any) -> None:
+        self._start(session, payload)
 
     # tasks
 
-    @rule(session=sessions, worker_id=workers, limit=limits)
-    def claim_tasks(self, session: int, worker_id: UUID, limit: int) -> None:
+    @precondition(lambda self: bool(self.oracle.tasks))
+    @rule(session=sessions, pick=picks, limit=limits)
+    def claim_tasks(self, session: int, pick: int, limit: int) -> None:
+        self._claim(session, self._worker(pick), limit)
+
+    @precondition(lambda self: len(self.oracle.leases) < len(self.oracle.tasks))
+    @rule(session=sessions)
+    def claim_all(self, session: int) -> None:
+        """So that there is something to report, also when chance prefers other rules."""
+        self._claim(session, self._worker(0), 100)
+
+    def _claim(self, session: int, worker_id: UUID, limit: int) -> None:
         conn = self._at(session)
         claimed: list[Claimed] = []
         told = sqlstate_of(
@@ -187,9 +193,10 @@ class EngineMachine(RuleBasedStateMachine):
         )
         self._take(worker_id, limit, claimed, told)
 
-    @knows_a_task
-    @rule(session=sessions, draft=drafts("complete"), worker_id=workers, limit=limits)
-    def exchange_tasks(self, session: int, draft: Draft, worker_id: UUID, limit: int) -> None:
+    @somebody_works
+    @rule(session=sessions, draft=drafts("complete"), pick=picks, limit=limits)
+    def exchange_tasks(self, session: int, draft: Draft, pick: int, limit: int) -> None:
+        worker_id = self._worker(pick)
         report = self._drawn(draft)
         conn = self._at(session)
         outcomes: list[str] = []
@@ -211,22 +218,22 @@ class EngineMachine(RuleBasedStateMachine):
         handed = frozenset(self.oracle.tasks.keys() - waited)
         self._take(worker_id, limit, claimed, told, handed)
 
-    @knows_a_task
+    @somebody_works
     @rule(session=sessions, draft=drafts("complete", "complete", "complete step"))
     def complete_tasks(self, session: int, draft: Draft) -> None:
         self._report(session, self._drawn(draft))
 
-    @knows_a_task
+    @somebody_works
     @rule(session=sessions, draft=drafts("fail", "fail at once", "give up", "fail"))
     def fail_tasks(self, session: int, draft: Draft) -> None:
         self._report(session, self._drawn(draft))
 
-    @knows_a_task
-    @rule(session=sessions, draft=drafts("release", "extend"))
-    def release_or_extend(self, session: int, draft: Draft) -> None:
+    @somebody_works
+    @rule(session=sessions, draft=drafts("release", "extend", "release", "extend", "cancel"))
+    def release_extend_or_cancel(self, session: int, draft: Draft) -> None:
         self._report(session, self._drawn(draft))
 
-    @knows_a_task
+    @somebody_works
     @rule(first=drafts(*VERBS), second=drafts(*VERBS))
     def report_at_once(self, first: Draft, second: Draft) -> None:
         """Two sessions; the second one reports before the first has committed."""
@@ -239,7 +246,12 @@ class EngineMachine(RuleBasedStateMachine):
         self._compare(later, told[1])
         self._check()
 
-    @knows_a_task
+    @precondition(lambda self: bool(self.known))
+    @rule(session=sessions, draft=drafts(*VERBS[:-1], "complete step"))
+    def report_late(self, session: int, draft: Draft) -> None:
+        self._report(session, self._drawn(replace(draft, late=True)))
+
+    @somebody_works
     @rule(session=sessions, draft=drafts(*VERBS))
     def roll_back(self, session: int, draft: Draft) -> None:
         """What was not committed has not been."""
@@ -250,7 +262,11 @@ class EngineMachine(RuleBasedStateMachine):
 
     # time
 
-    @rule(seconds=st.sampled_from([1, 4, 11, 31]), session=sessions, beating=st.booleans())
+    @rule(
+        seconds=st.sampled_from([1, 4, 11, 31, 46]),
+        session=sessions,
+        beating=st.sampled_from([True, True, False]),
+    )
     def wait(self, seconds: int, session: int, *, beating: bool) -> None:
         """The workers live on, or are silent."""
         self.oracle.now += timedelta(seconds=seconds)
@@ -282,7 +298,7 @@ class EngineMachine(RuleBasedStateMachine):
             if all(run.status != "started" for run in self.oracle.runs.values()):
                 break
             for worker_id in honest:
-                self.claim_tasks(0, worker_id, 100)
+                self._claim(0, worker_id, 100)
             live = self._live()
             if live:
                 self._report(0, Report(verb="complete", tasks=live, results=self._made(live, [0])))
@@ -293,6 +309,9 @@ class EngineMachine(RuleBasedStateMachine):
 
     def _flow(self) -> FlowSpec:
         return self.oracle.flows[flows.SLUG]
+
+    def _worker(self, pick: int) -> UUID:
+        return [*self.oracle.workers][pick % len(self.oracle.workers)]
 
     def _at(self, session: int) -> Conn:
         """Return a session; a moment has passed since the last call."""
@@ -310,7 +329,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.oracle.deploy(flow)
         self._check()
 
-    def _register(self, session: int, worker_id: UUID, flow: FlowSpec) -> UUID:
+    def _register(self, session: int, worker_id: UUID, flow: FlowSpec) -> None:
         self._at(session).execute(
             "select pgflow.register_worker(%s, 'w', %s::text[], %s::text[], %s::text[], %s)",
             [
@@ -323,16 +342,14 @@ class EngineMachine(RuleBasedStateMachine):
         )
         self.oracle.register_worker(worker_id, [contract_of(flow, step) for step in flow.steps])
         self._check()
-        return worker_id
 
-    def _start(self, session: int, payload: Any) -> UUID:
+    def _start(self, session: int, payload: Any) -> None:
         run_id = UUID(int=1 + len(self.oracle.runs))
         self._at(session).execute(
             "select pgflow.start_flow(%s, %s, %s)", [flows.SLUG, Jsonb(payload), run_id]
         )
         assert self.oracle.start_flow(run_id, flows.SLUG, payload) is None
         self._check()
-        return run_id
 
     def _live(self) -> list[Held]:
         """Return the tasks that somebody holds."""
@@ -340,7 +357,10 @@ class EngineMachine(RuleBasedStateMachine):
         return [task for task in self.known if task.lease_id in now]
 
     def _drawn(self, draft: Draft) -> Report:
-        pool = self.known if draft.late else self._live() or self.known
+        live, now = self._live(), self.oracle.leases
+        # of a lease that is over, above all when somebody else has the task now
+        over = [task for task in self.known if task not in live and key_of(task) in now]
+        pool = (over if draft.late else live) or self.known
         tasks = [pool[pick % len(pool)] for pick in draft.picks]
         if draft.verb == "complete step":
             tasks = tasks[:1]

@@ -35,7 +35,6 @@ class Bug(NamedTuple):
 
 
 BUGS = {
-    "complete without the fence": Bug("_complete_batch", "and l.lease_id = n.lease_id", ""),
     "end an attempt without the fence": Bug("_end_attempts", "and l.lease_id = n.lease_id", ""),
     "release without the fence": Bug("release_tasks", "and l.lease_id = n.lease_id", ""),
     "leases survive the end of the run": Bug(
@@ -49,9 +48,6 @@ BUGS = {
         "where not exists (\n      select 1\n      from pgflow.deps as d",
         "where 1 >= (\n      select count(*)\n      from pgflow.deps as d",
     ),
-    "steps of runs that have ended start": Bug(
-        "_start_ready_steps", "and r.status = 'started'", ""
-    ),
     "a failed dep will do": Bug(
         "_start_ready_steps", "ss.status = 'completed'", "ss.status <> 'created'"
     ),
@@ -61,10 +57,6 @@ BUGS = {
     ),
     "released tasks lose an attempt": Bug("release_tasks", "r.attempt - 1", "r.attempt"),
     "retries at once": Bug("_end_attempts", "e.attempt, e.retry_at", "e.attempt, v_now"),
-    "tasks of failed runs are queued again": Bug(
-        "_end_attempts", "and e.run_id <> all (v_failed_run_ids)", ""
-    ),
-    "a dead worker keeps its leases": Bug("_overdue_leases", "or w.status = 'dead'", ""),
     "a silent worker keeps its leases": Bug(
         "_overdue_leases", "or (w.status = 'running' and", "or (false and"
     ),
