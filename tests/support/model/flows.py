@@ -80,7 +80,7 @@ graphs: Final = st.lists(shapes, min_size=1, max_size=MOST_STEPS - 1)
 
 
 def result_of(step: StepSpec, number: int) -> Any:
-    """Return the result that a number stands for: 9 does not fit, the others mostly do some good."""
+    """Return the result that a number stands for: 9 does not fit, the others mostly do."""
     if number == 9:
         return "unfit"
     return number if step.kind == "map" else _LISTS[number]
