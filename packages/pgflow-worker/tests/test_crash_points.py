@@ -1,7 +1,7 @@
 """A worker that dies between claim, handler, report and commit: nothing is lost, nothing twice.
 
-Where it dies is told by locks that the test holds, and by the handler itself, never by a delay. In each
-test one worker dies and another one, started after its death, ends the run.
+Where it dies is told by locks that the test holds, and by the handler itself, never by a delay.
+In each test one worker dies and another one, started after its death, ends the run.
 """
 
 import signal

@@ -1,14 +1,15 @@
 """Random programs for the engine, held against the oracle after each call.
 
-Every rule is one call of a public function, made on any of the sessions; what it answered and what
-the tables say afterwards must be what the oracle says, and the invariants are recounted. Leases are
-remembered after they were reported, so reports come late, twice, and of tasks that somebody else has
-now. At the end of each program, time passes and an honest worker comes: then every run must end.
+Every rule is one call of a public function, made on any of the sessions; what it answered and
+what the tables say afterwards must be what the oracle says, and the invariants are recounted. Leases
+are remembered after they were reported, so reports come late, twice, and of tasks that somebody
+else has now. At the end of each program, time passes and an honest worker comes: then every run must end.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
@@ -26,67 +27,31 @@ from tests.support.builders import Claimed
 from tests.support.invariants import check_invariants
 from tests.support.model import flows, recount
 from tests.support.model.oracle import BEAT_SECONDS, Oracle, contract_of, key_of
+from tests.support.model.reports import (
+    LEASE_SECONDS,
+    VERBS,
+    Draft,
+    Held,
+    Report,
+    by_lease,
+    drafts,
+    told_by_engine,
+)
 from tests.support.model.sessions import COUNT, Conn, Sessions, sqlstate_of
 from tests.support.model.state import TaskKey
 
 from pgflow_manifest import FlowSpec
 
 NOON: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
-LEASE_SECONDS: Final = 45.0
 
-sessions = st.integers(0, COUNT - 1)
+
+any_session = st.integers(0, COUNT - 1)
 limits = st.sampled_from([100, 2, 1, 3])
 picks = st.sampled_from([0, 0, 1, 2])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Held(Claimed):
-    """A task as it was claimed once; its lease may be over."""
-
-    number: int
-
-    def __repr__(self) -> str:
-        """Short, because programs that fail are read."""
-        return (
-            f"<lease {self.number}: {self.step_slug}[{self.task_index}]"
-            f" of run {self.run_id.int}, attempt {self.attempt}>"
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """One call that a worker or a client makes about tasks that it knows."""
-
-    verb: str
-    tasks: Sequence[Held]
-    results: Sequence[Any] = ()
-
-
-VERBS: Final = ("complete", "fail", "give up", "release", "extend", "cancel")
-
 somebody_works = precondition(lambda self: bool(self.oracle.leases))
 """Reports about nothing but leases that are over are a rule of their own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """A report as Hypothesis draws it: about which of the tasks that are held, or ever were."""
-
-    verb: str
-    picks: tuple[int, ...]
-    numbers: tuple[int, ...]
-    late: bool
-
-
-def drafts(*verbs: str) -> st.SearchStrategy[Draft]:
-    """Return reports of some kinds."""
-    return st.builds(
-        Draft,
-        verb=st.sampled_from(verbs),
-        picks=st.lists(st.integers(0, 9), min_size=1, max_size=3).map(tuple),
-        numbers=st.tuples(flows.numbers, flows.numbers, flows.numbers),
-        late=st.sampled_from([False, False, False, True]),
-    )
 
 
 class EngineMachine(RuleBasedStateMachine):
@@ -121,7 +86,7 @@ class EngineMachine(RuleBasedStateMachine):
         self._register(0, UUID(int=100), self._flow())
 
     @rule(
-        session=sessions,
+        session=any_session,
         what=st.sampled_from(
             ["another worker", "again", "stop", "other options", "one more step", "same id"]
         ),
@@ -169,19 +134,19 @@ class EngineMachine(RuleBasedStateMachine):
     # runs
 
     @precondition(lambda self: len(self.oracle.runs) < 6)
-    @rule(session=sessions, payload=flows.payloads)
+    @rule(session=any_session, payload=flows.payloads)
     def start_flow(self, session: int, payload: Any) -> None:
         self._start(session, payload)
 
     # tasks
 
     @precondition(lambda self: bool(self.oracle.tasks))
-    @rule(session=sessions, pick=picks, limit=limits)
+    @rule(session=any_session, pick=picks, limit=limits)
     def claim_tasks(self, session: int, pick: int, limit: int) -> None:
         self._claim(session, self._worker(pick), limit)
 
     @precondition(lambda self: len(self.oracle.leases) < len(self.oracle.tasks))
-    @rule(session=sessions)
+    @rule(session=any_session)
     def claim_all(self, session: int) -> None:
         """So that there is something to report, also when chance prefers other rules."""
         self._claim(session, self._worker(0), 100)
@@ -195,7 +160,7 @@ class EngineMachine(RuleBasedStateMachine):
         self._take(worker_id, limit, claimed, told)
 
     @somebody_works
-    @rule(session=sessions, draft=drafts("complete"), pick=picks, limit=limits)
+    @rule(session=any_session, draft=drafts("complete"), pick=picks, limit=limits)
     def exchange_tasks(self, session: int, draft: Draft, pick: int, limit: int) -> None:
         worker_id = self._worker(pick)
         report = self._drawn(draft)
@@ -220,17 +185,17 @@ class EngineMachine(RuleBasedStateMachine):
         self._take(worker_id, limit, claimed, told, handed)
 
     @somebody_works
-    @rule(session=sessions, draft=drafts("complete", "complete", "complete step"))
+    @rule(session=any_session, draft=drafts("complete", "complete", "complete step"))
     def complete_tasks(self, session: int, draft: Draft) -> None:
         self._report(session, self._drawn(draft))
 
     @somebody_works
-    @rule(session=sessions, draft=drafts("fail", "fail at once", "give up", "fail"))
+    @rule(session=any_session, draft=drafts("fail", "fail at once", "give up", "fail"))
     def fail_tasks(self, session: int, draft: Draft) -> None:
         self._report(session, self._drawn(draft))
 
     @somebody_works
-    @rule(session=sessions, draft=drafts("release", "extend", "release", "extend", "cancel"))
+    @rule(session=any_session, draft=drafts("release", "extend", "release", "extend", "cancel"))
     def release_extend_or_cancel(self, session: int, draft: Draft) -> None:
         self._report(session, self._drawn(draft))
 
@@ -241,31 +206,31 @@ class EngineMachine(RuleBasedStateMachine):
         earlier, later = self._drawn(first), self._drawn(second)
         one, two = self._at(0), self.sessions.at(1, self.oracle.now)
         told = self.sessions.overlap(
-            lambda: _told(one, earlier), one, lambda: _told(two, later), two
+            lambda: told_by_engine(one, earlier), one, lambda: told_by_engine(two, later), two
         )
         self._compare(earlier, told[0])
         self._compare(later, told[1])
         self._check()
 
     @precondition(lambda self: bool(self.known))
-    @rule(session=sessions, draft=drafts(*VERBS[:-1], "complete step"))
+    @rule(session=any_session, draft=drafts(*VERBS[:-1], "complete step"))
     def report_late(self, session: int, draft: Draft) -> None:
         self._report(session, self._drawn(replace(draft, late=True)))
 
     @somebody_works
-    @rule(session=sessions, draft=drafts(*VERBS))
+    @rule(session=any_session, draft=drafts(*VERBS))
     def roll_back(self, session: int, draft: Draft) -> None:
         """What was not committed has not been."""
         conn = self._at(session)
         with conn.transaction(force_rollback=True):
-            _told(conn, self._drawn(draft))
+            told_by_engine(conn, self._drawn(draft))
         self._check()
 
     # time
 
     @rule(
         seconds=st.sampled_from([1, 4, 11, 31, 46]),
-        session=sessions,
+        session=any_session,
         beating=st.sampled_from([True, True, False]),
     )
     def wait(self, seconds: int, session: int, *, beating: bool) -> None:
@@ -273,12 +238,12 @@ class EngineMachine(RuleBasedStateMachine):
         self.oracle.now += timedelta(seconds=seconds)
         for worker_id in self.oracle.workers if beating else ():
             conn = self._at(session)
-            told = sqlstate_of(lambda c=conn, w=worker_id: c.execute("select pgflow.beat(%s)", [w]))
+            told = sqlstate_of(partial(conn.execute, "select pgflow.beat(%s)", [worker_id]))
             assert told == self.oracle.beat(worker_id)
         if beating:
             self._check()
 
-    @rule(session=sessions, limit=st.sampled_from([1, 1000]))
+    @rule(session=any_session, limit=st.sampled_from([1, 1000]))
     def sweep(self, session: int, limit: int) -> None:
         row = self._at(session).execute("select * from pgflow.sweep(%s)", [limit]).fetchone()
         assert row == self.oracle.sweep(limit)
@@ -397,14 +362,13 @@ class EngineMachine(RuleBasedStateMachine):
         self.known += [Held(**asdict(t), number=first + n) for n, t in enumerate(in_order)]
 
     def _report(self, session: int, report: Report) -> None:
-        self._compare(report, _told(self._at(session), report))
+        self._compare(report, told_by_engine(self._at(session), report))
         self._check()
 
     def _compare(self, report: Report, told: Any) -> None:
         right = self._right(report)
         if isinstance(told, list) and isinstance(right, list):
-            # of a lease that is named twice, either may be the one that counted
-            told, right = (_by_lease(report.tasks, answers) for answers in (told, right))
+            told, right = by_lease(report.tasks, told), by_lease(report.tasks, right)
         assert told == right, f"{report.verb} answered {told}; right is {right}"
 
     def _right(self, report: Report) -> Any:
@@ -425,37 +389,3 @@ class EngineMachine(RuleBasedStateMachine):
             (outcome,) = answers["complete"]()
             return "PF301" if outcome == "stale" else None
         return answers[report.verb]()
-
-
-def _told(conn: Conn, report: Report) -> Any:
-    """What the engine answers to a report."""
-    tasks = report.tasks
-    match report.verb:
-        case "complete":
-            return builders.complete(conn, tasks, report.results)
-        case "complete step":
-            [task], [result] = tasks, report.results
-            call = "select pgflow.complete_step(%s, %s, %s, %s, %s)"
-            key = [task.run_id, task.step_slug, task.lease_id, Jsonb(result), task.task_index]
-            return sqlstate_of(lambda: conn.execute(call, key))
-        case "fail":
-            return builders.fail(conn, tasks)
-        case "fail at once":
-            return builders.fail(conn, tasks, retry_after=0)
-        case "give up":
-            return builders.fail(conn, tasks, retryable=False)
-        case "release":
-            return builders.release(conn, tasks)
-        case "extend":
-            return builders.extend(conn, tasks, LEASE_SECONDS)
-        case _:
-            return sqlstate_of(
-                lambda: conn.execute("select pgflow.cancel_run(%s)", [tasks[0].run_id])
-            )
-
-
-def _by_lease(tasks: Sequence[Held], answers: Sequence[Any]) -> dict[int, list[Any]]:
-    told: dict[int, list[Any]] = {}
-    for task, answer in zip(tasks, answers, strict=True):
-        told.setdefault(task.number, []).append(answer)
-    return {number: sorted(of_it, key=str) for number, of_it in told.items()}

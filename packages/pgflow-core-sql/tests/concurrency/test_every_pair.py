@@ -1,14 +1,15 @@
 """Every pair of public functions on one run, on two sessions: as if one had come after the other.
 
-The first call has been made and its transaction is open when the second begins, which then waits for a
-lock or does not. Afterwards the tables say what they say when both are made one after the other, in
-this order or in the other. test_lock_order.py is about calls that are stopped in their middle.
+The first call has been made and its transaction is open when the second begins, which then waits
+for a lock or does not. Afterwards the tables say what they say when both are made one after the
+other, in this order or in the other. test_lock_order.py is about calls that are stopped in their middle.
 """
 
 import json
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -107,8 +108,8 @@ ANSWERS = {"PF104", "PF301", "PF302", "PF303"}
 """Errors that tell that the other call came first."""
 
 NOT_SERIAL = {frozenset({claim, "stop_worker"}) for claim in ("claim_tasks", "exchange_tasks")}
-"""A claim takes no lock of its worker, which would cost every claim: the lease of one that is under way
-while its own worker says goodbye is not released; it runs out, and a sweep queues the task again."""
+"""A claim takes no lock of its worker, which would cost every claim: the lease of one that is under
+way while its own worker says goodbye is not released; it runs out, and a sweep queues it again."""
 
 # A lease has a new id with every claim, and a run of start_flows has a new one: told without.
 TABLES = b"""
@@ -176,7 +177,7 @@ class Stage:
         """Return what they say when the calls are made one after the other."""
         scene = self.scene()
         for name in names:
-            answer(lambda n=name: CALLS[n](scene, self.one))
+            answer(partial(CALLS[name], scene, self.one))
         return self.story()
 
 
@@ -202,7 +203,7 @@ def test_two_sessions_do_what_one_would(
             answer(lambda: CALLS[name](scene, session))
 
         with stage.one.transaction():
-            answer_in_savepoint(stage.one, lambda s=scene: CALLS[first](s, stage.one))
+            answer_in_savepoint(stage.one, partial(CALLS[first], scene, stage.one))
             future = begin(stage.two, later)
         future.result(timeout=20)
         check_invariants(conn)

@@ -25,6 +25,6 @@ def sessions(connect: Connect) -> Iterator[Sessions]:
 
 def test_engine_does_what_the_oracle_says(sessions: Sessions) -> None:
     machine = type("Machine", (EngineMachine,), {"sessions": sessions})
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine, settings=settings(max_examples=EXAMPLES, stateful_step_count=40, phases=PHASES)
     )

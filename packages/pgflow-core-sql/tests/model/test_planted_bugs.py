@@ -1,8 +1,7 @@
 """The model-based test finds bugs: each of these is planted into one function, and it must see it.
 
-A bug is a text of the function's body and what replaces it; when the function is written otherwise one
-day, the test says so, and the bug is to be planted anew. All of them were found within the examples of the
-default profile; `nox -s nightly` runs them.
+A bug is a text of the function's body and what replaces it; when the function is written otherwise
+one day, the test says so, and the bug is to be planted anew. `nox -s nightly` runs them.
 """
 
 import os
@@ -122,7 +121,7 @@ def test_the_machine_finds_it(conn: Conn, sessions: Sessions, bug: Bug) -> None:
 
     Machine.sessions = sessions
     with pytest.raises(BaseException) as caught:  # noqa: PT011 - it shows in many ways
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(
             Machine,
             settings=settings(
                 max_examples=120,
