@@ -1,9 +1,10 @@
 """Random programs for the engine, held against the oracle after each call.
 
 Every rule is one call of a public function, made on any of the sessions; what it answered and
-what the tables say afterwards must be what the oracle says, and the invariants are recounted. Leases
-are remembered after they were reported, so reports come late, twice, and of tasks that somebody
-else has now. At the end of each program, time passes and an honest worker comes: then every run must end.
+what the tables say afterwards must be what the oracle says, and the invariants are recounted.
+Leases are remembered after they were reported, so reports come late, twice, and of tasks that
+somebody else has now. At the end of each program, time passes and an honest worker comes: then
+every run must end.
 """
 
 from collections.abc import Callable, Sequence

@@ -2,7 +2,8 @@
 
 The first call has been made and its transaction is open when the second begins, which then waits
 for a lock or does not. Afterwards the tables say what they say when both are made one after the
-other, in this order or in the other. test_lock_order.py is about calls that are stopped in their middle.
+other, in this order or in the other. test_lock_order.py is about calls that are stopped in their
+middle.
 """
 
 import json
