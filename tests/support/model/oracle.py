@@ -16,6 +16,8 @@ from tests.support.model.state import (
     TaskKey,
     Waiting,
     Worker,
+    contract_of,
+    key_of,
 )
 
 from pgflow_manifest import EachInput, FlowSpec, PayloadInput, ResultInput, StepSpec
@@ -403,13 +405,3 @@ class Oracle:
                 known = state.result if state.items is None else state.results.get(task.task_index)
                 return "completed" if known == result else "stale"
         return "stale"
-
-
-def key_of(task: Claimed) -> TaskKey:
-    """Return which task it is."""
-    return task.run_id, task.step_slug, task.task_index
-
-
-def contract_of(flow: FlowSpec, step: StepSpec) -> Contract:
-    """Return what workers serve."""
-    return flow.slug, step.slug, step.digest

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from tests.support.builders import Claimed
+
 from pgflow_manifest import FlowSpec, StepSpec
 
 TaskKey = tuple[UUID, str, int]
@@ -96,3 +98,13 @@ class Worker:
     contracts: frozenset[Contract]
     last_beat_at: datetime
     status: str = "running"
+
+
+def key_of(task: Claimed) -> TaskKey:
+    """Return which task it is."""
+    return task.run_id, task.step_slug, task.task_index
+
+
+def contract_of(flow: FlowSpec, step: StepSpec) -> Contract:
+    """Return what workers serve."""
+    return flow.slug, step.slug, step.digest
