@@ -42,8 +42,6 @@ class Oracle:
         self.attempts: dict[TaskKey, list[Ended]] = {}
         self.workers: dict[UUID, Worker] = {}
 
-    # definitions and workers
-
     def deploy(self, flow: FlowSpec) -> None:
         """New runs take *flow*; its options hold for all runs at once."""
         self.flows[flow.slug] = flow
@@ -75,8 +73,6 @@ class Oracle:
         if self.workers[worker_id].status == "running":
             self.workers[worker_id].status = "stopped"
 
-    # runs
-
     def start_flow(self, run_id: UUID, slug: str, payload: Any) -> str | None:
         """Return the error, if any."""
         if run_id in self.runs:
@@ -94,8 +90,6 @@ class Oracle:
             return "PF302"
         self._end_run(run_id, "cancelled")
         return None
-
-    # claims
 
     def claimable(self, worker_id: UUID) -> dict[TaskKey, Waiting]:
         """What the worker may take now."""
@@ -163,8 +157,6 @@ class Oracle:
                     args[name] = items[index]
         return args
 
-    # reports
-
     def complete_tasks(self, reports: Sequence[Report]) -> list[str]:
         """Return the outcomes; of equal reports of one lease the first is the accepted one."""
         accepted: dict[int, TaskKey] = {}
@@ -227,8 +219,6 @@ class Oracle:
             if self._holds(task):
                 self.leases[key_of(task)].leased_until = until
         return [until if self._holds(task) else None for task in tasks]
-
-    # maintenance
 
     def sweep(self, limit: int) -> tuple[int, int]:
         """Return how many leases expired and how many workers died."""
