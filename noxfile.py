@@ -83,11 +83,11 @@ def sync(session: nox.Session, environment: str, *arguments: str) -> None:
     )
 
 
-def everything(session: nox.Session, *commands: tuple[str, ...]) -> None:
+def everything(session: nox.Session, *commands: tuple[str, ...], **env: str) -> None:
     """Run *commands* one by one with all packages and all tools at hand."""
     sync(session, "everything", "--all-packages", "--all-groups")
     for command in commands:
-        run(session, "everything", *command)
+        run(session, "everything", *command, **env)
 
 
 def isolated(session: nox.Session, package: str, group: str, *extras: str) -> str:
@@ -254,6 +254,17 @@ def _downloaded_suite(session: nox.Session) -> Path:
                     file.parent.mkdir(parents=True, exist_ok=True)
                     file.write_bytes(content.read())
     return place / f"{name}-{version}" / "json"
+
+
+@nox.session
+def nightly(session: nox.Session) -> None:
+    """The model-based test with 2,000 programs, and whether it finds the bugs that are planted."""
+    everything(
+        session,
+        ("pytest", "-q", f"{tests_of('core-sql')}/model", *PARALLEL, *session.posargs),
+        PGFLOW_MODEL_EXAMPLES="2000",
+        PGFLOW_NIGHTLY="1",
+    )
 
 
 @nox.session

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from tests.support.fix_pg import SERVER_SETTINGS
 from tests.support.fix_worker import Engine, Serve, SpawnedWorker, SpawnWorker
+from tests.support.invariants import check_invariants
 
 from pgflow_core_sql import migrate
 from pgflow_core_sql.embedded import EmbeddedPostgres
@@ -39,6 +40,7 @@ def check_all_complete(engine: Engine, run_ids: list[UUID]) -> None:
     assert engine.value(completed) == 4 * len(run_ids)
     assert engine.value("select count(*) from pgflow.leases") == 0
     assert engine.value("select count(*) from pgflow.tasks") == 0
+    check_invariants(engine.conn)
 
 
 def test_a_killed_worker_loses_no_run(engine: Engine, spawn_worker: SpawnWorker) -> None:
