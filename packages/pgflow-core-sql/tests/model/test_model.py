@@ -11,7 +11,7 @@ from tests.support.fix_pg import Connect
 from tests.support.model.machine import EngineMachine
 from tests.support.model.sessions import COUNT, Sessions
 
-EXAMPLES = int(os.environ.get("PGFLOW_MODEL_EXAMPLES") or 100)
+EXAMPLES = int(os.environ.get("PGFLOW_MODEL_EXAMPLES") or 60)
 """`nox -s nightly` takes 2,000 or more."""
 PHASES = (Phase.reuse, Phase.generate, Phase.shrink)  # `explain` traces every line: half the time
 
