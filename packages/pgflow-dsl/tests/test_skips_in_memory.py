@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from pgflow_dsl import (
     Flow,
@@ -335,6 +335,31 @@ def test_misuse_of_the_failure_handler_is_refused(define: Any, text: str) -> Non
         define(flow, first)
     assert text in caught.value.message
     assert caught.value.hint
+
+
+def test_null_is_read_as_none_where_a_step_can_be_skipped_and_nowhere_else() -> None:
+    flow = Flow("f", payload=Work)
+
+    @flow.step(on_failure="skip_cascade")
+    def first() -> int:
+        return 1
+
+    @flow.step
+    def second(n: int = first.result) -> str:
+        return f"{n}"
+
+    @flow.step(on_failure="skip")
+    def beside() -> int:
+        return 1
+
+    @flow.step
+    def plain(n: int | None = beside.result) -> int:
+        return n or 0
+
+    assert [step.decode_result("null") for step in (first, second, beside)] == [None] * 3
+    assert second.decode_result('"1"') == "1"
+    with pytest.raises(ValidationError):
+        plain.decode_result("null")
 
 
 def _first() -> None:

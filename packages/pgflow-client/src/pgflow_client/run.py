@@ -179,7 +179,7 @@ class RunSnapshot(Generic[OutputT_co]):
         )
 
     def result(self, slug: str) -> Json:
-        """Return what the step *slug* returned.
+        """Return what the step *slug* returned; None when it was skipped.
 
         Raises:
             StepNotFoundError: PF103, the flow has no such step.
@@ -188,6 +188,8 @@ class RunSnapshot(Generic[OutputT_co]):
         step = self.step(slug)
         if step.status == "completed":
             return step.result
+        if step.status == "skipped":
+            return None
         reason = f" ({step.error})" if step.error is not None else ""
         raise StepNotCompletedError(
             f"run {self.run_id} of flow {self.flow_slug!r} has no result of {step}{reason}",

@@ -38,6 +38,12 @@ class Conduct:
         return () if self.when is None else tuple(sources_in(self.when))
 
     @property
+    def may_cascade(self) -> bool:
+        """Whether the step can be skipped together with all that waits for it."""
+        skipped_unmet = self.when is not None and self.when_unmet == "skip_cascade"
+        return skipped_unmet or self.on_failure == "skip_cascade"
+
+    @property
     def is_skipped_unmet(self) -> bool:
         """Whether the step is skipped, alone, when its condition does not hold."""
         return self.when is not None and self.when_unmet == "skip"

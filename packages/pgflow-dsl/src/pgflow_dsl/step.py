@@ -273,6 +273,18 @@ class Step(Generic[R_co]):
         self._result = self._returned = self._arguments = self._binding = None
         self._condition = None
 
+    def _may_be_skipped(self) -> bool:
+        """Return whether the step can end without a result: by itself, or since a dep cascades."""
+        waiting: list[Step[Any]] = [self]
+        seen = {self.slug}
+        while waiting:
+            step = waiting.pop()
+            if step.conduct.may_cascade:
+                return True
+            waiting += [self._flow.steps[slug] for slug in step.deps if slug not in seen]
+            seen.update(step.deps)
+        return self.may_be_null
+
     def _bound(self) -> Binding:
         if self._binding is None:
             result, returned = self.result_json_type(), self._returned_json_type()
@@ -375,10 +387,12 @@ class Step(Generic[R_co]):
     def decode_result(self, result: bytes | str) -> R_co:
         """Return the whole result that *result*, its JSON text, stands for; of a map, the list.
 
+        None for null where the step can be skipped.
+
         Raises:
             pydantic.ValidationError: it does not fit the declared type.
         """
-        if self.may_be_null and result in (b"null", "null"):
+        if result in (b"null", "null") and self._may_be_skipped():
             return cast("R_co", None)
         return cast("R_co", self.binding.result.adapter.validate_json(result))
 
