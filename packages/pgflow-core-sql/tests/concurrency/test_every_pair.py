@@ -17,7 +17,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from tests.support import builders
-from tests.support.builders import Claimed, a_flow, a_map, a_step, column
+from tests.support.builders import Claimed, a_flow, a_map, a_signal, a_step, column
 from tests.support.fix_clock import SetClock
 from tests.support.fix_pg import Connect
 from tests.support.invariants import check_invariants
@@ -34,6 +34,7 @@ FLOW = a_flow(
     a_step("other"),
     a_map("many", PayloadInput()),
     a_step("after", "held", "other"),
+    a_signal("asked", timeout=1000),
     options=OPTIONS,
 )
 OTHER_OPTIONS = FLOW.model_copy(
@@ -91,17 +92,19 @@ CALLS: dict[str, Call] = {
     "fail_tasks": lambda scene, conn: builders.fail(conn, [scene.mine]),
     "register_worker": lambda scene, conn: _worker(conn, scene.worker_id, "held", "after"),
     "release_tasks": lambda scene, conn: builders.release(conn, [scene.mine, scene.others]),
+    "send_signal": _sql("select pgflow.send_signal(%s, 'asked', '1')", RUN),
     "start_flow": _sql("select pgflow.start_flow('pairs', '[]', %s)", NEW_RUN),
     "start_flows": _sql("select pgflow.start_flows('pairs', array['[]'::jsonb])"),
     "stop_worker": lambda scene, conn: conn.execute(
         "select pgflow.stop_worker(%s)", [scene.worker_id]
     ),
     "sweep": _sql("select * from pgflow.sweep()"),
+    "upgrade_runs": _sql("select * from pgflow.upgrade_runs(%s, 1)", [RUN]),
     "watch_run": _sql("select pgflow.watch_run(%s)", RUN),
 }
 READ_ONLY = {
     *("breaking_version", "get_run", "list_runs", "may_see"),
-    *("schema_version", "status", "validate"),
+    *("schema_version", "status", "validate", "deployed_manifest", "explain_run"),
 }
 """These change nothing, so no order of theirs can matter."""
 
@@ -131,6 +134,10 @@ from pgflow.workers
 union all
 select 'options', step_slug, max_attempts::text, null, null from pgflow.contracts
 union all
+select 'signal', step_slug, payload::text, null, null from pgflow.signals
+union all
+select 'timer', step_slug, kind, due_at::text, null from pgflow.timers
+union all
 select 'watch', run_id::text, watched_until::text, null, null from pgflow.watches
 """
 
@@ -157,6 +164,7 @@ class Stage:
         """Return a new scene; the lease of the worker has run out, and nobody saw it yet."""
         conn = self.conn
         for table in (
+            *("signals", "timers", "sub_runs"),
             *("attempt_log", "leases", "tasks", "map_items", "map_results", "maps"),
             *("step_states", "runs", "watches", "workers"),
         ):
