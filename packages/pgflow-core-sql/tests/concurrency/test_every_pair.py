@@ -111,9 +111,14 @@ READ_ONLY = {
 ANSWERS = {"PF104", "PF301", "PF302", "PF303"}
 """Errors that tell that the other call came first."""
 
-NOT_SERIAL = {frozenset({claim, "stop_worker"}) for claim in ("claim_tasks", "exchange_tasks")}
+NOT_SERIAL = {
+    frozenset({claim, other})
+    for claim in ("claim_tasks", "exchange_tasks")
+    for other in ("stop_worker", "upgrade_runs")
+}
 """A claim takes no lock of its worker, which would cost every claim: the lease of one that is under
-way while its own worker says goodbye is not released; it runs out, and a sweep queues it again."""
+way while its own worker says goodbye is not released; it runs out, and a sweep queues it again. And
+a claim passes over the tasks that an upgrade holds, and takes them when it looks again."""
 
 # A lease has a new id with every claim, and a run of start_flows has a new one: told without.
 TABLES = b"""
