@@ -61,7 +61,10 @@ _INVARIANTS: Final = {
            where (s.flow_slug, s.version) = (r.flow_slug, r.version)
              and s.kind <> 'failure')
           = (select count(*) from pgflow.step_states x
-             where x.run_id = r.run_id and x.status in ('completed', 'skipped')))""",
+             join pgflow.steps s using (step_slug)
+             where x.run_id = r.run_id and x.status in ('completed', 'skipped')
+               and (s.flow_slug, s.version) = (r.flow_slug, r.version)
+               and s.kind <> 'failure'))""",
     "a failed run has no failed step, or a live run has one": """
         select r.run_id, r.status from pgflow.runs r
         where (
