@@ -113,7 +113,8 @@ class StepSpec(_Model):
     flow: Annotated[Slug | None, _unless(None)] = None
     """The sub-flow that the step starts."""
     deps: tuple[Slug, ...] = ()
-    """The steps that must complete first, sorted; those of `inputs` and `over` among them."""
+    """The steps that must end first, sorted; those of `inputs`, `over`, `until` and `when` among
+    them. The failure handler has none."""
     inputs: Annotated[dict[Slug, Input], Field(json_schema_extra=_NO_OTHER_NAMES)] = {}
     """The arguments that the engine fills in, by the handler's parameter name."""
     result_schema: JsonSchema
