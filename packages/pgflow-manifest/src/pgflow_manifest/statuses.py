@@ -31,4 +31,4 @@ StepKind = Literal["single", "map", "signal", "sleep", "flow", "failure"]
 """What a step does once it is ready.
 
 `single` has one task, `map` one for each item of a list; `signal` waits for a payload from outside,
-`sleep` for a time; `flow` runs another flow; `failure` has a handler for when the run has failed."""
+`sleep` for a time; `flow` runs another flow; `failure` has a handler for runs that failed."""
