@@ -19,7 +19,7 @@ from pgflow_manifest import (
     slug_problem,
     topological_order,
 )
-from pgflow_manifest.models import Slug
+from pgflow_manifest.sources import Slug
 
 slug_type = TypeAdapter[str](Slug)
 

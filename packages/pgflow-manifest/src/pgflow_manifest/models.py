@@ -115,7 +115,8 @@ class StepSpec(_Model):
     flow_step: Annotated[Slug | None, _unless(None)] = None
     """The step of the sub-flow whose result the step has; None for the whole run output."""
     deps: tuple[Slug, ...] = ()
-    """The steps that must complete first, sorted; those of `inputs` and `over` among them."""
+    """The steps that must end first, sorted; those of `inputs`, `over`, `until` and `when` among
+    them. The failure handler has none."""
     inputs: Annotated[dict[Slug, Input], Field(json_schema_extra=_NO_OTHER_NAMES)] = {}
     """The arguments that the engine fills in, by the handler's parameter name."""
     result_schema: JsonSchema

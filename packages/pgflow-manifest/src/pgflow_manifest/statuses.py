@@ -33,4 +33,7 @@ TERMINAL_STATUSES: Final = frozenset({"completed", "failed", "cancelled", "skipp
 """Statuses of a run or step that never change again."""
 
 StepKind = Literal["single", "map", "signal", "sleep", "flow", "failure"]
-"""Whether a step has one task, or one for each item of a list."""
+"""What a step does once it is ready.
+
+`single` has one task, `map` one for each item of a list; `signal` waits for a payload from outside,
+`sleep` for a time; `flow` runs another flow; `failure` has a handler for runs that failed."""
