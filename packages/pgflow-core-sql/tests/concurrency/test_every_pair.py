@@ -17,7 +17,8 @@ from uuid import UUID
 import psycopg
 import pytest
 from tests.support import builders
-from tests.support.builders import Claimed, a_flow, a_map, a_signal, a_step, column
+from tests.support.builders import Claimed, a_flow, a_map, a_step, column
+from tests.support.waiting import a_signal
 from tests.support.fix_clock import SetClock
 from tests.support.fix_pg import Connect
 from tests.support.invariants import check_invariants

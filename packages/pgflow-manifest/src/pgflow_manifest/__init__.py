@@ -10,47 +10,39 @@ import importlib
 import typing
 
 from pgflow_manifest.database_url import URL_VARIABLES, mask_secrets
-from pgflow_manifest.errors import (
+from pgflow_manifest.error_codes import (
     ERRORS_BY_CODE,
-    ArgumentsInvalidError,
+    error_from_sqlstate,
+)
+from pgflow_manifest.errors import (
     BatchInvalidError,
-    ConditionUnmetError,
     ConflictError,
     ContractDiffersError,
     CycleError,
     DefinitionError,
-    DependencyCycleError,
     DepNotFoundError,
+    DependencyCycleError,
     DiscoveryError,
     DuplicateStepError,
     EngineError,
     FlowNotFoundError,
     ForbiddenError,
     HandlerMissingError,
-    HandlerRaisedError,
     HandlerSignatureError,
-    HandlerTimeoutError,
     InvalidArgumentError,
     InvalidSlugError,
     IsolationError,
-    LeaseExpiredError,
     LeaseLostError,
     ManifestError,
     ManifestInvalidError,
     ManifestVersionError,
-    NotAListError,
     NotFoundError,
     NotStorableError,
     OptionOutOfRangeError,
     PayloadInvalidError,
     PayloadTooLargeError,
     PgflowError,
-    ResultInvalidError,
-    ResultLimitError,
-    ResultNotSerializableError,
-    ResultTooLargeError,
     ResultTypeError,
-    RunDeadlineError,
     RunFinishedError,
     RunIdTakenError,
     RunNotFoundError,
@@ -59,15 +51,11 @@ from pgflow_manifest.errors import (
     SchemaVersionError,
     SignalNotAwaitedError,
     SignalSentError,
-    SleepInvalidError,
     SlugInvalidError,
     StepNotFoundError,
-    SubFlowError,
-    TaskError,
     UnknownDepError,
     ValidationLimitError,
     WorkerNotFoundError,
-    error_from_sqlstate,
 )
 from pgflow_manifest.file_name import MANIFEST_FILE_NAME
 from pgflow_manifest.graph import CycleFoundError, topological_order
@@ -85,6 +73,22 @@ from pgflow_manifest.statuses import (
     SkipReason,
     StepKind,
     StepStatus,
+)
+from pgflow_manifest.task_errors import (
+    ArgumentsInvalidError,
+    ConditionUnmetError,
+    HandlerRaisedError,
+    HandlerTimeoutError,
+    LeaseExpiredError,
+    NotAListError,
+    ResultInvalidError,
+    ResultLimitError,
+    ResultNotSerializableError,
+    ResultTooLargeError,
+    RunDeadlineError,
+    SleepInvalidError,
+    SubFlowError,
+    TaskError,
 )
 
 if typing.TYPE_CHECKING:

@@ -25,12 +25,12 @@
        |- NotAListError (PF609)  ConditionUnmetError (PF610)
        |- RunDeadlineError (PF620)  SleepInvalidError (PF621)  SubFlowError (PF630)
 
-`ERRORS_BY_CODE` is the only table of codes: SQL sources, docs/errors.md and these classes are
-compared with it by a test. The docstring of a class is its default message.
+The last family is in task_errors.py. The docstring of a class is its default message. Next:
+error_codes.py, the table of codes.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 Details = Mapping[str, Any]
 """Machine-readable facts about an error: the DETAIL of the SQL error, which is always JSON."""
@@ -267,145 +267,3 @@ class IsolationError(EngineError):
     """Reports need the isolation level READ COMMITTED."""
 
     code = "PF503"
-
-
-class TaskError(PgflowError):
-    """An attempt of a task failed."""
-
-    retryable: ClassVar[bool] = True
-    """Whether another attempt can end differently."""
-
-
-class ResultNotSerializableError(TaskError):
-    """The result of the handler has no JSON form that Postgres can store."""
-
-    code = "PF601"
-    retryable = False
-
-
-class HandlerTimeoutError(TaskError):
-    """The handler ran longer than its timeout."""
-
-    code = "PF602"
-
-
-class HandlerRaisedError(TaskError):
-    """The handler raised an exception."""
-
-    code = "PF603"
-
-
-class LeaseExpiredError(TaskError):
-    """The worker stopped extending its lease, most likely because it died."""
-
-    code = "PF604"
-
-
-class ArgumentsInvalidError(TaskError):
-    """The arguments of a step do not fit the types of its handler."""
-
-    code = "PF605"
-    retryable = False
-
-
-class ResultInvalidError(TaskError):
-    """The result does not fit the result schema of the step."""
-
-    code = "PF606"
-    retryable = False
-
-
-class ResultTooLargeError(TaskError):
-    """The result is larger than the budget of its step."""
-
-    code = "PF607"
-    retryable = False
-
-
-class ResultLimitError(TaskError):
-    """Validating the result hit a limit of time or depth, so it was not taken for valid."""
-
-    code = "PF608"
-    retryable = False
-
-
-class NotAListError(TaskError):
-    """The value that a map step goes over is not a list."""
-
-    code = "PF609"
-    retryable = False
-
-
-class ConditionUnmetError(TaskError):
-    """The condition of a step does not hold, and the flow says that the run is to fail then."""
-
-    code = "PF610"
-    retryable = False
-
-
-class RunDeadlineError(TaskError):
-    """The run has not ended by its deadline."""
-
-    code = "PF620"
-    retryable = False
-
-
-class SleepInvalidError(TaskError):
-    """The end of a sleep is neither a number of seconds nor a time."""
-
-    code = "PF621"
-    retryable = False
-
-
-class SubFlowError(TaskError):
-    """The run of a sub-flow could not be started, or has not completed."""
-
-    code = "PF630"
-    retryable = False
-
-
-def _classes_with_code(base: type[PgflowError]) -> dict[str, type[PgflowError]]:
-    found: dict[str, type[PgflowError]] = {}
-    for child in base.__subclasses__():
-        if "code" in vars(child) and child.code is not None:
-            found[child.code] = child
-        found.update(_classes_with_code(child))
-    return found
-
-
-ERRORS_BY_CODE: Final[Mapping[str, type[PgflowError]]] = dict(
-    sorted(_classes_with_code(PgflowError).items())
-)
-"""Every SQLSTATE of pgflow and the class that stands for it."""
-
-_NOT_STORABLE: Final = {
-    "22P02": "the text is not JSON that Postgres can read",
-    "22P05": "the value holds a character that jsonb cannot store, such as \\u0000",
-    "22003": "the value holds a number that is too large for Postgres",
-    "22021": "the text is not valid UTF-8",
-    "54000": "the value is larger than Postgres can store",
-    "54001": "the value is nested too deeply",
-}
-"""SQLSTATEs that Postgres itself raises while it reads a jsonb argument."""
-
-
-def error_from_sqlstate(
-    sqlstate: str | None, message: str, *, hint: str | None = None, details: Details | None = None
-) -> PgflowError | None:
-    """Build the exception for *sqlstate*, or None when the code is not one of pgflow's.
-
-    Postgres' own codes for a value that jsonb cannot hold become `NotStorableError`.
-    """
-    if sqlstate is None:
-        return None
-    if (known := ERRORS_BY_CODE.get(sqlstate)) is not None:
-        return known(message, hint=hint, details=details)
-    if sqlstate in _NOT_STORABLE:
-        return NotStorableError(
-            f"{_NOT_STORABLE[sqlstate]} ({message})",
-            hint="remove it from the value before sending",
-            details={"sqlstate": sqlstate},
-        )
-    if sqlstate == "42501":
-        return ForbiddenError(message, hint="grant the caller a pgflow role, see docs/security.md")
-    return None

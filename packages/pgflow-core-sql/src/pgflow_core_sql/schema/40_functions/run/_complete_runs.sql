@@ -1,7 +1,8 @@
 -- _complete_runs: complete every run whose last leaf has just ended.
 -- When all leaves have completed or are skipped, every step has ended: each of the others is a dep of one of them.
 -- `offset 0`: see _start_ready_steps.
--- Called by: _complete_batch, _move_runs, _give_up, _advance_runs, _start_special_steps. The caller holds the locks of the runs.
+-- Called by: _complete_batch, _move_runs, _give_up, _advance_runs, _start_special_steps. The caller holds
+--            the locks of the runs.
 -- Locks:     none further.
 -- Raises:    nothing.
 -- Returns:   nothing.

@@ -2,7 +2,8 @@
 -- Called by: clients, the CLI.
 -- Locks:     none.
 -- Raises:    PF102 unknown run, or not the caller's.
--- Returns:   run_id, parent_run_id of a sub-run, flow_slug, version, status, owner, payload, output (the results of the leaf
+-- Returns:   run_id, parent_run_id of a sub-run, flow_slug, version, status, owner, payload, output (the
+--            results of the leaf
 --            steps by slug, once completed), error, started_at, ended_at, and steps in topological
 --            order, those that still wait among them as 'created'. A failure handler is among them once it
 --            has begun; a step that was skipped tells why (skip_reason). A map step that has begun tells

@@ -21,13 +21,18 @@ begin
   elsif p_run_status <> 'started' then
     raise exception using
       errcode = 'PF302',
-      message = format('run %s has already %s', p_run_id, case p_run_status when 'cancelled' then 'been cancelled' else p_run_status end),
+      message = format(
+        'run %s has already %s', p_run_id,
+        case p_run_status when 'cancelled' then 'been cancelled' else p_run_status end
+      ),
       detail = (p_detail || jsonb_build_object('status', p_run_status))::text,
       hint = 'only a run that has not ended takes signals';
   elsif p_step_status <> 'started' then
     raise exception using
       errcode = 'PF306',
-      message = format('run %s does not wait for signal %L any more: the step is %s', p_run_id, p_step_slug, p_step_status),
+      message = format(
+        'run %s does not wait for signal %L any more: the step is %s', p_run_id, p_step_slug, p_step_status
+      ),
       detail = (p_detail || jsonb_build_object('status', p_step_status))::text,
       hint = 'the time to wait was over, or the step was skipped; give the signal a longer timeout';
   end if;

@@ -2,7 +2,8 @@
 -- A map step whose policy is to skip puts null in the place of an item (_give_up); what is wrong with the
 -- step as a whole fails it, for whoever takes its result is promised a list.
 -- A failure handler fails alone: its run has failed before.
--- Called by: _give_up, _end_sub_flows, _start_sub_flows, _start_special_wave, _start_map_wave, _start_sleeps, _gather_results. The caller holds the locks
+-- Called by: _give_up, _end_sub_flows, _start_sub_flows, _start_special_wave, _start_map_wave,
+--            _start_sleeps, _gather_results. The caller holds the locks
 --            of the runs.
 -- Locks:     step states, tasks, leases of the runs.
 -- Raises:    nothing.

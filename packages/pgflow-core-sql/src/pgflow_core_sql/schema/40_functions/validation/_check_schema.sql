@@ -1,4 +1,5 @@
--- _check_schema: refuse what is no JSON Schema of draft 2020-12, before anything relies on it; see _check_schema_size.
+-- _check_schema: refuse what is no JSON Schema of draft 2020-12, before anything relies on it; see
+-- _check_schema_size.
 -- Called by: _put_schema, validate.
 -- Locks:     none.
 -- Raises:    PF211 for a schema of another draft, or that does not fit the metaschema.
