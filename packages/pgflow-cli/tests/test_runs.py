@@ -372,7 +372,9 @@ def test_runs_of_sub_flows_are_shown_as_a_tree(
         worker.start()
         worker.wait_until_registered(conn, frozenset())
         assert main(["run", "outer", "21", "--watch"]) == exit_codes.OK
-    [(run_id,)] = conn.execute("select run_id from pgflow.runs where parent_run_id is null").fetchall()
+    [(run_id,)] = conn.execute(
+        "select run_id from pgflow.runs where parent_run_id is null"
+    ).fetchall()
     capsys.readouterr()
     assert main(["runs", "show", str(run_id)]) == exit_codes.OK
     lines = capsys.readouterr().out.splitlines()

@@ -246,7 +246,11 @@ class EngineMachine(RuleBasedStateMachine):
 
     @rule(session=any_session, limit=st.sampled_from([1, 1000]))
     def sweep(self, session: int, limit: int) -> None:
-        row = self._at(session).execute("select expired, dead_workers from pgflow.sweep(%s)", [limit]).fetchone()
+        row = (
+            self._at(session)
+            .execute("select expired, dead_workers from pgflow.sweep(%s)", [limit])
+            .fetchone()
+        )
         assert row == self.oracle.sweep(limit)
         self._check()
 

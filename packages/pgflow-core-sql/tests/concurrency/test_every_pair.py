@@ -18,10 +18,10 @@ import psycopg
 import pytest
 from tests.support import builders
 from tests.support.builders import Claimed, a_flow, a_map, a_step, column
-from tests.support.waiting import a_signal
 from tests.support.fix_clock import SetClock
 from tests.support.fix_pg import Connect
 from tests.support.invariants import check_invariants
+from tests.support.waiting import a_signal
 
 from pgflow_manifest import FlowOptions, PayloadInput
 

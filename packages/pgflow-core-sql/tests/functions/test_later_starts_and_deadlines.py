@@ -6,9 +6,21 @@ from uuid import UUID
 
 import psycopg
 from psycopg.types.json import Jsonb
-from tests.support.builders import a_diamond, a_flow, claim, deploy, extend, get_run, get_step, register_worker, scalar, start_run, work_off
-from tests.support.waiting import a_signal
+from tests.support.builders import (
+    a_diamond,
+    a_flow,
+    claim,
+    deploy,
+    extend,
+    get_run,
+    get_step,
+    register_worker,
+    scalar,
+    start_run,
+    work_off,
+)
 from tests.support.fix_clock import SetClock
+from tests.support.waiting import a_signal
 
 from pgflow_manifest import FlowOptions
 

@@ -6,10 +6,21 @@ from uuid import UUID, uuid4
 
 import psycopg
 from psycopg.types.json import Jsonb
-from tests.support.builders import a_flow, a_step, claim, complete, deploy, get_run, get_step, register_worker, scalar, start_run
-from tests.support.waiting import a_signal
+from tests.support.builders import (
+    a_flow,
+    a_step,
+    claim,
+    complete,
+    deploy,
+    get_run,
+    get_step,
+    register_worker,
+    scalar,
+    start_run,
+)
 from tests.support.fix_clock import SetClock
 from tests.support.refusals import refused
+from tests.support.waiting import a_signal
 
 from pgflow_manifest import FlowSpec, ResultInput
 

@@ -6,9 +6,20 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from tests.support.builders import a_flow, a_step, claim, complete, deploy, get_run, get_step, register_worker, scalar, start_run
-from tests.support.waiting import a_sleep
+from tests.support.builders import (
+    a_flow,
+    a_step,
+    claim,
+    complete,
+    deploy,
+    get_run,
+    get_step,
+    register_worker,
+    scalar,
+    start_run,
+)
 from tests.support.fix_clock import SetClock
+from tests.support.waiting import a_sleep
 
 from pgflow_manifest import FlowSpec, PayloadInput, ResultInput
 

@@ -5,7 +5,21 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from tests.support.builders import STRING, a_flow, a_step, claim, column, complete, deploy, fail, get_run, get_step, register_worker, scalar, start_run
+from tests.support.builders import (
+    STRING,
+    a_flow,
+    a_step,
+    claim,
+    column,
+    complete,
+    deploy,
+    fail,
+    get_run,
+    get_step,
+    register_worker,
+    scalar,
+    start_run,
+)
 from tests.support.waiting import a_sub_flow
 
 from pgflow_manifest import FlowSpec, PayloadInput, ResultInput

@@ -62,10 +62,8 @@ class Step(Generic[R_co]):
         self.after = after
         self.conduct = conduct
         self.handler = handler
-        self.sub_flow: tuple[str, str] | None = None
-        """The flow that the step starts, and the step of it whose result the step has."""
-        self.seconds: float | None = None
-        """How long a sleep takes, where that is known when the flow is defined."""
+        self.sub_flow: tuple[str, str] | None = None  # the flow it starts, and whose result it has
+        self.seconds: float | None = None  # how long a sleep takes, where that is known by now
         self._flow = flow
         self._local_names = local_names
         self._read_hints: Mapping[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""The only table of SQLSTATEs: SQL sources, docs/errors.md and classes are compared with it by a test."""
+"""The only table of SQLSTATEs: a test compares SQL sources, docs/errors.md and classes with it."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -17,7 +17,7 @@ def _classes_with_code(base: type[PgflowError]) -> dict[str, type[PgflowError]]:
 
 
 ERRORS_BY_CODE: Final[Mapping[str, type[PgflowError]]] = dict(
-    sorted(_classes_with_code(PgflowError).items())
+    sorted((_classes_with_code(PgflowError) | _classes_with_code(TaskError)).items())
 )
 """Every SQLSTATE of pgflow and the class that stands for it."""
 

@@ -200,7 +200,8 @@ comment on column pgflow.steps.when_unmet is 'what becomes of it when its condit
 comment on column pgflow.steps.sub_flow_slug is 'the flow that the step starts a run of';
 comment on column pgflow.steps.sub_step_slug is
   'the step of the sub-flow whose result the step has; null for the whole run output';
-comment on column pgflow.steps.sleep is 'when a sleep ends: its seconds, or where its end stands; as the manifest has it';
+comment on column pgflow.steps.sleep is
+  'when a sleep ends: its seconds, or where its end stands; as the manifest has it';
 comment on column pgflow.steps.on_failure is
   'what follows when it fails: the run fails too, or goes on without it';
 
@@ -1969,7 +1970,9 @@ begin
     coalesce(n.value ->> 'when_unmet', 'skip'),
     coalesce(n.value ->> 'on_failure', 'fail'),
     case n.value ->> 'kind'
-      when 'sleep' then jsonb_strip_nulls(jsonb_build_object('seconds', n.value -> 'seconds', 'until', n.value -> 'until'))
+      when 'sleep' then jsonb_strip_nulls(
+        jsonb_build_object('seconds', n.value -> 'seconds', 'until', n.value -> 'until')
+      )
     end,
     n.value ->> 'flow',
     n.value ->> 'flow_step'
@@ -1998,7 +2001,8 @@ end;
 $$;
 
 -- _raise_manifest_invalid: say where in the manifest what is wrong.
--- Called by: _check_manifest, _check_flow_step, _check_waiting, _check_flow, _check_step, _check_graph, _check_options, _check_slug,
+-- Called by: _check_manifest, _check_flow_step, _check_waiting, _check_flow, _check_step, _check_graph,
+--            _check_options, _check_slug,
 --            _check_digest, _check_source, _check_map, _check_rules, _check_condition, _check_operand,
 --            _check_failure_handler, _check_skipped_items.
 -- Locks:     none.
@@ -3347,7 +3351,8 @@ $$;
 -- _complete_runs: complete every run whose last leaf has just ended.
 -- When all leaves have completed or are skipped, every step has ended: each of the others is a dep of one of them.
 -- `offset 0`: see _start_ready_steps.
--- Called by: _complete_batch, _move_runs, _give_up, _advance_runs, _start_special_steps. The caller holds the locks of the runs.
+-- Called by: _complete_batch, _move_runs, _give_up, _advance_runs, _start_special_steps. The caller holds
+--            the locks of the runs.
 -- Locks:     none further.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -3659,7 +3664,8 @@ $$;
 -- Called by: clients, the CLI.
 -- Locks:     none.
 -- Raises:    PF102 unknown run, or not the caller's.
--- Returns:   run_id, parent_run_id of a sub-run, flow_slug, version, status, owner, payload, output (the results of the leaf
+-- Returns:   run_id, parent_run_id of a sub-run, flow_slug, version, status, owner, payload, output (the
+--            results of the leaf
 --            steps by slug, once completed), error, started_at, ended_at, and steps in topological
 --            order, those that still wait among them as 'created'. A failure handler is among them once it
 --            has begun; a step that was skipped tells why (skip_reason). A map step that has begun tells
@@ -3945,13 +3951,18 @@ begin
   elsif p_run_status <> 'started' then
     raise exception using
       errcode = 'PF302',
-      message = format('run %s has already %s', p_run_id, case p_run_status when 'cancelled' then 'been cancelled' else p_run_status end),
+      message = format(
+        'run %s has already %s', p_run_id,
+        case p_run_status when 'cancelled' then 'been cancelled' else p_run_status end
+      ),
       detail = (p_detail || jsonb_build_object('status', p_run_status))::text,
       hint = 'only a run that has not ended takes signals';
   elsif p_step_status <> 'started' then
     raise exception using
       errcode = 'PF306',
-      message = format('run %s does not wait for signal %L any more: the step is %s', p_run_id, p_step_slug, p_step_status),
+      message = format(
+        'run %s does not wait for signal %L any more: the step is %s', p_run_id, p_step_slug, p_step_status
+      ),
       detail = (p_detail || jsonb_build_object('status', p_step_status))::text,
       hint = 'the time to wait was over, or the step was skipped; give the signal a longer timeout';
   end if;
@@ -4191,7 +4202,8 @@ $$;
 -- A map step whose policy is to skip puts null in the place of an item (_give_up); what is wrong with the
 -- step as a whole fails it, for whoever takes its result is promised a list.
 -- A failure handler fails alone: its run has failed before.
--- Called by: _give_up, _end_sub_flows, _start_sub_flows, _start_special_wave, _start_map_wave, _start_sleeps, _gather_results. The caller holds the locks
+-- Called by: _give_up, _end_sub_flows, _start_sub_flows, _start_special_wave, _start_map_wave,
+--            _start_sleeps, _gather_results. The caller holds the locks
 --            of the runs.
 -- Locks:     step states, tasks, leases of the runs.
 -- Raises:    nothing.
@@ -4492,7 +4504,8 @@ $$;
 
 -- _start_special_steps: start steps that are ready and not plain, and whatever becomes ready because some of
 -- them end at once. A loop, not a recursion: a chain of steps that end at once may be of any length.
--- Called by: _move_runs, _complete_batch, _give_up, _advance_runs, _begin_runs. The caller holds the locks of the runs, or made them.
+-- Called by: _move_runs, _complete_batch, _give_up, _advance_runs, _begin_runs. The caller holds the locks
+--            of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -6635,7 +6648,8 @@ begin
 end;
 $$;
 
--- _check_schema: refuse what is no JSON Schema of draft 2020-12, before anything relies on it; see _check_schema_size.
+-- _check_schema: refuse what is no JSON Schema of draft 2020-12, before anything relies on it; see
+-- _check_schema_size.
 -- Called by: _put_schema, validate.
 -- Locks:     none.
 -- Raises:    PF211 for a schema of another draft, or that does not fit the metaschema.
@@ -6705,7 +6719,8 @@ end;
 $$;
 
 -- _check_value: does a value fit a stored schema, and if not, what about it does not fit.
--- Called by: _check_results, _misfit, _check_skipped_items, _check_sub_flow, _sub_flow_error, _check_signal, _check_payloads.
+-- Called by: _check_results, _misfit, _check_skipped_items, _check_sub_flow, _sub_flow_error, _check_signal,
+--            _check_payloads.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   null when it fits; else at most 20 errors {at, keyword, message}. A limit of time or depth is
@@ -10173,7 +10188,8 @@ $$;
 -- _wake_workers: send one NOTIFY when an idle worker could take one of these tasks.
 -- A busy worker claims again by itself; not notifying it keeps the database-wide lock that NOTIFY
 -- takes at commit off the hot path. A wake-up lost to a race costs one polling interval at most.
--- Called by: _begin_runs, _move_runs, _start_ready_steps, _queue_steps, _start_map_wave, _end_attempts, release_tasks.
+-- Called by: _begin_runs, _move_runs, _start_ready_steps, _queue_steps, _start_map_wave, _end_attempts,
+--            release_tasks.
 -- Locks:     the queue of notifications, at commit, when a worker is idle.
 -- Raises:    nothing.
 -- Returns:   nothing.

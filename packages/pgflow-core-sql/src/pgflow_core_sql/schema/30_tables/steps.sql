@@ -35,6 +35,7 @@ comment on column pgflow.steps.when_unmet is 'what becomes of it when its condit
 comment on column pgflow.steps.sub_flow_slug is 'the flow that the step starts a run of';
 comment on column pgflow.steps.sub_step_slug is
   'the step of the sub-flow whose result the step has; null for the whole run output';
-comment on column pgflow.steps.sleep is 'when a sleep ends: its seconds, or where its end stands; as the manifest has it';
+comment on column pgflow.steps.sleep is
+  'when a sleep ends: its seconds, or where its end stands; as the manifest has it';
 comment on column pgflow.steps.on_failure is
   'what follows when it fails: the run fails too, or goes on without it';

@@ -35,7 +35,9 @@ begin
     coalesce(n.value ->> 'when_unmet', 'skip'),
     coalesce(n.value ->> 'on_failure', 'fail'),
     case n.value ->> 'kind'
-      when 'sleep' then jsonb_strip_nulls(jsonb_build_object('seconds', n.value -> 'seconds', 'until', n.value -> 'until'))
+      when 'sleep' then jsonb_strip_nulls(
+        jsonb_build_object('seconds', n.value -> 'seconds', 'until', n.value -> 'until')
+      )
     end,
     n.value ->> 'flow',
     n.value ->> 'flow_step'
