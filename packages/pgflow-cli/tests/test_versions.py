@@ -140,10 +140,10 @@ def test_runs_that_nobody_serves_are_named_explained_and_upgraded(
         with working(new, database_url, conn):
             capsys.readouterr()
             assert main(["status"]) == exit_codes.OK
-            told = capsys.readouterr()
-            assert "UNSERVED FLOW  VERSION  STEP  RUNS  OLDEST STARTED" in told.out
-            assert "rolling        1        read  2" in told.out
-            assert "`pgflow runs upgrade`" in told.err
+            shown = capsys.readouterr()
+            assert "UNSERVED FLOW  VERSION  STEP  RUNS  OLDEST STARTED" in shown.out
+            assert "rolling        1        read  2" in shown.out
+            assert "`pgflow runs upgrade`" in shown.err
 
             assert main(["runs", "explain", str(first)]) == exit_codes.OK
             lines = capsys.readouterr().out.splitlines()

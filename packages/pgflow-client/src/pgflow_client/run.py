@@ -222,7 +222,7 @@ class RunSnapshot(Generic[OutputT_co]):
         raise RunNotCompletedError(f"{run} has not ended", hint="wait for it", details=details)
 
     def _failure(self, run: str) -> RunFailedError:
-        failed = [step for step in self.steps if step.status == "failed"]
+        failed = [step for step in self.steps if step.status == "failed" and step.kind != "failure"]
         told = [
             f"step {step.slug!r} failed{_after_attempts(step)}: "
             f"{shorten(str(step.error), 500) if step.error else 'no error was reported'}"
@@ -274,8 +274,9 @@ class StepReason:
     task_index: int | None
     """Which item it is about, from 0; None where the step is no map or has not begun."""
     reason: str
-    """`waits_for_steps`, `waits_for_worker`, `no_worker`, `retry_at`, `delayed_until`, `leased`
-    or `lease_overdue`."""
+    """`waits_for_steps`, `waits_for_worker`, `no_worker`, `retry_at`, `delayed_until`, `leased`,
+    `lease_overdue`, `waits_for_signal`, `sleeps_until`, `waits_for_run`, `starts_at`; of a skipped
+    step, its `skip_reason`."""
     message: str
     """The reason as a sentence, with names and times."""
     detail: Json
