@@ -176,7 +176,7 @@ def test_sub_flow_runs_in_memory_as_well() -> None:
 def test_payload_of_a_sub_flow_must_fit_it() -> None:
     wrong = a_flow()
     with pytest.raises(HandlerSignatureError, match="payload"):
-        wrong.sub_flow("called", inner, payload=wrong.payload.wait, result=shout)  # type: ignore[type-var]
+        wrong.sub_flow("called", inner, payload=wrong.payload.wait, result=shout)  # type: ignore[misc]
 
 
 def test_result_is_of_a_step_of_the_sub_flow() -> None:

@@ -152,7 +152,8 @@ class Oracle:
                     args[name] = run.payload
                 case ResultInput():
                     args[name] = run.steps[source.step].result
-                case EachInput():
+                case _:
+                    assert isinstance(source, EachInput)
                     assert items is not None
                     args[name] = items[index]
         return args
@@ -292,7 +293,8 @@ class Oracle:
         match step.kind:
             case "single":
                 self._queue((run_id, step.slug, 0), step)
-            case "map":
+            case _:
+                assert step.kind == "map"  # of other kinds nothing is drawn
                 items = (
                     run.steps[step.over.step].result
                     if isinstance(step.over, ResultInput)

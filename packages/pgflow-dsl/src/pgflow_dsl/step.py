@@ -63,7 +63,7 @@ class Step(Generic[R_co]):
         self.conduct = conduct
         self.handler = handler
         self.sub_flow: tuple[str, str] | None = None  # the flow it starts, and whose result it has
-        self.seconds: float | None = None  # how long a sleep takes, where that is known by now
+        self.seconds: float | None = None  # of a sleep
         self._flow = flow
         self._local_names = local_names
         self._read_hints: Mapping[str, Any] | None = None
@@ -91,10 +91,7 @@ class Step(Generic[R_co]):
 
     @property
     def each(self: Step[list[T]]) -> T:
-        """One item of the result, which is a list, as the default of an argument of a map step.
-
-        The same as `each[step.result]`.
-        """
+        """One item of the result, as the default in a map step; the same as `each[step.result]`."""
         return cast("T", item_of(Source(kind="result", flow=self._flow, step=self)))
 
     @property
