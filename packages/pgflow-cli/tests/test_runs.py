@@ -315,6 +315,8 @@ def approved(project: Path) -> None:
 @pytest.mark.usefixtures("approved", "worker")
 def test_a_signal_lets_a_run_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     run_id = start(capsys, "approved", "1")
+    assert main(["runs", "show", run_id]) == exit_codes.OK
+    assert "\nanswer waits for the signal\n" in capsys.readouterr().out
     assert main(["runs", "signal", run_id, "answer", "21"]) == exit_codes.OK
     assert capsys.readouterr().out == "completed\n"
     assert main(["runs", "signal", run_id, "answer", "21", "--json"]) == exit_codes.OK

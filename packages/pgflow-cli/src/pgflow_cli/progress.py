@@ -30,7 +30,7 @@ from pgflow_client import (
     StepStarted,
     TaskCounts,
 )
-from pgflow_manifest import RunId, SkipReason
+from pgflow_manifest import RunId, SkipReason, StepKind
 
 _TICK_SECONDS: Final = 0.1
 _SILENCE_SECONDS: Final = 1.0
@@ -43,6 +43,12 @@ _MARKS: Final[dict[str, tuple[str, Colour]]] = {
     "created": ("·", "dim"),
 }
 
+_WAITS: Final[dict[StepKind, str]] = {
+    "signal": "waits for the signal",
+    "sleep": "sleeps",
+    "flow": "waits for its run",
+}
+"""What a step that has no task is doing."""
 _SKIPPED: Final[dict[SkipReason, str]] = {
     "condition_unmet": "its condition does not hold",
     "dependency_skipped": "a step that it waits for was",
@@ -212,7 +218,7 @@ def step_text(step: StepSnapshot) -> str:
         reason = f" ({_short(step.error)})" if step.error else ""
         again = f"; again at {_clock(step.retry_at)}" if step.retry_at else ", will be tried again"
         return f"{step.slug} failed{_attempts(step.attempts)}{reason}{again}"
-    return f"{step.slug} waits for a worker"
+    return f"{step.slug} {_WAITS.get(step.kind, 'waits for a worker')}"
 
 
 def run_duration(run: RunSnapshot | RunSummary) -> str:

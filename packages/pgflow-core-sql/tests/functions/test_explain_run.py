@@ -18,10 +18,14 @@ from tests.support.builders import (
     deploy,
     fail,
     register_worker,
+    scalar,
     start_run,
     work_off,
 )
 from tests.support.fix_clock import SetClock
+from tests.support.waiting import a_signal, a_sleep, a_sub_flow
+
+from pgflow_manifest import PayloadInput
 
 Conn = psycopg.Connection[Any]
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -158,3 +162,35 @@ def test_unknown_run(tx: Conn) -> None:
     with pytest.raises(psycopg.Error) as caught:
         explain(tx, uuid4())
     assert caught.value.sqlstate == "PF102"
+
+
+def test_steps_that_wait_without_a_task_say_for_what(tx: Conn, set_clock: SetClock) -> None:
+    set_clock(tx, NOON)
+    inner = a_flow("inner", a_step("work"))
+    outer = a_flow(
+        "outer",
+        a_signal("answer", timeout=60),
+        a_sleep("pause", seconds=90),
+        a_sub_flow("called", "inner", PayloadInput()),
+    )
+    deploy(tx, inner, outer)
+    run_id = start_run(tx, "outer", {})
+    told = tx.execute(
+        "select step_slug, reason, message from pgflow.explain_run(%s)", [run_id]
+    ).fetchall()
+    sub_run_id = scalar(tx, "select sub_run_id from pgflow.sub_runs")
+    assert told == [
+        ("answer", "waits_for_signal", "waits for the signal, until 2026-01-31 12:01:00 UTC"),
+        ("pause", "sleeps_until", "sleeps until 2026-01-31 12:01:30 UTC"),
+        ("called", "waits_for_run", f"waits for run {sub_run_id} of flow inner"),
+    ]
+
+
+def test_run_that_begins_later_says_when(tx: Conn, set_clock: SetClock) -> None:
+    set_clock(tx, NOON)
+    deploy(tx, a_flow("later", a_step("first"), a_step("second", "first")))
+    run_id = scalar(
+        tx, "select pgflow.start_flow('later', '1', p_start_at => %s)", [NOON + timedelta(hours=1)]
+    )
+    told = tx.execute("select step_slug, reason from pgflow.explain_run(%s)", [run_id]).fetchall()
+    assert told == [("first", "starts_at"), ("second", "waits_for_steps")]
