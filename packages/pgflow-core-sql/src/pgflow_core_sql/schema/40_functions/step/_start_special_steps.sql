@@ -1,6 +1,6 @@
 -- _start_special_steps: start steps that are ready and not plain, and whatever becomes ready because some of
 -- them end at once. A loop, not a recursion: a chain of steps that end at once may be of any length.
--- Called by: _move_runs, _complete_batch, _give_up, _advance_runs, _begin_runs. The caller holds the locks
+-- Called by: _move_runs, _complete_batch, _give_up, _advance_runs, _start_runs. The caller holds the locks
 --            of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
 -- Raises:    nothing.

@@ -69,7 +69,7 @@ begin
     from unnest(
       v_flow.sub_run_ids, v_flow.owners, v_flow.payloads, v_flow.run_ids, v_flow.step_slugs, v_flow.depths
     ) as n (sub_run_id, owner, payload, run_id, step_slug, depth);
-    perform pgflow._begin_runs(v_flow.sub_flow_slug, v_flow.current_version, v_flow.sub_run_ids);
+    perform pgflow._start_runs(v_flow.sub_flow_slug, v_flow.current_version, v_flow.sub_run_ids, null);
   end loop;
 
   if v_failed_run_ids is not null then

@@ -49,7 +49,7 @@ begin
   end if;
 
   perform pgflow._end_sub_flows(array_agg(d)) from unnest(v_due) as d where d.kind = 'sub_flow' having count(*) > 0;
-  perform pgflow._begin_runs(b.flow_slug, b.version, b.run_ids)
+  perform pgflow._start_runs(b.flow_slug, b.version, b.run_ids, null)
   from (
     select r.flow_slug, r.version, array_agg(r.run_id) as run_ids
     from unnest(v_due) as d

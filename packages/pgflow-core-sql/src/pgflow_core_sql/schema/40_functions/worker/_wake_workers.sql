@@ -1,7 +1,7 @@
 -- _wake_workers: send one NOTIFY when an idle worker could take one of these tasks.
 -- A busy worker claims again by itself; not notifying it keeps the database-wide lock that NOTIFY
 -- takes at commit off the hot path. A wake-up lost to a race costs one polling interval at most.
--- Called by: _begin_runs, _move_runs, _start_ready_steps, _queue_steps, _start_map_wave, _end_attempts,
+-- Called by: _start_runs, _move_runs, _start_ready_steps, _queue_steps, _start_map_wave, _end_attempts,
 --            release_tasks.
 -- Locks:     the queue of notifications, at commit, when a worker is idle.
 -- Raises:    nothing.
