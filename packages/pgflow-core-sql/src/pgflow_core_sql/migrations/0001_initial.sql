@@ -3437,6 +3437,24 @@ begin
 end;
 $$;
 
+-- _raise_run_id_taken: say that there is a run of this id.
+-- Called by: start_flow, start_flows.
+-- Locks:     none.
+-- Raises:    PF303 always.
+-- Returns:   nothing.
+create or replace function pgflow._raise_run_id_taken(p_run_id uuid) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using
+    errcode = 'PF303',
+    message = format('there is a run %s already', p_run_id),
+    detail = jsonb_build_object('run_id', p_run_id)::text,
+    hint = 'leave p_run_id out, or look at the run that has this id';
+end;
+$$;
+
 -- _raise_run_not_found: one answer for a run that does not exist and one that is not yours.
 -- Called by: get_run, explain_run, send_signal, cancel_run, watch_run.
 -- Locks:     none.
@@ -3516,13 +3534,14 @@ $$;
 -- Called by: start_flow, start_flows, _start_sub_flows, _fire_timers. Who gives no payloads holds the locks
 --            of the runs, or made them.
 -- Locks:     none further; what is written is new. Those of runs that a step fails at once.
--- Raises:    PF303 the run id is taken.
--- Returns:   nothing.
+-- Raises:    nothing.
+-- Returns:   how many runs have been written, or begun; if fewer than were asked for, a run id was taken, and
+--            whoever called must raise.
 create or replace function pgflow._start_runs(
   p_flow_slug text, p_version integer, p_run_ids uuid [],
   p_payloads jsonb [],  -- null: the runs are there, and begin now
   p_start_at timestamptz default null  -- null or past: now
-) returns void
+) returns integer
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -3544,11 +3563,7 @@ begin
     -- Not an exception handler: it would cost every start a subtransaction.
     get diagnostics v_count = row_count;
     if v_count < cardinality(p_run_ids) then
-      raise exception using
-        errcode = 'PF303',
-        message = format('there is a run %s already', p_run_ids[1]),
-        detail = jsonb_build_object('run_id', p_run_ids[1])::text,
-        hint = 'leave p_run_id out, or look at the run that has this id';
+      return v_count;
     end if;
   end if;
   if p_start_at > v_now then
@@ -3556,7 +3571,7 @@ begin
     select n.run_id, '', 'start', p_start_at
     from unnest(p_run_ids) as n (run_id);
     perform pgflow._announce_timers(p_start_at);
-    return;
+    return cardinality(p_run_ids);
   end if;
 
   select
@@ -3598,6 +3613,7 @@ begin
     from unnest(p_run_ids) as n (run_id)
     cross join unnest(v_special) as s;
   end if;
+  return cardinality(p_run_ids);
 end;
 $$;
 
@@ -3802,7 +3818,9 @@ declare
   v_run_id uuid := coalesce(p_run_id, pgflow._uuid_v7());
 begin
   perform pgflow._check_payloads(p_flow_slug, v_version, array[p_payload]);
-  perform pgflow._start_runs(p_flow_slug, v_version, array[v_run_id], array[p_payload], p_start_at);
+  if pgflow._start_runs(p_flow_slug, v_version, array[v_run_id], array[p_payload], p_start_at) < 1 then
+    perform pgflow._raise_run_id_taken(v_run_id);
+  end if;
   return v_run_id;
 end;
 $$;
@@ -3828,7 +3846,9 @@ begin
   v_run_ids := array(
     select pgflow._uuid_v7() from generate_series(1, cardinality(p_payloads))
   );
-  perform pgflow._start_runs(p_flow_slug, v_version, v_run_ids, p_payloads);
+  if pgflow._start_runs(p_flow_slug, v_version, v_run_ids, p_payloads) < cardinality(v_run_ids) then
+    perform pgflow._raise_run_id_taken(v_run_ids[1]);
+  end if;
   return v_run_ids;
 end;
 $$;

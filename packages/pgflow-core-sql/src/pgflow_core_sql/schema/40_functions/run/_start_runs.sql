@@ -3,13 +3,14 @@
 -- Called by: start_flow, start_flows, _start_sub_flows, _fire_timers. Who gives no payloads holds the locks
 --            of the runs, or made them.
 -- Locks:     none further; what is written is new. Those of runs that a step fails at once.
--- Raises:    PF303 the run id is taken.
--- Returns:   nothing.
+-- Raises:    nothing.
+-- Returns:   how many runs have been written, or begun; if fewer than were asked for, a run id was taken, and
+--            whoever called must raise.
 create or replace function pgflow._start_runs(
   p_flow_slug text, p_version integer, p_run_ids uuid [],
   p_payloads jsonb [],  -- null: the runs are there, and begin now
   p_start_at timestamptz default null  -- null or past: now
-) returns void
+) returns integer
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -31,11 +32,7 @@ begin
     -- Not an exception handler: it would cost every start a subtransaction.
     get diagnostics v_count = row_count;
     if v_count < cardinality(p_run_ids) then
-      raise exception using
-        errcode = 'PF303',
-        message = format('there is a run %s already', p_run_ids[1]),
-        detail = jsonb_build_object('run_id', p_run_ids[1])::text,
-        hint = 'leave p_run_id out, or look at the run that has this id';
+      return v_count;
     end if;
   end if;
   if p_start_at > v_now then
@@ -43,7 +40,7 @@ begin
     select n.run_id, '', 'start', p_start_at
     from unnest(p_run_ids) as n (run_id);
     perform pgflow._announce_timers(p_start_at);
-    return;
+    return cardinality(p_run_ids);
   end if;
 
   select
@@ -85,5 +82,6 @@ begin
     from unnest(p_run_ids) as n (run_id)
     cross join unnest(v_special) as s;
   end if;
+  return cardinality(p_run_ids);
 end;
 $$;

@@ -18,7 +18,9 @@ declare
   v_run_id uuid := coalesce(p_run_id, pgflow._uuid_v7());
 begin
   perform pgflow._check_payloads(p_flow_slug, v_version, array[p_payload]);
-  perform pgflow._start_runs(p_flow_slug, v_version, array[v_run_id], array[p_payload], p_start_at);
+  if pgflow._start_runs(p_flow_slug, v_version, array[v_run_id], array[p_payload], p_start_at) < 1 then
+    perform pgflow._raise_run_id_taken(v_run_id);
+  end if;
   return v_run_id;
 end;
 $$;

@@ -19,7 +19,9 @@ begin
   v_run_ids := array(
     select pgflow._uuid_v7() from generate_series(1, cardinality(p_payloads))
   );
-  perform pgflow._start_runs(p_flow_slug, v_version, v_run_ids, p_payloads);
+  if pgflow._start_runs(p_flow_slug, v_version, v_run_ids, p_payloads) < cardinality(v_run_ids) then
+    perform pgflow._raise_run_id_taken(v_run_ids[1]);
+  end if;
   return v_run_ids;
 end;
 $$;
