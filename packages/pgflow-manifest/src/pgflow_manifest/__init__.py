@@ -147,6 +147,7 @@ if typing.TYPE_CHECKING:
         WhenUnmet,
     )
     from pgflow_manifest.schema_keywords import SchemaDifference
+    from pgflow_manifest.shown_conditions import condition_text, source_text
     from pgflow_manifest.sources import EachInput, ErrorInput, PayloadInput, ResultInput
     from pgflow_manifest.subtyping import schema_difference
 else:
@@ -155,6 +156,7 @@ else:
             "models",
             "sources",
             "conditions",
+            "shown_conditions",
             "inferred",
             "codec",
             "digest",
@@ -295,6 +297,7 @@ __all__ = [
     "ValueOperand",
     "WhenUnmet",
     "WorkerNotFoundError",
+    "condition_text",
     "dump_manifest",
     "dump_manifest_json_schema",
     "error_from_sqlstate",
@@ -306,6 +309,7 @@ __all__ = [
     "read_manifest",
     "schema_difference",
     "slug_problem",
+    "source_text",
     "topological_order",
     "with_digests",
     "worst_change",
