@@ -2486,6 +2486,47 @@ as $$
   order by l.leased_until;
 $$;
 
+-- _release_leases: give back what stopped workers still hold; the attempts do not count.
+-- stop_worker does it itself, but for a claim of its worker that was under way: to wait for that one could
+-- be a deadlock, since whoever claims may hold runs.
+-- Called by: sweep.
+-- Locks:     runs by id, skipping those that others hold, then tasks and leases.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._release_leases(p_limit integer) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run_ids uuid[];
+begin
+  -- As in _expire_leases: candidates, then their runs, then again what is still held.
+  v_run_ids := array(
+    select r.run_id
+    from pgflow.runs as r
+    where r.run_id = any (
+      array(
+        select l.run_id
+        from pgflow.leases as l
+        join pgflow.workers as w on w.worker_id = l.worker_id
+        where w.status = 'stopped'
+      )
+    )
+    order by r.run_id
+    for no key update skip locked
+    limit p_limit
+  );
+  perform pgflow.release_tasks(
+    array_agg(l.run_id), array_agg(l.step_slug), array_agg(l.task_index), array_agg(l.lease_id)
+  )
+  from pgflow.leases as l
+  join pgflow.workers as w on w.worker_id = l.worker_id
+  where w.status = 'stopped'
+    and l.run_id = any (v_run_ids)
+  having count(*) > 0;
+end;
+$$;
+
 -- status: what there is to do, who does it, and what nobody can do.
 -- Called by: the CLI, monitoring.
 -- Locks:     none.
@@ -2605,6 +2646,7 @@ begin
       select greatest(extract(epoch from min(t.due_at) - v_now), 0) from pgflow.timers as t
     );
   end if;
+  perform pgflow._release_leases(p_limit);
   expired := pgflow._expire_leases(p_limit);
 
   -- Last: claim_tasks and stop_worker touch the row of a worker while they hold runs or tasks.
@@ -3302,6 +3344,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_run_ids uuid[];
   v_sub_run_ids uuid[];
 begin
   with candidate as (
@@ -3338,9 +3381,13 @@ begin
       )
     returning r.run_id, r.parent_run_id
   )
-  select array_agg(e.run_id) into v_sub_run_ids
-  from ended as e
-  where e.parent_run_id is not null;
+  select array_agg(e.run_id), array_agg(e.run_id) filter (where e.parent_run_id is not null)
+  into v_run_ids, v_sub_run_ids
+  from ended as e;
+  if v_run_ids is not null then
+    -- The deadline: a run that is done in a second would leave it behind for days.
+    delete from pgflow.timers as t where t.run_id = any (v_run_ids);
+  end if;
   if v_sub_run_ids is not null then
     perform pgflow._tell_parents(v_sub_run_ids);
   end if;
@@ -5114,7 +5161,14 @@ begin
     perform pgflow._fail_unfit(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, v_errors);
   end if;
   if handed is not null and (v_unfit > 0 or v_special is not null) then
-    -- What was handed over is gone when its run has failed by another step of the batch.
+    -- What was handed over is gone when its run has failed by another step of the batch. Nobody was told
+    -- of it, so there was no attempt.
+    delete from pgflow.attempt_log as a
+    using unnest(handed) as h
+    where a.run_id = h.run_id
+      and a.step_slug = h.step_slug
+      and a.task_index = h.task_index
+      and a.lease_id = h.lease_id;
     handed := array(
       select h
       from unnest(handed) as h
@@ -10319,7 +10373,8 @@ begin
 end;
 $$;
 
--- stop_worker: a worker says goodbye; what it still held is released.
+-- stop_worker: a worker says goodbye; what it still held is released. A claim of it that is under way is
+-- released by the next sweep.
 -- Called by: worker, at its end.
 -- Locks:     runs by id, then tasks and leases, then the row of the worker.
 -- Raises:    PF503 isolation level.
