@@ -13,7 +13,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from pgflow_dsl.conduct import Conduct, read_conduct
+from pgflow_dsl.conduct import read_conduct
 from pgflow_dsl.defining import check_new_slug
 from pgflow_dsl.handlers import Handler, read_after, read_source
 from pgflow_dsl.location import location_of_caller
@@ -21,7 +21,7 @@ from pgflow_dsl.options import step_options
 from pgflow_dsl.outcomes import GiveUp
 from pgflow_dsl.source import Source
 from pgflow_dsl.step import Step
-from pgflow_manifest import DefinitionError, OnFailure, StepKind, StepOptions, UnknownDepError
+from pgflow_manifest import DefinitionError, StepKind, StepOptions, UnknownDepError
 
 if TYPE_CHECKING:
     from pgflow_dsl.flow import Flow
@@ -40,6 +40,7 @@ def add_signal(
     payload: Any,
     *,
     timeout: float | None,
+    conduct: Mapping[str, Any],
     after: tuple[Step[Any], ...],
     description: str,
 ) -> Step[Any]:
@@ -59,6 +60,7 @@ def add_signal(
         returned=payload if timeout is None else payload | None,
         options=step_options(location, timeout=timeout),
         after=after,
+        conduct=conduct,
         location=location,
         description=description,
     )
@@ -71,6 +73,7 @@ def add_sleep(
     *,
     seconds: float | None,
     until: Any,
+    conduct: Mapping[str, Any],
     after: tuple[Step[Any], ...],
     description: str,
 ) -> Step[Any]:
@@ -102,6 +105,7 @@ def add_sleep(
         returned=None,
         options=step_options(location),
         after=after,
+        conduct=conduct,
         location=location,
         description=description,
         sources=sources,
@@ -117,7 +121,7 @@ def add_sub_flow(
     *,
     payload: Any,
     result: Step[Any],
-    on_failure: OnFailure,
+    conduct: Mapping[str, Any],
     after: tuple[Step[Any], ...],
     description: str,
 ) -> Step[Any]:
@@ -140,11 +144,11 @@ def add_sub_flow(
         returned=result.result_json_type().annotation,
         options=step_options(location),
         after=after,
+        conduct=conduct,
         location=location,
         description=description,
         sources={PAYLOAD: read_source(payload, PAYLOAD, flow, location)},
         takes=sub_flow.payload_type,
-        conduct=read_conduct(flow, location, on_failure=on_failure),
     )
     step.sub_flow = (sub_flow.slug, result.slug)
     return _added(flow, step)
@@ -163,12 +167,12 @@ def _step(
     kind: StepKind,
     returned: Any,
     options: StepOptions,
+    conduct: Mapping[str, Any],
     after: tuple[Step[Any], ...],
     location: Location,
     description: str,
     sources: Mapping[str, Source] = MappingProxyType({}),
     takes: Any = datetime | float,
-    conduct: Conduct | None = None,
 ) -> Step[Any]:
     slug = location.step_slug or ""
     fn.__name__, fn.__doc__ = slug, description
@@ -188,7 +192,7 @@ def _step(
         handler=handler,
         options=options,
         after=read_after(after, flow, location),
-        conduct=conduct or Conduct(),
+        conduct=read_conduct(flow, location, **conduct),
         local_names=None,
     )
 
