@@ -56,11 +56,11 @@ def _outcome_problems(step: StepSpec) -> Iterator[tuple[str, str]]:
     if step.kind != "signal" or step.options.timeout_seconds is None:
         return
     if fits(step.result_schema, step.result_schema, None) is False:
-        yield (
-            "/result_schema",
+        text = (
             f"signal {step.slug!r} has a timeout, after which its result is null, which its schema "
-            "must allow",
+            "must allow"
         )
+        yield "/result_schema", text
 
 
 def _condition_problems(step: StepSpec) -> Iterator[tuple[str, str]]:
