@@ -86,7 +86,7 @@ def test_in_memory_the_test_says_what_is_sent_and_no_time_passes() -> None:
 
 
 def test_in_memory_a_signal_that_nobody_sends_fails_and_says_how_to_send_it() -> None:
-    with pytest.raises(FlowTestFailedError, match=r"replace=\{approval"):
+    with pytest.raises(FlowTestFailedError, match=r"signals=\{approval"):
         flow.test(PLAN)
 
 
