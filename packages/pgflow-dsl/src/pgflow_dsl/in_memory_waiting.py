@@ -97,14 +97,14 @@ def _seconds_until(run: Run, step: Step[Any]) -> float:
         return ((end if end.tzinfo else end.replace(tzinfo=UTC)) - run.now).total_seconds()
     if isinstance(end, int | float) and not isinstance(end, bool):
         return float(end)
+    source = step.sources[UNTIL]
     raise SleepInvalidError(
-        f"the sleep shall end at `{step.sources[UNTIL]}`, which is neither a number of seconds nor a "
-        "time"
+        f"the sleep shall end at `{source}`, which is neither a number of seconds nor a time"
     )
 
 
 def _start_sub_flow(run: Run, step: Step[Any]) -> None:
-    assert step.sub_flow is not None  # noqa: S101 - steps of this kind have one
+    assert step.sub_flow is not None
     flow, result = step.sub_flow
     why = f"runs may be inside each other {_DEEPEST} deep" if run.depth == _DEEPEST else None
     payload: Any = None
