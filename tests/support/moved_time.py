@@ -1,7 +1,7 @@
 """A run in the database whose time is moved: as soon as nothing can be done, to what is due next.
 
 Everything is done on one connection, the handlers by what stands in for a worker: so every time in
-the tables is exact, and can be compared with that of a run in memory.
+the tables is exact, and can be compared with that of a run in memory. Handlers fail by ValueError.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 from tests.support.builders import (
-    _KEYS,
     Claimed,
     claim,
     column,
+    complete,
     deploy,
-    keys,
+    fail,
     register_worker,
     scalar,
 )
@@ -60,7 +60,7 @@ class TimeMachine:
     set_clock: SetClock
     flows: Sequence[Flow[Any]]
     seconds: float = 0
-    answers: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict[str, str])
 
     def run(self, payload: Any, sent: Mapping[Step[Any], tuple[float, Any]]) -> MovedRun:
         """Start a run of the first flow and let it go as far as it can.
@@ -121,14 +121,11 @@ class TimeMachine:
             value = step.fn(**step.decode_args(json.dumps(task.args)))
             result = json.loads(step.encode_result(value))
         except Exception as error:
-            told = {"code": "PF603", "type": type(error).__name__, "message": str(error)}
             after = error.after if isinstance(error, Retry) else None
-            query = f"select pgflow.fail_tasks({_KEYS}, %s::jsonb[], %s::boolean[], %s::float8[])"
             is_retryable = not isinstance(error, GiveUp)
-            column(self.conn, query, [*keys([task]), [Jsonb(told)], [is_retryable], [after]])
+            fail(self.conn, [task], retryable=is_retryable, retry_after=after, message=str(error))
         else:
-            query = f"select pgflow.complete_tasks({_KEYS}, %s::jsonb[])"
-            column(self.conn, query, [*keys([task]), [Jsonb(result)]])
+            complete(self.conn, [task], [result])
 
     def _dues(self) -> list[float]:
         dues = column(

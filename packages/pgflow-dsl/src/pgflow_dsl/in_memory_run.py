@@ -263,9 +263,9 @@ class Run:
                 self._begin_tasks(step)
             else:
                 STARTERS[step.kind](self, step)
-        for step, error in sorted(unmet, key=lambda both: both[0].slug):
+        for step, cause in sorted(unmet, key=lambda both: both[0].slug):
             if self.status == "started":
-                self.fail(step, step_failure(step, error), always=True)
+                self.fail(step, step_failure(step, cause), always=True)
 
     def _fate(self, step: Step[Any]) -> Ended | None:
         return fate_when_ready(
