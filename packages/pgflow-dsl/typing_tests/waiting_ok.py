@@ -107,7 +107,7 @@ assert_type(either, "Step[int | None]")
 ran = plans.test(
     Plan(at=datetime.now(UTC), seconds=1, text="a"),
     signals={approval: Approval(ok=True), soon: at(30, Approval(ok=True))},
-    replace={counted: lambda: 3, count: lambda text: len(text)},
+    replace={counted: lambda: 3, count: lambda: 3},
     now=datetime(2026, 1, 1, tzinfo=UTC),
 )
 assert_type(ran, TestRun)
