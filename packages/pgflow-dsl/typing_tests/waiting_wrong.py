@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from waiting_ok import Approval, approval, count, counted, maybe, plans, soon, words
+from typing import Any
+
+from pgflow_dsl import at
+from waiting_ok import (
+    Approval,
+    approval,
+    count,
+    counted,
+    if_urgent,
+    maybe,
+    plans,
+    ran,
+    skippable,
+    soon,
+    timed,
+    words,
+)
 
 
 @plans.step
@@ -48,3 +64,44 @@ wrong_payload = plans.sub_flow(
     payload=plans.payload.at,  # error in statement
     result=count,
 )
+
+
+@plans.step
+def signal_may_be_skipped(
+    decision: Approval = skippable.result,  # error
+) -> bool:
+    return decision.ok
+
+
+@plans.step
+def timeout_whatever_the_condition(
+    decision: Approval = timed.result,  # error
+) -> bool:
+    return decision.ok
+
+
+@plans.step
+def sub_flow_is_not_started(
+    length: int = if_urgent.result,  # error
+) -> int:
+    return length
+
+
+no_condition = plans.signal("no_condition", Approval, when=plans.payload.text)  # error in statement
+no_policy = plans.signal("no_policy", Approval, on_failure="skip")  # error in statement
+unmet = plans.signal("unmet", Approval, when_unmet="skip_cascade")  # error in statement
+no_condition_of_a_sleep = plans.sleep("no", seconds=1, when=1)  # error in statement
+unmet_sleep = plans.sleep("unmet_sleep", seconds=1, when_unmet="fail")  # error in statement
+unmet_sub_flow = plans.sub_flow(  # error in statement
+    "unmet_sub_flow",
+    words,
+    payload=plans.payload.text,
+    result=count,
+    when_unmet="skip_cascade",
+)
+
+some: Any = None
+sent_by_name = plans.test(some, signals={"approval": Approval(ok=True)})  # error in statement
+sent_at_no_time = plans.test(some, signals={approval: at("noon", Approval(ok=True))})  # error
+begun_at_no_time = plans.test(some, now=3600)  # error
+took = ran.times[approval].took  # error
