@@ -31,7 +31,7 @@ def wait() -> float:
     return 2.5
 
 
-@orders.step(when=(price.result > 2) & is_null(price.result), start_delay=5)
+@orders.step(when=(price.result > 2) | is_null(price.result), start_delay=5)
 def check() -> str:
     return "dear"
 
@@ -54,7 +54,7 @@ LINES = """\
 price: on failure skip
 pack: for each of flow.payload
 label: starts a run of labels, and takes the result of frame
-check: when (price.result > 2) & is_null(price.result), else skip; 5 s later
+check: when (price.result > 2) | is_null(price.result), else skip; 5 s later
 approval: waits for a signal, for 90 s at most
 until: sleeps until wait.result
 pause: sleeps 2.5 s
