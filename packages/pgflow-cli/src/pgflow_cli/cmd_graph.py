@@ -1,21 +1,14 @@
-"""`pgflow graph`: draw the steps of a flow, and say when they run."""
+"""`pgflow graph`: draw the steps of a flow."""
 
 import shutil
 from argparse import Namespace
-from typing import Final
 
 from pgflow_cli import exit_codes
-from pgflow_cli.conduct_text import conduct_lines
 from pgflow_cli.drawing import draw, mermaid
 from pgflow_cli.errors import CommandError
 from pgflow_cli.places import load_source
 from pgflow_cli.terminal import write, write_json
-from pgflow_manifest import FlowSpec, StepSpec
-
-_CONDUCT: Final = set(
-    {"over", "when", "when_unmet", "on_failure", "seconds", "until", "flow", "flow_step"}
-)
-"""As the manifest has them, which leaves out what is not said."""
+from pgflow_manifest import FlowSpec
 
 
 def run(args: Namespace) -> int:
@@ -33,18 +26,13 @@ def run(args: Namespace) -> int:
         write(mermaid(flow))
     else:
         write(draw(flow, columns=shutil.get_terminal_size().columns))
-        if lines := conduct_lines(flow):
-            write("\n" + "\n".join(lines))
     return exit_codes.OK
 
 
 def _document(flow: FlowSpec) -> dict[str, object]:
     return {
         "slug": flow.slug,
-        "steps": [_step(step) for step in flow.steps],
+        "steps": [
+            {"slug": step.slug, "kind": step.kind, "deps": list(step.deps)} for step in flow.steps
+        ],
     }
-
-
-def _step(step: StepSpec) -> dict[str, object]:
-    said = step.model_dump(mode="json", include=_CONDUCT)
-    return {"slug": step.slug, "kind": step.kind, "deps": list(step.deps), **said}

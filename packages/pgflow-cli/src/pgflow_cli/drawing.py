@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pgflow_cli.layout import Item, layers_of
-from pgflow_manifest import FlowSpec, StepSpec, operands_of
+from pgflow_manifest import FlowSpec, StepSpec
 
 _NORTH, _EAST, _SOUTH, _WEST = 1, 2, 4, 8
 _LINES = dict(zip(range(16), " ╵╶└╷│┌├╴┘─┴┐┤┬┼", strict=True))
@@ -46,9 +46,7 @@ def mermaid(flow: FlowSpec) -> str:
         left, right = _SHAPES.get(step.kind, ("[", "]"))
         lines.append(f'    {_mermaid_id(step.slug)}{left}"{_label(step)}"{right}')
     for step in flow.steps:
-        looked_at = () if step.when is None else (one for _, one in operands_of(step.when))
-        lists = (one for one in (step.over, step.until) if one is not None)
-        sources = (*step.inputs.values(), *lists, *looked_at)
+        sources = [*step.inputs.values(), *([] if step.over is None else [step.over])]
         seen = {source.step for source in sources if source.source == "result"}
         for dep in step.deps:
             arrow = "-->" if dep in seen else "-.->"

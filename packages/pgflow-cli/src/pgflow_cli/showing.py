@@ -4,12 +4,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from pgflow_cli.conduct_text import conduct_text
 from pgflow_cli.shape_text import shown_shape
 from pgflow_cli.terminal import paint, table
 from pgflow_dsl import Flow, Step
 from pgflow_dsl.types.annotations import shown
-from pgflow_manifest import StepSpec
 
 
 def types_text(flows: Sequence[Flow[Any]]) -> str:
@@ -24,8 +22,6 @@ def types_text(flows: Sequence[Flow[Any]]) -> str:
         names = ["slug", "result", "origin"]
         if any("over" in step for step in flow["steps"]):
             names.insert(1, "over")
-        if any("conduct" in step for step in flow["steps"]):
-            names.append("conduct")
         rows = [[step.get(name, "") for name in names] for step in flow["steps"]]
         steps = table([name.upper().replace("SLUG", "STEP") for name in names], rows)
         parts.append(f"{heading} starts with {flow['payload']}\n{steps}")
@@ -40,28 +36,20 @@ def types_document(flows: Sequence[Flow[Any]]) -> list[dict[str, Any]]:
         {
             "slug": flow.slug,
             "payload": shown(flow.payload_json_type().annotation),
-            "steps": _steps(flow),
+            "steps": [_step(step) for step in flow.steps.values()],
         }
         for flow in flows
     ]
 
 
-def _steps(flow: Flow[Any]) -> list[dict[str, str]]:
-    compiled = flow.compile()
-    return [_step(step, compiled.step(step.slug)) for step in flow.steps.values()]
-
-
-def _step(step: Step[Any], compiled: StepSpec) -> dict[str, str]:
+def _step(step: Step[Any]) -> dict[str, str]:
     over = step.handler.over
-    # its list has a column of its own
-    conduct = conduct_text(compiled.model_copy(update={"over": None}))
     return {
         "slug": step.slug,
         "kind": step.kind,
         **({} if over is None else {"over": str(over)}),
         "result": _result(step),
         "origin": _origin(step),
-        **({"conduct": conduct} if conduct else {}),
     }
 
 
