@@ -15,7 +15,7 @@ from pgflow_manifest import (
     PayloadInput,
     ResultInput,
     ValueOperand,
-    condition_text,
+    shown_condition,
 )
 
 KIND = PayloadInput(path=("kind",))
@@ -42,7 +42,7 @@ AUDIO = Comparison(op="==", left=KIND, right=ValueOperand(value="audio"))
         (OperandTest(op="is_null", of=ITEM), 'is_null(split.result.parts[0]["a b"])'),
         (
             OneOf(left=KIND, values=("ä", None, True)),
-            'one_of(flow.payload.kind, ["ä", null, true])',
+            'one_of(flow.payload.kind, ["ä", None, True])',
         ),
         (
             Contains(left=KIND, right=ITEM),
@@ -59,4 +59,4 @@ AUDIO = Comparison(op="==", left=KIND, right=ValueOperand(value="audio"))
     ],
 )
 def test_conditions_read_as_they_were_written(condition: Condition, text: str) -> None:
-    assert condition_text(condition) == text
+    assert shown_condition(condition) == text

@@ -51,6 +51,7 @@ from pgflow_client.run import (
     StepSnapshot,
     TaskCounts,
 )
+from pgflow_client.signal_ref import SignalRef
 from pgflow_client.url import database_url
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "RunSummary",
     "SchemaFault",
     "SignalOutcome",
+    "SignalRef",
     "StepCancelled",
     "StepCompleted",
     "StepFailed",

@@ -147,7 +147,7 @@ if typing.TYPE_CHECKING:
         WhenUnmet,
     )
     from pgflow_manifest.schema_keywords import SchemaDifference
-    from pgflow_manifest.shown_conditions import condition_text, source_text
+    from pgflow_manifest.shown_conditions import shown_condition, shown_source
     from pgflow_manifest.sources import EachInput, ErrorInput, PayloadInput, ResultInput
     from pgflow_manifest.subtyping import schema_difference
 else:
@@ -297,7 +297,6 @@ __all__ = [
     "ValueOperand",
     "WhenUnmet",
     "WorkerNotFoundError",
-    "condition_text",
     "dump_manifest",
     "dump_manifest_json_schema",
     "error_from_sqlstate",
@@ -308,8 +307,9 @@ __all__ = [
     "operands_of",
     "read_manifest",
     "schema_difference",
+    "shown_condition",
+    "shown_source",
     "slug_problem",
-    "source_text",
     "topological_order",
     "with_digests",
     "worst_change",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final, Literal
 
 from pgflow_manifest.models import FlowSpec, StepSpec
-from pgflow_manifest.shown_conditions import condition_text, source_text
+from pgflow_manifest.shown_conditions import shown_condition, shown_source
 from pgflow_manifest.subtyping import schema_difference
 
 FIELDS: Final = frozenset(
@@ -45,12 +45,12 @@ def conduct_changes(
 
 
 def _condition(step: StepSpec) -> str:
-    return "(none)" if step.when is None else condition_text(step.when)
+    return "(none)" if step.when is None else shown_condition(step.when)
 
 
 def _end(step: StepSpec) -> str:
     if step.until is not None:
-        return f"until {source_text(step.until)}"
+        return f"until {shown_source(step.until)}"
     return f"{step.seconds} seconds"
 
 

@@ -28,13 +28,13 @@ _SIGNS: Final = {"and": " & ", "or": " | "}
 _NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
-def condition_text(condition: Condition) -> str:
+def shown_condition(condition: Condition) -> str:
     """Return it as the flow module has it: `(score.result > 0.8) & is_null(flow.payload.note)`."""
     match condition:
         case AllOf():
             return _SIGNS[condition.op].join(_part(part) for part in condition.of)
         case Not():
-            return f"not_({condition_text(condition.of)})"
+            return f"not_({shown_condition(condition.of)})"
         case Comparison():
             return f"{_operand(condition.left)} {condition.op} {_operand(condition.right)}"
         case OneOf():
@@ -46,14 +46,15 @@ def condition_text(condition: Condition) -> str:
             return f"is_null({text})" if condition.op == "is_null" else text
 
 
-def source_text(source: PayloadInput | ResultInput) -> str:
+def shown_source(source: PayloadInput | ResultInput) -> str:
     """Return a part of the payload or of a result as the flow module has it."""
     start = "flow.payload" if isinstance(source, PayloadInput) else f"{source.step}.result"
     return start + "".join(_key(part) for part in source.path)
 
 
 def _part(condition: Condition) -> str:
-    text = condition_text(condition)
+    text = shown_condition(condition)
+    # `&` and `|` bind closer than a comparison does
     return f"({text})" if isinstance(condition, (AllOf, Comparison)) else text
 
 
@@ -66,7 +67,7 @@ def _operand(operand: Operand) -> str:
         case OrElseOperand():
             return f"or_else({_operand(operand.or_else[0])}, {_value(operand.or_else[1])})"
         case _:
-            return source_text(operand)
+            return shown_source(operand)
 
 
 def _key(part: str | int) -> str:
@@ -76,4 +77,8 @@ def _key(part: str | int) -> str:
 
 
 def _value(value: JsonValue) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, str) and value.isprintable():
+        return json.dumps(value, ensure_ascii=False)
+    return repr(value)
