@@ -12,7 +12,7 @@ declare
 begin
   select s.value ->> 'slug' as step_slug, s.ordinality - 1 as step_index into v_wrong
   from jsonb_array_elements(p_flow -> 'steps') with ordinality as s
-  where s.value ->> 'kind' = 'map'
+  where coalesce(s.value -> 'over', 'null') <> 'null'
     and s.value ->> 'on_failure' = 'skip'
     and pgflow._check_value(pgflow._schema_id(pgflow._task_schema(s.value)), 'null') is not null
   limit 1;

@@ -10,8 +10,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  insert into pgflow.timers (run_id, step_slug, kind, due_at)
-  select r.parent_run_id, r.parent_step_slug, 'sub_flow', pgflow._now()
+  insert into pgflow.timers (run_id, step_slug, kind, due_at, task_index)
+  select r.parent_run_id, r.parent_step_slug, 'sub_flow', pgflow._now(), r.parent_task_index
   from pgflow.runs as r
   where r.run_id = any (p_sub_run_ids)
   on conflict do nothing;
