@@ -135,8 +135,8 @@ _INVARIANTS: Final = {
         select s.run_id, s.step_slug from pgflow.step_states s
         join pgflow.runs r using (run_id)
         join pgflow.steps d using (flow_slug, version, step_slug)
-        join pgflow.contracts c using (contract_id)
         left join pgflow.maps m using (run_id, step_slug)
+        join pgflow.contracts c using (contract_id)
         where (
           c.over_source is not null
           and coalesce(s.error ->> 'code', '') not in ('PF609', 'PF610')
@@ -284,7 +284,7 @@ _INVARIANTS: Final = {
         select s.run_id, s.step_slug from pgflow.step_states s
         join pgflow.runs r using (run_id)
         join pgflow.steps d using (flow_slug, version, step_slug)
-        left join pgflow.maps m using (run_id, step_slug)
+        left join pgflow.maps m on (m.run_id, m.step_slug) = (s.run_id, s.step_slug)
         left join pgflow.sub_runs x
           on (x.run_id, x.step_slug) = (s.run_id, s.step_slug) and x.is_open
         left join pgflow.runs c on c.run_id = x.sub_run_id

@@ -13,7 +13,7 @@ def a_sub_flow_map(
     *deps: str,
     flow_step: str | None = None,
     path: tuple[str | int, ...] = (),
-    items: JsonSchema = ANYTHING,
+    item_schema: JsonSchema = ANYTHING,
     on_failure: OnFailure = "fail",
 ) -> StepSpec:
     """Return a step that starts a run of *flow* with each item of a list, or a part of the item."""
@@ -23,7 +23,7 @@ def a_sub_flow_map(
         over,
         *deps,
         flow_step=flow_step,
-        result_schema={"type": "array", "items": items},
+        result_schema={"type": "array", "items": item_schema},
     )
     return step.model_copy(
         update={"over": over, "inputs": {"payload": EachInput(path=path)}, "on_failure": on_failure}

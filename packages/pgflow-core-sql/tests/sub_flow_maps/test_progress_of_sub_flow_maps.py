@@ -194,7 +194,7 @@ def test_flow_that_is_not_there_fails_the_step(tx: Conn) -> None:
 
 
 def test_result_that_does_not_fit_what_the_step_was_compiled_with_fails_it(tx: Conn) -> None:
-    worker_id, run_id = call(tx, ["a"], items=STRING)
+    worker_id, run_id = call(tx, ["a"], item_schema=STRING)
     complete(tx, claim(tx, worker_id), [42])
     sweep(tx)
     error = get_run(tx, run_id)["error"]

@@ -4855,13 +4855,14 @@ begin
   select array_agg(k.run_id), array_agg(k.step_slug), array_agg(k.error)
   into v_failed_run_ids, v_failed_step_slugs, v_errors
   from pgflow._keep_item_outcomes(pgflow._sub_run_outcomes(p_due)) as k;
-  select array_agg(n.run_id), array_agg(n.step_slug) into v_run_ids, v_step_slugs
-  from (
-    select n.run_id, n.step_slug from unnest(v_run_ids, v_step_slugs) as n (run_id, step_slug)
-    except
-    select f.run_id, f.step_slug from unnest(v_failed_run_ids, v_failed_step_slugs) as f (run_id, step_slug)
-  ) as n;
-
+  if v_failed_run_ids is not null then
+    select array_agg(n.run_id), array_agg(n.step_slug) into v_run_ids, v_step_slugs
+    from (
+      select n.run_id, n.step_slug from unnest(v_run_ids, v_step_slugs) as n (run_id, step_slug)
+      except
+      select f.run_id, f.step_slug from unnest(v_failed_run_ids, v_failed_step_slugs) as f (run_id, step_slug)
+    ) as n;
+  end if;
   if v_run_ids is not null then
     v_refused := array(select b from pgflow._begin_sub_runs(v_run_ids, v_step_slugs) as b);
     select
@@ -4871,7 +4872,7 @@ begin
     into v_failed_run_ids, v_failed_step_slugs, v_errors
     from pgflow._keep_item_outcomes(v_refused) as k;
     select d.run_ids, d.step_slugs into v_done_run_ids, v_done_step_slugs
-    from pgflow._sub_flow_maps_done(v_run_ids, v_step_slugs) as d;
+    from pgflow._sub_flow_maps_done(v_run_ids, v_step_slugs, v_failed_run_ids, v_failed_step_slugs) as d;
   end if;
   if v_done_run_ids is not null then
     return query
@@ -5156,7 +5157,7 @@ end;
 $$;
 
 -- _most_sub_runs: how many sub-runs of one map are open at the same time; the others begin as these end.
--- Called by: _begin_sub_runs, _advance_sub_flow_maps.
+-- Called by: _begin_sub_runs, _sub_flow_maps_done.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the number.
@@ -5315,12 +5316,13 @@ end;
 $$;
 
 -- _sub_flow_maps_done: which maps of sub-flows have an end of each item; those that may begin more get a timer.
+-- Of those that fail, neither.
 -- Called by: _advance_sub_flow_maps, which holds the locks of the parents.
 -- Locks:     the queue of notifications, at commit, when there are further ones to begin.
 -- Raises:    nothing.
 -- Returns:   one row: the steps that are done, or nulls.
 create or replace function pgflow._sub_flow_maps_done(
-  p_run_ids uuid [], p_step_slugs text []
+  p_run_ids uuid [], p_step_slugs text [], p_failed_run_ids uuid [], p_failed_step_slugs text []
 ) returns table (run_ids uuid [], step_slugs text [])
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -5334,7 +5336,11 @@ declare
 begin
   with map as materialized (
     select n.run_id, n.step_slug, m.begun_count = m.tasks_count as has_begun, o.open_count
-    from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+    from (
+      select n.run_id, n.step_slug from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+      except
+      select f.run_id, f.step_slug from unnest(p_failed_run_ids, p_failed_step_slugs) as f (run_id, step_slug)
+    ) as n
     join pgflow.maps as m on m.run_id = n.run_id and m.step_slug = n.step_slug
     cross join lateral (
       select count(*) as open_count
@@ -5466,7 +5472,7 @@ begin
 end;
 $$;
 
--- _tell_parents: let the runs that have started these, which have ended, know it.
+-- _tell_parents: let the runs that have started these, which have ended, know it, if they still wait for them.
 -- By a timer that is due, not at once: a run and its parent are never locked in one transaction, whose
 -- order of locks would depend on who started whom.
 -- Called by: _complete_runs, _end_runs.
@@ -5481,9 +5487,20 @@ begin
   insert into pgflow.timers (run_id, step_slug, kind, due_at, task_index)
   select r.parent_run_id, r.parent_step_slug, 'sub_flow', pgflow._now(), r.parent_task_index
   from pgflow.runs as r
+  cross join lateral (
+    select 1
+    from pgflow.sub_runs as s
+    where s.run_id = r.parent_run_id
+      and s.step_slug = r.parent_step_slug
+      and s.task_index = r.parent_task_index
+      and s.is_open
+    offset 0
+  ) as s
   where r.run_id = any (p_sub_run_ids)
   on conflict do nothing;
-  perform pgflow._announce_timers(pgflow._now());
+  if found then
+    perform pgflow._announce_timers(pgflow._now());
+  end if;
 end;
 $$;
 

@@ -32,13 +32,14 @@ begin
   select array_agg(k.run_id), array_agg(k.step_slug), array_agg(k.error)
   into v_failed_run_ids, v_failed_step_slugs, v_errors
   from pgflow._keep_item_outcomes(pgflow._sub_run_outcomes(p_due)) as k;
-  select array_agg(n.run_id), array_agg(n.step_slug) into v_run_ids, v_step_slugs
-  from (
-    select n.run_id, n.step_slug from unnest(v_run_ids, v_step_slugs) as n (run_id, step_slug)
-    except
-    select f.run_id, f.step_slug from unnest(v_failed_run_ids, v_failed_step_slugs) as f (run_id, step_slug)
-  ) as n;
-
+  if v_failed_run_ids is not null then
+    select array_agg(n.run_id), array_agg(n.step_slug) into v_run_ids, v_step_slugs
+    from (
+      select n.run_id, n.step_slug from unnest(v_run_ids, v_step_slugs) as n (run_id, step_slug)
+      except
+      select f.run_id, f.step_slug from unnest(v_failed_run_ids, v_failed_step_slugs) as f (run_id, step_slug)
+    ) as n;
+  end if;
   if v_run_ids is not null then
     v_refused := array(select b from pgflow._begin_sub_runs(v_run_ids, v_step_slugs) as b);
     select
@@ -48,7 +49,7 @@ begin
     into v_failed_run_ids, v_failed_step_slugs, v_errors
     from pgflow._keep_item_outcomes(v_refused) as k;
     select d.run_ids, d.step_slugs into v_done_run_ids, v_done_step_slugs
-    from pgflow._sub_flow_maps_done(v_run_ids, v_step_slugs) as d;
+    from pgflow._sub_flow_maps_done(v_run_ids, v_step_slugs, v_failed_run_ids, v_failed_step_slugs) as d;
   end if;
   if v_done_run_ids is not null then
     return query

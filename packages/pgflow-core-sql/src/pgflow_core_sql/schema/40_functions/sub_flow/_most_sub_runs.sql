@@ -1,5 +1,5 @@
 -- _most_sub_runs: how many sub-runs of one map are open at the same time; the others begin as these end.
--- Called by: _begin_sub_runs, _advance_sub_flow_maps.
+-- Called by: _begin_sub_runs, _sub_flow_maps_done.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the number.

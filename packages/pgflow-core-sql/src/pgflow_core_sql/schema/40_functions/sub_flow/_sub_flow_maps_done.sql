@@ -1,10 +1,11 @@
 -- _sub_flow_maps_done: which maps of sub-flows have an end of each item; those that may begin more get a timer.
+-- Of those that fail, neither.
 -- Called by: _advance_sub_flow_maps, which holds the locks of the parents.
 -- Locks:     the queue of notifications, at commit, when there are further ones to begin.
 -- Raises:    nothing.
 -- Returns:   one row: the steps that are done, or nulls.
 create or replace function pgflow._sub_flow_maps_done(
-  p_run_ids uuid [], p_step_slugs text []
+  p_run_ids uuid [], p_step_slugs text [], p_failed_run_ids uuid [], p_failed_step_slugs text []
 ) returns table (run_ids uuid [], step_slugs text [])
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -18,7 +19,11 @@ declare
 begin
   with map as materialized (
     select n.run_id, n.step_slug, m.begun_count = m.tasks_count as has_begun, o.open_count
-    from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+    from (
+      select n.run_id, n.step_slug from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+      except
+      select f.run_id, f.step_slug from unnest(p_failed_run_ids, p_failed_step_slugs) as f (run_id, step_slug)
+    ) as n
     join pgflow.maps as m on m.run_id = n.run_id and m.step_slug = n.step_slug
     cross join lateral (
       select count(*) as open_count
