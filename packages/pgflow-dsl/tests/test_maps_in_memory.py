@@ -104,7 +104,7 @@ def test_every_item_has_its_own_attempts_and_its_own_context() -> None:
 
 
 def test_an_item_that_uses_up_its_attempts_fails_the_step_and_is_named() -> None:
-    flow = Flow("fails", payload=list[int], max_attempts=2)
+    flow = Flow("fails", payload=list[int], max_attempts=2, base_delay=0)
     stopped: list[int] = []
 
     @flow.map

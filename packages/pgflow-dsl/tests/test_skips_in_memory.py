@@ -205,7 +205,7 @@ def test_delays_pass_on_the_clock_of_the_run_only() -> None:
     assert run.attempt_seconds["slow"] == [3600, 3610, 3630, 3655]
     assert run.attempt_seconds["fixed"] == [0, 10, 20]
     assert run.attempt_seconds["told"] == [20, 120]
-    assert run.seconds == 3655
+    assert run.elapsed == 3655
     assert attempts == [1, 2, 3, 4]
 
 

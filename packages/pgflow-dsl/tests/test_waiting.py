@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from pgflow_dsl import Flow, FlowTestFailedError
+from pgflow_dsl import Flow, FlowTestFailedError, is_null
 from pgflow_manifest import (
     DefinitionError,
     DuplicateStepError,
@@ -86,7 +86,7 @@ def test_in_memory_the_test_says_what_is_sent_and_no_time_passes() -> None:
 
 
 def test_in_memory_a_signal_that_nobody_sends_fails_and_says_how_to_send_it() -> None:
-    with pytest.raises(FlowTestFailedError, match=r"replace=\{approval"):
+    with pytest.raises(FlowTestFailedError, match=r"signals=\{approval"):
         flow.test(PLAN)
 
 
@@ -137,6 +137,19 @@ def test_until_must_be_a_time_or_a_number() -> None:
         wrong.sleep("pause", until=wrong.payload.what)  # type: ignore[arg-type]
 
 
+def test_what_the_engine_reads_must_stand_in_the_json_which_knows_no_defaults() -> None:
+    class Loose(BaseModel):
+        wait: float = 5
+        text: str = "a"
+
+    loose = Flow("loose", payload=Loose)
+    with pytest.raises(HandlerSignatureError, match="need not have") as caught:
+        loose.sleep("pause", until=loose.payload.wait)
+    assert "let a step return it" in (caught.value.hint or "")
+    with pytest.raises(HandlerSignatureError, match="need not have"):
+        loose.sub_flow("called", inner, payload=loose.payload.text, result=shout)
+
+
 inner = Flow("inner", payload=str)
 
 
@@ -183,3 +196,56 @@ def test_result_is_of_a_step_of_the_sub_flow() -> None:
     wrong = a_flow()
     with pytest.raises(UnknownDepError, match="inner"):
         wrong.sub_flow("called", inner, payload=wrong.payload.what, result=draft)
+
+
+asking = Flow("asking", payload=Plan)
+urgent = asking.payload.wait < 10
+
+
+@asking.step
+def prepare(plan: Plan = asking.payload) -> Plan:
+    return plan
+
+
+asked = asking.signal("asked", Approval, when=(prepare.result.wait < 10) & (urgent))
+cascading = asking.signal("cascading", Approval, when=urgent, when_unmet="skip_cascade")
+nap = asking.sleep("nap", seconds=60, when=urgent, when_unmet="fail", after=(prepare,))
+shouted = asking.sub_flow("shouted", inner, payload=asking.payload.what, result=shout, when=urgent)
+
+
+@asking.step
+def gather(
+    decision: Approval | None = asked.result,
+    needed: Approval = cascading.result,
+    text: str | None = shouted.result,
+) -> str:
+    return f"{decision} {needed} {text}"
+
+
+def test_conditions_of_what_waits_stand_in_the_manifest_and_name_deps() -> None:
+    compiled = asking.compile()
+    step = compiled.step("asked")
+    assert (step.deps, step.when_unmet, step.may_be_null) == (("prepare",), "skip", True)
+    assert step.result_schema == approval.result_json_type().schema
+    assert compiled.step("cascading").may_cascade
+    assert compiled.step("nap").when == compiled.step("shouted").when is not None
+    assert compiled.step("nap").when_unmet == "fail"
+
+
+def test_dependent_of_what_may_not_wait_takes_none() -> None:
+    wrong = a_flow()
+    maybe = wrong.signal("maybe", Approval, when=wrong.payload.wait < 10)
+    with pytest.raises(HandlerSignatureError, match=r"`Approval \| None`"):
+
+        @wrong.step
+        def use(decision: Approval = maybe.result) -> bool:  # type: ignore[assignment]
+            return decision.ok
+
+
+def test_condition_of_what_waits_is_checked_as_any_other() -> None:
+    wrong = a_flow()
+    with pytest.raises(HandlerSignatureError, match=r"step 'pause' .*never holds"):
+        wrong.sleep("pause", seconds=1, when=is_null(wrong.payload.what))
+    with pytest.raises(HandlerSignatureError, match="no condition that could be unmet"):
+        wrong.signal("answer", Approval, when_unmet="fail")  # type: ignore[call-overload]
+    assert not wrong.steps

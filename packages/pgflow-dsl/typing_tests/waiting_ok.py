@@ -62,3 +62,43 @@ def publish(
     other_length: int | None = maybe.result,
 ) -> bool:
     return decision.ok and other is not None and length == other_length
+
+
+urgent = draft.result.seconds > 1
+skippable = plans.signal("skippable", Approval, when=urgent)
+spelled = plans.signal("spelled", Approval, when=urgent, when_unmet="skip", timeout=5)
+cascading = plans.signal("cascading", Approval, when=urgent, when_unmet="skip_cascade")
+timed = plans.signal("timed", Approval, when=urgent, when_unmet="fail", timeout=5)
+nap = plans.sleep("nap", seconds=1, when=urgent)
+needed_nap = plans.sleep("needed_nap", until=draft.result.at, when=urgent, when_unmet="fail")
+assert_type(skippable, "Step[Approval | None]")
+assert_type(spelled, "Step[Approval | None]")
+assert_type(cascading, Step[Approval])
+assert_type(timed, "Step[Approval | None]")
+assert_type(nap, Step[None])
+assert_type(needed_nap, Step[None])
+
+if_urgent = plans.sub_flow(
+    "if_urgent", words, payload=plans.payload.text, result=count, when=urgent, after=(nap,)
+)
+strictly = plans.sub_flow(
+    "strictly",
+    words,
+    payload=plans.payload.text,
+    result=count,
+    when=urgent,
+    when_unmet="skip_cascade",
+    on_failure="skip_cascade",
+)
+either = plans.sub_flow(
+    "either",
+    words,
+    payload=plans.payload.text,
+    result=count,
+    when=urgent,
+    when_unmet="fail",
+    on_failure="skip",
+)
+assert_type(if_urgent, "Step[int | None]")
+assert_type(strictly, Step[int])
+assert_type(either, "Step[int | None]")

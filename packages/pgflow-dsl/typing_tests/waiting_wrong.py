@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from waiting_ok import Approval, approval, count, counted, maybe, plans, soon, words
+from waiting_ok import (
+    Approval,
+    approval,
+    count,
+    counted,
+    if_urgent,
+    maybe,
+    plans,
+    skippable,
+    soon,
+    timed,
+    words,
+)
 
 
 @plans.step
@@ -47,4 +59,39 @@ wrong_payload = plans.sub_flow(
     words,
     payload=plans.payload.at,  # error in statement
     result=count,
+)
+
+
+@plans.step
+def signal_may_be_skipped(
+    decision: Approval = skippable.result,  # error
+) -> bool:
+    return decision.ok
+
+
+@plans.step
+def timeout_whatever_the_condition(
+    decision: Approval = timed.result,  # error
+) -> bool:
+    return decision.ok
+
+
+@plans.step
+def sub_flow_is_not_started(
+    length: int = if_urgent.result,  # error
+) -> int:
+    return length
+
+
+no_condition = plans.signal("no_condition", Approval, when=plans.payload.text)  # error in statement
+no_policy = plans.signal("no_policy", Approval, on_failure="skip")  # error in statement
+unmet = plans.signal("unmet", Approval, when_unmet="skip_cascade")  # error in statement
+no_condition_of_a_sleep = plans.sleep("no", seconds=1, when=1)  # error in statement
+unmet_sleep = plans.sleep("unmet_sleep", seconds=1, when_unmet="fail")  # error in statement
+unmet_sub_flow = plans.sub_flow(  # error in statement
+    "unmet_sub_flow",
+    words,
+    payload=plans.payload.text,
+    result=count,
+    when_unmet="skip_cascade",
 )

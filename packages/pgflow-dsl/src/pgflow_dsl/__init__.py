@@ -15,7 +15,7 @@ from pgflow_dsl.discover import DiscoveredFlow, discover_flows
 from pgflow_dsl.each_item import each
 from pgflow_dsl.flow import Flow
 from pgflow_dsl.handler_digest import handler_digest
-from pgflow_dsl.in_memory import FlowTestFailedError, TestRun
+from pgflow_dsl.in_memory import FlowTestFailedError, StepTime, TestRun, at
 from pgflow_dsl.outcomes import Cancelled, GiveUp, Retry
 from pgflow_dsl.run_error import RunError
 from pgflow_dsl.running import AsyncStartedRun, StartedRun
@@ -37,7 +37,9 @@ __all__ = [
     "Step",
     "StepContext",
     "StepDecorator",
+    "StepTime",
     "TestRun",
+    "at",
     "compile_flows",
     "contains",
     "discover_flows",

@@ -197,13 +197,18 @@ def _check_absence(
     takes_none = fits(type(None), annotation)
     if takes_none and (lens.make_default is None or lens.make_default() is None):
         return
-    if not takes_none and lens.make_default is not None:
+    is_read_by_the_engine = handler.kind in ("sleep", "flow")
+    if not takes_none and lens.make_default is not None and not is_read_by_the_engine:
         return
+    hint = "take the whole and reach into it in the body of the handler"
+    if is_read_by_the_engine:
+        hint = "let a step return it, default and all, and take the result of that step"
+    elif not takes_none:
+        hint += f", or write `{name}: {shown(annotation)} | None`"
     raise handler.location.error(
         HandlerSignatureError,
         f"argument {name!r} takes `{source}`, which the JSON need not have; the engine would pass "
         "null for it" + (", which is not its default" if takes_none else ""),
-        hint="take the whole and reach into it in the body of the handler"
-        + ("" if takes_none else f", or write `{name}: {shown(annotation)} | None`"),
+        hint=hint,
         argument=name,
     )

@@ -14,6 +14,7 @@ Every argument names its source as its default. Next: `making_steps.py`, which h
 """
 
 from collections.abc import Coroutine, Mapping
+from datetime import datetime
 from typing import Any, Generic, cast, overload
 from uuid import UUID
 
@@ -21,7 +22,13 @@ from pgflow_dsl.adoption import adopt_types, inferred_in
 from pgflow_dsl.compile import compile_flow
 from pgflow_dsl.context import StepContext
 from pgflow_dsl.defining import check_slug
-from pgflow_dsl.in_memory import Replacements, TestRun, run_in_memory, run_in_memory_blocking
+from pgflow_dsl.in_memory import (
+    Replacements,
+    Signals,
+    TestRun,
+    run_in_memory,
+    run_in_memory_blocking,
+)
 from pgflow_dsl.location import location_of_caller
 from pgflow_dsl.making_steps import MakesSteps
 from pgflow_dsl.options import flow_options
@@ -235,11 +242,19 @@ class Flow(MakesSteps, WaitingSteps, Generic[I]):
         """
         return start_run(self, payload, client, run_id)
 
-    def test(self, payload: I, *, replace: Replacements | None = None) -> TestRun:
+    def test(
+        self,
+        payload: I,
+        *,
+        replace: Replacements | None = None,
+        signals: Signals | None = None,
+        now: datetime | None = None,
+    ) -> TestRun:
         """Run the whole flow in this process, without a database, and return every result.
 
-        Time is virtual: attempts follow each other at once, and the run tells when they would have
-        been made. Conditions, skips and the failure handler are as in production.
+        Time is virtual: sleeps, delays and timeouts of signals take none, and the run tells when
+        everything would have happened. Conditions, skips, deadlines, sub-flows and the failure
+        handler are as in production.
 
         Handlers without a return annotation need no inference for it: unless types were adopted,
         what such a handler returns is handed on as it is, once it is sure that JSON can hold it.
@@ -247,17 +262,28 @@ class Flow(MakesSteps, WaitingSteps, Generic[I]):
         Args:
             payload: what the run starts with.
             replace: for steps that must not really run, functions to call instead; each takes the
-                arguments of the handler that it names, or none.
+                arguments of the handler that it names, or none. Steps of sub-flows may be here too.
+            signals: what is sent, by the step that waits for it: a payload, which is sent at the
+                start, or `at(seconds, payload)`.
+            now: the time, with its offset, at which the run begins; the real one unless given.
 
         Raises:
-            FlowTestFailedError: the run failed; the exception of the handler is its cause, and its
-                `run` tells how far it came, the failure handler included.
-            PayloadInvalidError: *payload* does not fit its type.
+            FlowTestFailedError: the run failed, or waits for a signal that nobody sends. The
+                exception of the handler is its cause, and its `run` tells how far it came, the
+                failure handler included.
+            PayloadInvalidError: *payload*, or what a signal brings, does not fit its type.
+            DefinitionError: a key is not a step, or not a signal, of the flow.
+            InvalidArgumentError: a time has no offset, or is before the start.
         """
-        self.check(uninferred_is_fine=True)
-        return run_in_memory_blocking(self, payload, replace or {})
+        return run_in_memory_blocking(self, payload, replace or {}, signals or {}, now)
 
-    async def test_async(self, payload: I, *, replace: Replacements | None = None) -> TestRun:
+    async def test_async(
+        self,
+        payload: I,
+        *,
+        replace: Replacements | None = None,
+        signals: Signals | None = None,
+        now: datetime | None = None,
+    ) -> TestRun:
         """Do what `test` does from within async code."""
-        self.check(uninferred_is_fine=True)
-        return await run_in_memory(self, payload, replace or {})
+        return await run_in_memory(self, payload, replace or {}, signals or {}, now)

@@ -2,7 +2,7 @@
 
 A result is kept twice: as JSON, from which typed arguments are read as they are in production, and
 read back, as `TestRun` gives it. What an un-annotated handler returned, while its type was not
-inferred, is kept as it is. Next: `in_memory.py`, which fills this.
+inferred, is kept as it is. Next: `in_memory_run.py`, which fills this.
 """
 
 from __future__ import annotations
@@ -67,6 +67,10 @@ class Values:
             return
         self.results[step.slug] = [each.value for each in result]
         self._documents[step.slug] = [each.document for each in result]
+
+    def kept(self, step: Step[Any]) -> Kept:
+        """Return the result of *step*, which has ended."""
+        return Kept(self.results[step.slug], self._documents[step.slug])
 
     def keep_null(self, step: Step[Any]) -> None:
         """Take in that *step* was skipped: null stands for its result."""

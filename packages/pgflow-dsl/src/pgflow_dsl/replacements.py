@@ -1,11 +1,11 @@
 """Call handlers, and the functions that a test puts in their place.
 
-A replacement names only those of the handler's arguments that it wants. Next: `in_memory.py`.
+A replacement names only those of the handler's arguments that it wants. Next: `in_memory_tasks.py`.
 """
 
 import asyncio
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -51,24 +51,27 @@ def _outcome(
         return None, error
 
 
-def callees(steps: Mapping[str, Step[Any]], replace: Replacements) -> dict[str, Callee]:
-    """Return for every step what to call.
+def callees(steps: Iterable[Step[Any]], replace: Replacements) -> dict[Step[Any], Callee]:
+    """Return what to call for every step that has a handler or is replaced.
 
     Raises:
         DefinitionError: something is to be replaced that is no step of the flow.
         HandlerSignatureError: a replacement that cannot be called with the handler's arguments.
     """
+    known = list(steps)
     for step in replace:
-        if steps.get(getattr(step, "slug", "")) is not step:
+        if not any(step is other for other in known):
             raise DefinitionError(
                 f"`replace` has the key {step!r}, which is not a step of the flow",
-                hint=f"use the steps themselves as keys; the flow has {', '.join(steps)}",
+                hint="use the steps themselves as keys; the flow has "
+                + ", ".join(other.slug for other in known),
             )
     return {
-        slug: _replacement(step, replace[step])
+        step: _replacement(step, replace[step])
         if step in replace
         else Callee(fn=step.fn, is_async=step.is_async, takes=None)
-        for slug, step in steps.items()
+        for step in known
+        if step in replace or step.has_handler
     }
 
 

@@ -62,7 +62,9 @@ class Step(Generic[R_co]):
         self.after = after
         self.conduct = conduct
         self.handler = handler
-        self.sub_flow: tuple[str, str] | None = None  # the flow it starts, and whose result it has
+        self.sub_flow: tuple[Flow[Any], Step[Any]] | None = (
+            None  # what it starts; whose result it has
+        )
         self.seconds: float | None = None  # of a sleep
         self._flow = flow
         self._local_names = local_names

@@ -1,27 +1,27 @@
 """Steps that wait instead of running a handler: for a signal, a time, or a run of another flow.
 
-To the rest of the DSL they are steps like others: their handler is made here, and stands for them
-when a flow runs in memory. No worker ever gets it. Next: `compile.py`, what the manifest says.
+To the rest of the DSL they are steps like others: they have a handler that says what they take and
+give, and is never called. Next: `compile.py`, what the manifest says, and `in_memory_waiting.py`,
+what they do when a flow runs in memory.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from pgflow_dsl.conduct import Conduct, read_conduct
+from pgflow_dsl.conduct import read_conduct
 from pgflow_dsl.defining import check_new_slug
 from pgflow_dsl.handlers import Handler, read_after, read_source
 from pgflow_dsl.location import location_of_caller
 from pgflow_dsl.options import step_options
-from pgflow_dsl.outcomes import GiveUp
 from pgflow_dsl.source import Source
 from pgflow_dsl.step import Step
-from pgflow_manifest import DefinitionError, OnFailure, StepKind, StepOptions, UnknownDepError
+from pgflow_dsl.types.json_type import or_null
+from pgflow_manifest import DefinitionError, PgflowError, StepKind, StepOptions, UnknownDepError
 
 if TYPE_CHECKING:
     from pgflow_dsl.flow import Flow
@@ -31,7 +31,8 @@ UNTIL: Final = "until"
 """The argument of a sleep's handler that takes its end."""
 PAYLOAD: Final = "payload"
 """The argument of a sub-flow's handler that takes what its run starts with."""
-_LONGEST: Final = 3_155_760_000
+LONGEST: Final = 3_155_760_000
+"""The most seconds that a sleep takes: 100 years."""
 
 
 def add_signal(
@@ -40,25 +41,20 @@ def add_signal(
     payload: Any,
     *,
     timeout: float | None,
+    conduct: Mapping[str, Any],
     after: tuple[Step[Any], ...],
     description: str,
 ) -> Step[Any]:
     """Add a step that completes when a signal is sent to the run; see `Flow.signal`."""
     location = _location(flow, slug)
 
-    def receive() -> Any:
-        if timeout is None:
-            raise GiveUp(
-                f"nobody sends signal {slug!r} here; say what is sent: replace={{{slug}: ...}}"
-            )
-
     step = _step(
         flow,
-        receive,
         kind="signal",
         returned=payload if timeout is None else payload | None,
         options=step_options(location, timeout=timeout),
         after=after,
+        conduct=conduct,
         location=location,
         description=description,
     )
@@ -71,6 +67,7 @@ def add_sleep(
     *,
     seconds: float | None,
     until: Any,
+    conduct: Mapping[str, Any],
     after: tuple[Step[Any], ...],
     description: str,
 ) -> Step[Any]:
@@ -82,26 +79,23 @@ def add_sleep(
             "a sleep takes either `seconds` or `until`",
             hint="write `seconds=60`, or `until=plan.result.at`",
         )
-    if seconds is not None and not 0 <= seconds <= _LONGEST:
+    if seconds is not None and not 0 <= seconds <= LONGEST:
         raise location.error(
             DefinitionError,
             f"seconds={seconds!r} is out of range",
-            hint=f"seconds takes a number from 0 to {_LONGEST:,} (100 years)",
+            hint=f"seconds takes a number from 0 to {LONGEST:,} (100 years)",
         )
     sources: dict[str, Source] = {}
     if until is not None:
         sources[UNTIL] = read_source(until, UNTIL, flow, location)
 
-    def pause(**_: Any) -> None:
-        return None
-
     step = _step(
         flow,
-        pause,
         kind="sleep",
         returned=None,
         options=step_options(location),
         after=after,
+        conduct=conduct,
         location=location,
         description=description,
         sources=sources,
@@ -117,7 +111,7 @@ def add_sub_flow(
     *,
     payload: Any,
     result: Step[Any],
-    on_failure: OnFailure,
+    conduct: Mapping[str, Any],
     after: tuple[Step[Any], ...],
     description: str,
 ) -> Step[Any]:
@@ -130,23 +124,20 @@ def add_sub_flow(
             hint="name a step of the flow that is started",
         )
 
-    async def start(payload: Any) -> Any:
-        return (await sub_flow.test_async(payload)).result(result)
-
+    whole = result.result_json_type()
     step = _step(
         flow,
-        start,
         kind="flow",
-        returned=result.result_json_type().annotation,
+        returned=(or_null(whole) if result.may_be_null else whole).annotation,
         options=step_options(location),
         after=after,
+        conduct=conduct,
         location=location,
         description=description,
         sources={PAYLOAD: read_source(payload, PAYLOAD, flow, location)},
         takes=sub_flow.payload_type,
-        conduct=read_conduct(flow, location, on_failure=on_failure),
     )
-    step.sub_flow = (sub_flow.slug, result.slug)
+    step.sub_flow = (sub_flow, result)
     return _added(flow, step)
 
 
@@ -158,26 +149,32 @@ def _location(flow: Flow[Any], slug: str) -> Location:
 
 def _step(
     flow: Flow[Any],
-    fn: Callable[..., Any],
     *,
     kind: StepKind,
     returned: Any,
     options: StepOptions,
+    conduct: Mapping[str, Any],
     after: tuple[Step[Any], ...],
     location: Location,
     description: str,
     sources: Mapping[str, Source] = MappingProxyType({}),
     takes: Any = datetime | float,
-    conduct: Conduct | None = None,
 ) -> Step[Any]:
     slug = location.step_slug or ""
+
+    def fn(**_: Any) -> NoReturn:
+        raise PgflowError(
+            f"step {slug!r} of flow {flow.slug!r} waits, and has no handler to call",
+            hint="run the flow with `flow.test`, where waiting takes no time",
+        )
+
     fn.__name__, fn.__doc__ = slug, description
     fn.__annotations__ = {"return": returned, **dict.fromkeys(sources, takes)}
     handler = Handler(
         fn=fn,
         kind=kind,
         location=location,
-        is_async=inspect.iscoroutinefunction(fn),
+        is_async=False,
         sources=sources,
         context_parameter=None,
         says_result=True,
@@ -188,7 +185,7 @@ def _step(
         handler=handler,
         options=options,
         after=read_after(after, flow, location),
-        conduct=conduct or Conduct(),
+        conduct=read_conduct(flow, location, **conduct),
         local_names=None,
     )
 

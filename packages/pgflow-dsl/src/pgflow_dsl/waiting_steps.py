@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, overload
 from pgflow_dsl.step import Step
 from pgflow_dsl.types.bound import I, R
 from pgflow_dsl.waiting import add_signal, add_sleep, add_sub_flow
+from pgflow_manifest import OnFailure, WhenUnmet
 
 if TYPE_CHECKING:
     from pgflow_dsl.flow import Flow
@@ -36,6 +37,34 @@ class WaitingSteps:
         slug: str,
         payload: type[R],
         *,
+        when: bool,
+        when_unmet: Literal["skip_cascade", "fail"],
+        timeout: None = None,
+        after: tuple[Step[Any], ...] = (),
+        description: str = "",
+    ) -> Step[R]: ...
+
+    @overload
+    def signal(
+        self,
+        slug: str,
+        payload: type[R],
+        *,
+        when: bool,
+        when_unmet: Literal["skip"] = "skip",
+        timeout: float | None = None,
+        after: tuple[Step[Any], ...] = (),
+        description: str = "",
+    ) -> Step[R | None]: ...
+
+    @overload
+    def signal(
+        self,
+        slug: str,
+        payload: type[R],
+        *,
+        when: bool = ...,
+        when_unmet: WhenUnmet = ...,
         timeout: float,
         after: tuple[Step[Any], ...] = (),
         description: str = "",
@@ -46,6 +75,8 @@ class WaitingSteps:
         slug: str,
         payload: type[R],
         *,
+        when: bool | None = None,
+        when_unmet: WhenUnmet | None = None,
         timeout: float | None = None,
         after: tuple[Step[Any], ...] = (),
         description: str = "",
@@ -59,6 +90,8 @@ class WaitingSteps:
             slug: the name of step and signal.
             payload: the type of what is sent, which is the result of the step. Whatever does not
                 fit is refused, and the step goes on waiting.
+            when: what must hold for it to wait at all, as for `step`.
+            when_unmet: what if it does not hold, as for `step`; then nothing can be sent any more.
             timeout: for how many seconds the step waits; then its result is None.
             after: steps that must complete before it waits.
             description: for people, such as in `pgflow graph`.
@@ -72,14 +105,41 @@ class WaitingSteps:
             slug,
             payload,
             timeout=timeout,
+            conduct={"when": when, "when_unmet": when_unmet},
             after=after,
             description=description,
         )
+
+    @overload
+    def sleep(
+        self,
+        slug: str,
+        *,
+        seconds: float | None = None,
+        until: datetime | float | None = None,
+        after: tuple[Step[Any], ...] = (),
+        description: str = "",
+    ) -> Step[None]: ...
+
+    @overload
+    def sleep(
+        self,
+        slug: str,
+        *,
+        when: bool,
+        when_unmet: WhenUnmet = "skip",
+        seconds: float | None = None,
+        until: datetime | float | None = None,
+        after: tuple[Step[Any], ...] = (),
+        description: str = "",
+    ) -> Step[None]: ...
 
     def sleep(
         self,
         slug: str,
         *,
+        when: bool | None = None,
+        when_unmet: WhenUnmet | None = None,
         seconds: float | None = None,
         until: datetime | float | None = None,
         after: tuple[Step[Any], ...] = (),
@@ -89,6 +149,8 @@ class WaitingSteps:
 
         Args:
             slug: the name of the step.
+            when: what must hold for it to take time, as for `step`.
+            when_unmet: what if it does not hold, as for `step`.
             seconds: how long it takes from when its deps have completed; or:
             until: where its end stands, such as `plan.result.at` or `flow.payload.at`: a time with
                 its offset, or a number of seconds. One that is past ends the sleep at once.
@@ -103,6 +165,7 @@ class WaitingSteps:
             slug,
             seconds=seconds,
             until=until,
+            conduct={"when": when, "when_unmet": when_unmet},
             after=after,
             description=description,
         )
@@ -128,6 +191,38 @@ class WaitingSteps:
         *,
         payload: I,
         result: Step[R],
+        when: bool,
+        when_unmet: Literal["skip_cascade", "fail"],
+        on_failure: Literal["fail", "skip_cascade"] = "fail",
+        after: tuple[Step[Any], ...] = (),
+        description: str = "",
+    ) -> Step[R]: ...
+
+    @overload
+    def sub_flow(
+        self,
+        slug: str,
+        flow: Flow[I],
+        *,
+        payload: I,
+        result: Step[R],
+        when: bool,
+        when_unmet: Literal["skip"] = "skip",
+        on_failure: OnFailure = "fail",
+        after: tuple[Step[Any], ...] = (),
+        description: str = "",
+    ) -> Step[R | None]: ...
+
+    @overload
+    def sub_flow(
+        self,
+        slug: str,
+        flow: Flow[I],
+        *,
+        payload: I,
+        result: Step[R],
+        when: bool = ...,
+        when_unmet: WhenUnmet = ...,
         on_failure: Literal["skip"],
         after: tuple[Step[Any], ...] = (),
         description: str = "",
@@ -140,7 +235,9 @@ class WaitingSteps:
         *,
         payload: I,
         result: Step[R],
-        on_failure: Literal["fail", "skip", "skip_cascade"] = "fail",
+        when: bool | None = None,
+        when_unmet: WhenUnmet | None = None,
+        on_failure: OnFailure = "fail",
         after: tuple[Step[Any], ...] = (),
         description: str = "",
     ) -> Step[Any]:
@@ -154,6 +251,8 @@ class WaitingSteps:
             flow: the flow to start.
             payload: where the payload is: `plan.result`, `flow.payload.memo`.
             result: the step of *flow* whose result this step has.
+            when: what must hold for the run to be started, as for `step`.
+            when_unmet: what if it does not hold, as for `step`.
             on_failure: what follows when the run does not complete, as for `step`.
             after: steps that must complete first.
             description: for people, such as in `pgflow graph`.
@@ -167,7 +266,7 @@ class WaitingSteps:
             flow,
             payload=payload,
             result=result,
-            on_failure=on_failure,
+            conduct={"when": when, "when_unmet": when_unmet, "on_failure": on_failure},
             after=after,
             description=description,
         )

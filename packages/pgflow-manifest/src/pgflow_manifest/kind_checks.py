@@ -5,6 +5,7 @@ from typing import Final
 
 from pgflow_manifest.conditions import operands_of
 from pgflow_manifest.models import FlowSpec, StepSpec
+from pgflow_manifest.schema_values import fits
 from pgflow_manifest.sources import EachInput, ErrorInput, ResultInput
 
 _FIELDS: Final[Mapping[str, frozenset[str]]] = {
@@ -44,7 +45,22 @@ def kind_problems(step: StepSpec) -> Iterator[tuple[str, str]]:
             yield "/flow", f"step {step.slug!r} does not say which flow it starts"
         if list(step.inputs) != ["payload"]:
             yield "/inputs", "a step that starts a flow has the one argument 'payload'"
+    yield from _outcome_problems(step)
     yield from _condition_problems(step)
+
+
+def _outcome_problems(step: StepSpec) -> Iterator[tuple[str, str]]:
+    cannot_fail = step.kind == "signal" or (step.kind == "sleep" and step.until is None)
+    if cannot_fail and step.on_failure != "fail":
+        yield "/on_failure", f"{step.kind} {step.slug!r} cannot fail, and has no `on_failure`"
+    if step.kind != "signal" or step.options.timeout_seconds is None:
+        return
+    if fits(step.result_schema, step.result_schema, None) is False:
+        text = (
+            f"signal {step.slug!r} has a timeout, after which its result is null, which its schema "
+            "must allow"
+        )
+        yield "/result_schema", text
 
 
 def _condition_problems(step: StepSpec) -> Iterator[tuple[str, str]]:

@@ -1221,6 +1221,49 @@ begin
 end;
 $$;
 
+-- _check_nulls: refuse a step whose result, or an item of it, may be null, if its schema allows none.
+-- So it is with a map that skips items which fail, and with a signal whose time can be over: nothing else
+-- holds these nulls against the schema.
+-- Called by: deploy, when the schemas are stored.
+-- Locks:     none.
+-- Raises:    PF206.
+-- Returns:   nothing.
+create or replace function pgflow._check_nulls(p_flow jsonb, p_at text) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_wrong record;
+begin
+  select
+    s.value ->> 'slug' as step_slug, s.ordinality - 1 as step_index,
+    coalesce(s.value -> 'over', 'null') <> 'null' as is_map
+  into v_wrong
+  from jsonb_array_elements(p_flow -> 'steps') with ordinality as s
+  where (
+    coalesce(s.value -> 'over', 'null') <> 'null' and s.value ->> 'on_failure' = 'skip'
+    or s.value ->> 'kind' = 'signal' and s.value #> '{options,timeout_seconds}' <> 'null'
+  )
+  and pgflow._check_value(pgflow._schema_id(pgflow._task_schema(s.value)), 'null') is not null
+  limit 1;
+  if found then
+    perform pgflow._raise_manifest_invalid(
+      'PF206',
+      format('%s/steps/%s/result_schema%s', p_at, v_wrong.step_index, case when v_wrong.is_map then '/items' else '' end),
+      case when v_wrong.is_map then format(
+        'flow %L: map step %L skips items that fail, so its list has nulls, and "items" must allow null',
+        p_flow ->> 'slug', v_wrong.step_slug
+      )
+      else format(
+        'flow %L: signal %L has a timeout, after which its result is null, which its schema must allow',
+        p_flow ->> 'slug', v_wrong.step_slug
+      )
+      end
+    );
+  end if;
+end;
+$$;
+
 -- _check_operand: refuse what is no operand of a condition.
 -- Called by: _check_condition.
 -- Locks:     none.
@@ -1479,37 +1522,6 @@ begin
 end;
 $$;
 
--- _check_skipped_items: refuse a map step that puts null in the place of an item, if its list may have none.
--- Called by: deploy, when the schemas are stored.
--- Locks:     none.
--- Raises:    PF206.
--- Returns:   nothing.
-create or replace function pgflow._check_skipped_items(p_flow jsonb, p_at text) returns void
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_wrong record;
-begin
-  select s.value ->> 'slug' as step_slug, s.ordinality - 1 as step_index into v_wrong
-  from jsonb_array_elements(p_flow -> 'steps') with ordinality as s
-  where coalesce(s.value -> 'over', 'null') <> 'null'
-    and s.value ->> 'on_failure' = 'skip'
-    and pgflow._check_value(pgflow._schema_id(pgflow._task_schema(s.value)), 'null') is not null
-  limit 1;
-  if found then
-    perform pgflow._raise_manifest_invalid(
-      'PF206',
-      format('%s/steps/%s/result_schema/items', p_at, v_wrong.step_index),
-      format(
-        'flow %L: map step %L skips items that fail, so its list has nulls, and "items" must allow null',
-        p_flow ->> 'slug', v_wrong.step_slug
-      )
-    );
-  end if;
-end;
-$$;
-
 -- _check_slug: refuse a JSON value that is not a slug.
 -- Called by: _check_flow, _check_step.
 -- Locks:     none.
@@ -1652,7 +1664,8 @@ begin
 end;
 $$;
 
--- _check_waiting: refuse a signal or sleep with arguments, a sleep without end, and an end in another step.
+-- _check_waiting: refuse a signal or sleep with arguments or a policy for failures that it cannot have, a sleep
+-- without end, and an end in another step.
 -- Called by: _check_step.
 -- Locks:     none.
 -- Raises:    PF205 end at the result of a step that is no dep; PF206 not a manifest.
@@ -1671,6 +1684,13 @@ begin
   if v_kind in ('signal', 'sleep') and coalesce(p_step -> 'inputs', '{}') <> '{}' then
     perform pgflow._raise_manifest_invalid(
       'PF206', p_at || '/inputs', format('flow %L: a %s has no handler, and takes no arguments', p_flow_slug, v_kind)
+    );
+  end if;
+  -- The timeout of a signal is a result, and only an end that is computed can turn out to be no time.
+  if (v_kind = 'signal' or v_kind = 'sleep' and v_until is null) and p_step ->> 'on_failure' <> 'fail' then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/on_failure',
+      format('flow %L: such a %s cannot fail, and has no policy for it', p_flow_slug, v_kind)
     );
   end if;
   if v_kind <> 'sleep' then
@@ -1759,6 +1779,7 @@ $$;
 
 -- _put_contracts: store the contract and the inputs of each step; apply its options in place.
 -- What a step leaves open, its flow says; what neither says has the default of the manifest format.
+-- But the timeout of a signal is its own: that of the flow bounds attempts, of which a signal has none.
 -- Called by: _put_flow.
 -- Locks:     the contracts.
 -- Raises:    nothing.
@@ -1785,7 +1806,9 @@ begin
     coalesce(o.options ->> 'backoff', 'exponential'),
     coalesce((o.options ->> 'start_delay_seconds')::double precision, 0),
     coalesce((o.options ->> 'jitter')::double precision, 0.5),
-    (o.options ->> 'timeout_seconds')::double precision,
+    (
+      case s.value ->> 'kind' when 'signal' then s.value -> 'options' else o.options end ->> 'timeout_seconds'
+    )::double precision,
     pgflow._schema_id(pgflow._task_schema(s.value)),
     coalesce((o.options ->> 'max_result_bytes')::numeric::integer, 4194304),
     m.value ->> 'source',
@@ -2035,7 +2058,7 @@ $$;
 -- Called by: _check_manifest, _check_flow_step, _check_waiting, _check_flow, _check_step, _check_graph,
 --            _check_options, _check_slug,
 --            _check_digest, _check_source, _check_map, _check_rules, _check_condition, _check_operand,
---            _check_failure_handler, _check_skipped_items.
+--            _check_failure_handler, _check_nulls.
 -- Locks:     none.
 -- Raises:    the given code.
 -- Returns:   never.
@@ -2055,7 +2078,7 @@ end;
 $$;
 
 -- _task_schema: the schema of what one task of a step returns: of a map step, one item of its result.
--- Called by: _put_schemas, _put_contracts, _check_same_schemas, _check_skipped_items.
+-- Called by: _put_schemas, _put_contracts, _check_same_schemas, _check_nulls.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the result schema; of a map, what stands under its `items`, with the definitions of the whole.
@@ -2108,7 +2131,7 @@ begin
     perform pgflow._check_flow(v_flow, format('/flows/%s', v_index));
     flow_slug := v_flow ->> 'slug';
     perform pgflow._put_schemas(v_flow, format('/flows/%s', v_index));
-    perform pgflow._check_skipped_items(v_flow, format('/flows/%s', v_index));
+    perform pgflow._check_nulls(v_flow, format('/flows/%s', v_index));
     select p.version, p.outcome into version, outcome from pgflow._put_flow(v_flow) as p;
     return next;
   end loop;
@@ -4084,7 +4107,10 @@ begin
         'run %s does not wait for signal %L any more: the step is %s', p_run_id, p_step_slug, p_step_status
       ),
       detail = (p_detail || jsonb_build_object('status', p_step_status))::text,
-      hint = 'the time to wait was over, or the step was skipped; give the signal a longer timeout';
+      hint = case p_step_status
+        when 'skipped' then 'its condition did not hold, or a step that it waits for was skipped; see explain_run'
+        else 'the time to wait was over; give the signal a longer timeout'
+      end;
   end if;
 end;
 $$;
@@ -7307,7 +7333,7 @@ end;
 $$;
 
 -- _check_value: does a value fit a stored schema, and if not, what about it does not fit.
--- Called by: _check_results, _misfit, _check_skipped_items, _check_sub_flow, _sub_flow_error, _check_signal,
+-- Called by: _check_results, _misfit, _check_nulls, _check_sub_flow, _sub_flow_error, _check_signal,
 --            _check_payloads.
 -- Locks:     none.
 -- Raises:    nothing.
@@ -9739,7 +9765,7 @@ $$;
 
 -- _schema_id: the name under which a schema is stored; equal schemas have one.
 -- Called by: _put_schema, _upgrade_problems, _put_flow, _put_contracts, _check_same_schemas,
---            _check_skipped_items.
+--            _check_nulls.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   sha256 of the schema as jsonb writes it, in UTF-8.

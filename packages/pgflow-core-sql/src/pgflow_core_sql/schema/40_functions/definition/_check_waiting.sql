@@ -1,4 +1,5 @@
--- _check_waiting: refuse a signal or sleep with arguments, a sleep without end, and an end in another step.
+-- _check_waiting: refuse a signal or sleep with arguments or a policy for failures that it cannot have, a sleep
+-- without end, and an end in another step.
 -- Called by: _check_step.
 -- Locks:     none.
 -- Raises:    PF205 end at the result of a step that is no dep; PF206 not a manifest.
@@ -17,6 +18,13 @@ begin
   if v_kind in ('signal', 'sleep') and coalesce(p_step -> 'inputs', '{}') <> '{}' then
     perform pgflow._raise_manifest_invalid(
       'PF206', p_at || '/inputs', format('flow %L: a %s has no handler, and takes no arguments', p_flow_slug, v_kind)
+    );
+  end if;
+  -- The timeout of a signal is a result, and only an end that is computed can turn out to be no time.
+  if (v_kind = 'signal' or v_kind = 'sleep' and v_until is null) and p_step ->> 'on_failure' <> 'fail' then
+    perform pgflow._raise_manifest_invalid(
+      'PF206', p_at || '/on_failure',
+      format('flow %L: such a %s cannot fail, and has no policy for it', p_flow_slug, v_kind)
     );
   end if;
   if v_kind <> 'sleep' then

@@ -1,5 +1,6 @@
 -- _put_contracts: store the contract and the inputs of each step; apply its options in place.
 -- What a step leaves open, its flow says; what neither says has the default of the manifest format.
+-- But the timeout of a signal is its own: that of the flow bounds attempts, of which a signal has none.
 -- Called by: _put_flow.
 -- Locks:     the contracts.
 -- Raises:    nothing.
@@ -26,7 +27,9 @@ begin
     coalesce(o.options ->> 'backoff', 'exponential'),
     coalesce((o.options ->> 'start_delay_seconds')::double precision, 0),
     coalesce((o.options ->> 'jitter')::double precision, 0.5),
-    (o.options ->> 'timeout_seconds')::double precision,
+    (
+      case s.value ->> 'kind' when 'signal' then s.value -> 'options' else o.options end ->> 'timeout_seconds'
+    )::double precision,
     pgflow._schema_id(pgflow._task_schema(s.value)),
     coalesce((o.options ->> 'max_result_bytes')::numeric::integer, 4194304),
     m.value ->> 'source',

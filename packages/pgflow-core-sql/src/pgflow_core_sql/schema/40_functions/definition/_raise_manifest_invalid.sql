@@ -2,7 +2,7 @@
 -- Called by: _check_manifest, _check_flow_step, _check_waiting, _check_flow, _check_step, _check_graph,
 --            _check_options, _check_slug,
 --            _check_digest, _check_source, _check_map, _check_rules, _check_condition, _check_operand,
---            _check_failure_handler, _check_skipped_items.
+--            _check_failure_handler, _check_nulls.
 -- Locks:     none.
 -- Raises:    the given code.
 -- Returns:   never.

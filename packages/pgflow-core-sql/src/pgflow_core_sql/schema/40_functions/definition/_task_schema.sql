@@ -1,5 +1,5 @@
 -- _task_schema: the schema of what one task of a step returns: of a map step, one item of its result.
--- Called by: _put_schemas, _put_contracts, _check_same_schemas, _check_skipped_items.
+-- Called by: _put_schemas, _put_contracts, _check_same_schemas, _check_nulls.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the result schema; of a map, what stands under its `items`, with the definitions of the whole.

@@ -28,7 +28,7 @@ begin
     perform pgflow._check_flow(v_flow, format('/flows/%s', v_index));
     flow_slug := v_flow ->> 'slug';
     perform pgflow._put_schemas(v_flow, format('/flows/%s', v_index));
-    perform pgflow._check_skipped_items(v_flow, format('/flows/%s', v_index));
+    perform pgflow._check_nulls(v_flow, format('/flows/%s', v_index));
     select p.version, p.outcome into version, outcome from pgflow._put_flow(v_flow) as p;
     return next;
   end loop;

@@ -34,7 +34,10 @@ begin
         'run %s does not wait for signal %L any more: the step is %s', p_run_id, p_step_slug, p_step_status
       ),
       detail = (p_detail || jsonb_build_object('status', p_step_status))::text,
-      hint = 'the time to wait was over, or the step was skipped; give the signal a longer timeout';
+      hint = case p_step_status
+        when 'skipped' then 'its condition did not hold, or a step that it waits for was skipped; see explain_run'
+        else 'the time to wait was over; give the signal a longer timeout'
+      end;
   end if;
 end;
 $$;

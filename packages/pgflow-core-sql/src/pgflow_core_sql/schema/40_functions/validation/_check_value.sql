@@ -1,5 +1,5 @@
 -- _check_value: does a value fit a stored schema, and if not, what about it does not fit.
--- Called by: _check_results, _misfit, _check_skipped_items, _check_sub_flow, _sub_flow_error, _check_signal,
+-- Called by: _check_results, _misfit, _check_nulls, _check_sub_flow, _sub_flow_error, _check_signal,
 --            _check_payloads.
 -- Locks:     none.
 -- Raises:    nothing.

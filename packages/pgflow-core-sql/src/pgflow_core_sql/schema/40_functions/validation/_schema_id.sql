@@ -1,6 +1,6 @@
 -- _schema_id: the name under which a schema is stored; equal schemas have one.
 -- Called by: _put_schema, _upgrade_problems, _put_flow, _put_contracts, _check_same_schemas,
---            _check_skipped_items.
+--            _check_nulls.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   sha256 of the schema as jsonb writes it, in UTF-8.

@@ -1,0 +1,155 @@
+"""What steps without a handler do in memory: wait for a signal, a time, or a run of another flow.
+
+Next: `virtual_clock.py`, on which their times are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from pgflow_dsl.in_memory_outcome import step_failure
+from pgflow_dsl.in_memory_values import NOTHING, Kept
+from pgflow_dsl.payloads import payload_document
+from pgflow_dsl.step import Step
+from pgflow_dsl.virtual_clock import Rank
+from pgflow_dsl.waiting import LONGEST, PAYLOAD, UNTIL
+from pgflow_manifest import (
+    ArgumentsInvalidError,
+    PayloadInvalidError,
+    ResultInvalidError,
+    RunFinishedError,
+    SignalNotAwaitedError,
+    SleepInvalidError,
+    StepKind,
+    SubFlowError,
+)
+
+if TYPE_CHECKING:
+    from pgflow_dsl.in_memory_run import Run
+
+_DEEPEST: Final = 16
+"""How deep a run may be inside others, as in the engine."""
+
+
+def deliver(run: Run) -> None:
+    """Let the signals of *run* come at their times; none before there is a run to send it to."""
+    for step in run.flow.steps.values():
+        delivery = run.world.deliveries.get(step)
+        if delivery is not None:
+            run.signals[step.slug] = RunFinishedError.code or ""  # unless it comes before the end
+            _deliver(run, step, delivery.seconds, delivery.payload)
+
+
+def _deliver(run: Run, step: Step[Any], seconds: float, payload: Kept) -> None:
+    def come() -> None:
+        if run.status != "started":
+            return
+        if run.has_ended(step):
+            run.signals[step.slug] = SignalNotAwaitedError.code or ""
+        elif run.is_started(step):
+            run.signals[step.slug] = "completed"
+            run.complete(step, payload)
+        else:
+            run.signals[step.slug] = "kept"
+            run.kept[step.slug] = payload
+
+    run.clock.call_at(max(seconds, run.clock.seconds), Rank.SIGNAL, come)
+
+
+def _start_signal(run: Run, step: Step[Any]) -> None:
+    if step.slug in run.kept:
+        run.complete(step, run.kept[step.slug])
+    elif step.options.timeout_seconds is not None:
+        _complete_later(run, step, step.options.timeout_seconds)
+
+
+def _start_sleep(run: Run, step: Step[Any]) -> None:
+    seconds = step.seconds
+    if seconds is None:
+        try:
+            seconds = _seconds_until(run, step)
+        except SleepInvalidError as error:
+            run.fail(step, step_failure(step, error))
+            return
+    if seconds <= 0:
+        run.complete(step, NOTHING)
+    else:
+        _complete_later(run, step, min(seconds, LONGEST))
+
+
+def _complete_later(run: Run, step: Step[Any], seconds: float) -> None:
+    def complete() -> None:
+        if run.is_started(step):
+            run.complete(step, NOTHING)
+
+    run.clock.call_after(seconds, Rank.TIMER, complete)
+
+
+def _seconds_until(run: Run, step: Step[Any]) -> float:
+    """Return in how many seconds the computed end of a sleep is; raises `SleepInvalidError`."""
+    try:
+        end = run.values.arguments(step, None)[UNTIL]
+    except ArgumentsInvalidError:
+        end = None
+    if isinstance(end, datetime):
+        return ((end if end.tzinfo else end.replace(tzinfo=UTC)) - run.now).total_seconds()
+    if isinstance(end, int | float) and not isinstance(end, bool):
+        return float(end)
+    raise SleepInvalidError(
+        f"the sleep shall end at `{step.sources[UNTIL]}`, which is neither a number of seconds nor a "
+        "time"
+    )
+
+
+def _start_sub_flow(run: Run, step: Step[Any]) -> None:
+    assert step.sub_flow is not None  # noqa: S101 - steps of this kind have one
+    flow, result = step.sub_flow
+    why = f"runs may be inside each other {_DEEPEST} deep" if run.depth == _DEEPEST else None
+    payload: Any = None
+    try:
+        payload = payload_document(flow, run.values.arguments(step, None)[PAYLOAD])
+    except (ArgumentsInvalidError, PayloadInvalidError) as error:
+        why = why or f"the payload does not fit: {error.message}"
+    if why is not None:
+        cause = SubFlowError(f"no run of flow {flow.slug!r} was started: {why}")
+        run.fail(step, step_failure(step, cause))
+        return
+    run.start_sub_run(flow, payload, lambda ended: _end_sub_flow(run, step, ended, result))
+
+
+def _end_sub_flow(run: Run, step: Step[Any], ended: Run, result: Step[Any]) -> None:
+    """Complete or fail *step*, whose run has ended."""
+    if not run.is_started(step):
+        return
+    if ended.status != "completed":
+        cause = SubFlowError(
+            f"run {ended.run_id} of flow {ended.flow.slug!r} has failed: "
+            f"{ended.values.error['message']}",
+            details={"sub_run_id": str(ended.run_id), "error": ended.values.error},
+        )
+        cause.__cause__ = ended.error
+        run.fail(step, step_failure(step, cause))
+    elif ended.is_skipped(result) and not step.result_json_type().may_be_none:
+        run.fail(
+            step,
+            step_failure(
+                step,
+                ResultInvalidError(
+                    f"step {result.slug!r} of flow {ended.flow.slug!r} was skipped, and its result "
+                    "is null",
+                    hint="let it be skipped with `skip`, so that the type says so",
+                ),
+            ),
+        )
+    else:
+        run.complete(step, ended.values.kept(result))
+
+
+STARTERS: Final[Mapping[StepKind, Callable[[Run, Step[Any]], None]]] = {
+    "signal": _start_signal,
+    "sleep": _start_sleep,
+    "flow": _start_sub_flow,
+}
+"""How a step of each kind that has no handler starts."""
