@@ -43,7 +43,7 @@ def mermaid(flow: FlowSpec) -> str:
     """Return the graph of *flow* as a Mermaid flowchart; order-only deps are dotted."""
     lines = ["flowchart TD"]
     for step in flow.steps:
-        left, right = _SHAPES.get(step.kind, ("[", "]"))
+        left, right = _SHAPES.get("map" if step.over is not None else step.kind, ("[", "]"))
         lines.append(f'    {_mermaid_id(step.slug)}{left}"{_label(step)}"{right}')
     for step in flow.steps:
         sources = [*step.inputs.values(), *([] if step.over is None else [step.over])]
@@ -55,7 +55,9 @@ def mermaid(flow: FlowSpec) -> str:
 
 
 def _label(step: StepSpec) -> str:
-    said = {"map": "each", "single": ""}.get(step.kind, step.kind)
+    said = {"map": "", "single": ""}.get(step.kind, step.kind)
+    if step.over is not None:
+        said = f"each {said}".rstrip()
     return f"{step.slug} ({said})" if said else step.slug
 
 

@@ -49,6 +49,7 @@ from pgflow_client.run import (
     SignalOutcome,
     StepReason,
     StepSnapshot,
+    SubRun,
     TaskCounts,
 )
 from pgflow_client.url import database_url
@@ -88,6 +89,7 @@ __all__ = [
     "StepSkipped",
     "StepSnapshot",
     "StepStarted",
+    "SubRun",
     "TaskCounts",
     "WaitTimeoutError",
     "database_url",
