@@ -42,9 +42,7 @@ def _tell(client: Client, run: RunSnapshot) -> None:
         write_json(run.output)
 
 
-def _tell_steps(
-    client: Client, run: RunSnapshot, margin: str, *, is_of_item: bool = False
-) -> None:
+def _tell_steps(client: Client, run: RunSnapshot, margin: str, *, is_of_item: bool = False) -> None:
     """Print the steps of *run*, and below a step that started runs those of these.
 
     Of a map of sub-flows the first runs; what a map inside of one has started is only named.

@@ -1,14 +1,11 @@
-"""A map of sub-flows starts a run for each item, some at a time, and has a list of what they came to."""
+"""A map of sub-flows starts a run for each item, some at a time, and has a list of their results."""
 
-from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 import psycopg
 import pytest
 from tests.support.builders import (
     STRING,
-    Claimed,
     a_flow,
     a_step,
     claim,
@@ -22,50 +19,19 @@ from tests.support.builders import (
     scalar,
     start_run,
 )
-from tests.support.sub_flow_maps import a_sub_flow_map
+from tests.support.sub_flow_maps import (
+    INNER,
+    a_begun_map,
+    a_sub_flow_map,
+    an_outer_flow,
+    by_text,
+    open_at_once,
+    sweep,
+)
 
-from pgflow_manifest import FlowSpec, PayloadInput, ResultInput
+from pgflow_manifest import PayloadInput
 
 Conn = psycopg.Connection[Any]
-INNER = a_flow("inner", a_step("work", inputs={"text": PayloadInput()}), payload_schema=STRING)
-
-
-def an_outer_flow(**more: Any) -> FlowSpec:
-    """Return called (a run of `inner` for each of the payload's items) -> after."""
-    return a_flow(
-        "outer",
-        a_sub_flow_map("called", "inner", PayloadInput(path=("items",)), flow_step="work", **more),
-        a_step("after", "called", inputs={"given": ResultInput(step="called")}),
-    )
-
-
-def call(conn: Conn, items: Any, *, begin: bool = True, **more: Any) -> tuple[UUID, UUID]:
-    """Start a run that goes over *items*, and begin its sub-runs; return worker and run."""
-    outer = an_outer_flow(**more)
-    deploy(conn, INNER, outer)
-    worker_id = register_worker(conn, INNER, outer)
-    run_id = start_run(conn, "outer", {"items": items})
-    if begin:
-        sweep(conn)
-    return worker_id, run_id
-
-
-def sweep(conn: Conn) -> int:
-    fired: int = scalar(conn, "select fired from pgflow.sweep()")
-    return fired
-
-
-def open_at_once(conn: Conn, count: int) -> None:
-    """Let a map have no more than *count* open sub-runs, until the transaction is rolled back."""
-    conn.execute(
-        "create or replace function pgflow._most_sub_runs() returns integer language sql immutable"
-        f" return {count:d}".encode()
-    )
-
-
-def by_item(conn: Conn, tasks: list[Claimed]) -> Mapping[Any, Claimed]:
-    """Return the tasks of sub-runs by the payload of these."""
-    return {task.args["text"]: task for task in tasks}
 
 
 def statuses(conn: Conn) -> list[Any]:
@@ -73,9 +39,9 @@ def statuses(conn: Conn) -> list[Any]:
 
 
 def test_each_item_has_a_run_and_the_list_has_their_order(tx: Conn) -> None:
-    worker_id, run_id = call(tx, ["a", "b", "c"])
-    tasks = by_item(tx, claim(tx, worker_id))
-    assert list(sorted(tasks)) == ["a", "b", "c"]
+    worker_id, run_id = a_begun_map(tx, ["a", "b", "c"])
+    tasks = by_text(claim(tx, worker_id))
+    assert sorted(tasks) == ["a", "b", "c"]
     for text in "cab":
         complete(tx, [tasks[text]], [text.upper()])
         assert sweep(tx) == 1
@@ -85,7 +51,7 @@ def test_each_item_has_a_run_and_the_list_has_their_order(tx: Conn) -> None:
 
 
 def test_sub_runs_belong_to_the_owner_of_their_parent(tx: Conn) -> None:
-    _, run_id = call(tx, ["a", "b"])
+    _, run_id = a_begun_map(tx, ["a", "b"])
     rows = tx.execute(
         "select parent_run_id, parent_step_slug, parent_task_index, owner, payload, depth"
         " from pgflow.runs where flow_slug = 'inner' order by parent_task_index"
@@ -98,19 +64,19 @@ def test_sub_runs_belong_to_the_owner_of_their_parent(tx: Conn) -> None:
 
 
 def test_a_part_of_each_item_is_the_payload(tx: Conn) -> None:
-    worker_id, _ = call(tx, [{"name": "a"}, {"name": "b"}], path=("name",))
-    assert set(by_item(tx, claim(tx, worker_id))) == {"a", "b"}
+    worker_id, _ = a_begun_map(tx, [{"name": "a"}, {"name": "b"}], path=("name",))
+    assert set(by_text(claim(tx, worker_id))) == {"a", "b"}
 
 
 def test_nothing_of_it_begins_in_the_transaction_that_starts_the_step(tx: Conn) -> None:
-    call(tx, ["a", "b"], begin=False)
+    a_begun_map(tx, ["a", "b"], begin=False)
     assert statuses(tx) == []
     assert sweep(tx) == 1
     assert statuses(tx) == ["started"] * 2
 
 
 def test_empty_list_completes_at_once(tx: Conn) -> None:
-    worker_id, run_id = call(tx, [], begin=False)
+    worker_id, run_id = a_begun_map(tx, [], begin=False)
     step = get_step(tx, run_id, "called")
     assert (step["status"], step["result"], step["tasks"]["total"]) == ("completed", [], 0)
     assert [task.args for task in claim(tx, worker_id)] == [{"given": []}]
@@ -120,20 +86,20 @@ def test_empty_list_completes_at_once(tx: Conn) -> None:
 @pytest.mark.parametrize("on_failure", ["fail", "skip"])
 @pytest.mark.parametrize("items", [None, "text", {"0": "a"}])
 def test_what_is_no_list_fails_the_step(tx: Conn, items: Any, on_failure: Any) -> None:
-    _, run_id = call(tx, items, begin=False, on_failure=on_failure)
+    _, run_id = a_begun_map(tx, items, begin=False, on_failure=on_failure)
     error = get_run(tx, run_id)["error"]
     assert (error["code"], error["step"]) == ("PF609", "called")
 
 
 def test_no_list_is_skipped_with_all_that_follows_when_the_policy_says_so(tx: Conn) -> None:
-    _, run_id = call(tx, None, begin=False, on_failure="skip_cascade")
+    _, run_id = a_begun_map(tx, None, begin=False, on_failure="skip_cascade")
     run = get_run(tx, run_id)
     assert (run["status"], run["output"]) == ("completed", {"after": None})
 
 
 def test_first_failure_fails_the_step_and_the_other_runs_are_cancelled(tx: Conn) -> None:
-    worker_id, run_id = call(tx, ["a", "b", "c"])
-    tasks = by_item(tx, claim(tx, worker_id))
+    worker_id, run_id = a_begun_map(tx, ["a", "b", "c"])
+    tasks = by_text(claim(tx, worker_id))
     complete(tx, [tasks["a"]], ["A"])
     fail(tx, [tasks["b"]], retryable=False, message="no luck")
     sweep(tx)
@@ -152,8 +118,8 @@ def test_first_failure_fails_the_step_and_the_other_runs_are_cancelled(tx: Conn)
 
 
 def test_item_that_may_fail_is_null_in_the_list(tx: Conn) -> None:
-    worker_id, run_id = call(tx, ["a", 7, "c"], on_failure="skip")
-    tasks = by_item(tx, claim(tx, worker_id))
+    worker_id, run_id = a_begun_map(tx, ["a", 7, "c"], on_failure="skip")
+    tasks = by_text(claim(tx, worker_id))
     assert set(tasks) == {"a", "c"}  # 7 is no payload of inner
     fail(tx, [tasks["a"]], retryable=False)
     complete(tx, [tasks["c"]], ["C"])
@@ -170,8 +136,8 @@ def test_item_that_may_fail_is_null_in_the_list(tx: Conn) -> None:
 
 
 def test_map_that_is_skipped_with_cascade_ends_its_other_runs(tx: Conn) -> None:
-    worker_id, run_id = call(tx, ["a", "b"], on_failure="skip_cascade")
-    tasks = by_item(tx, claim(tx, worker_id))
+    worker_id, run_id = a_begun_map(tx, ["a", "b"], on_failure="skip_cascade")
+    tasks = by_text(claim(tx, worker_id))
     fail(tx, [tasks["a"]], retryable=False)
     sweep(tx)
     assert get_run(tx, run_id)["output"] == {"after": None}
@@ -180,7 +146,7 @@ def test_map_that_is_skipped_with_cascade_ends_its_other_runs(tx: Conn) -> None:
 
 
 def test_item_that_does_not_fit_starts_nothing_and_fails_the_step(tx: Conn) -> None:
-    _, run_id = call(tx, ["a", 7, 8])
+    _, run_id = a_begun_map(tx, ["a", 7, 8])
     error = get_run(tx, run_id)["error"]
     assert (error["code"], error["task_index"], statuses(tx)) == ("PF630", 1, [])
 
@@ -194,7 +160,7 @@ def test_flow_that_is_not_there_fails_the_step(tx: Conn) -> None:
 
 
 def test_result_that_does_not_fit_what_the_step_was_compiled_with_fails_it(tx: Conn) -> None:
-    worker_id, run_id = call(tx, ["a"], item_schema=STRING)
+    worker_id, run_id = a_begun_map(tx, ["a"], item_schema=STRING)
     complete(tx, claim(tx, worker_id), [42])
     sweep(tx)
     error = get_run(tx, run_id)["error"]
@@ -203,7 +169,7 @@ def test_result_that_does_not_fit_what_the_step_was_compiled_with_fails_it(tx: C
 
 def test_cancelling_goes_down_to_all(tx: Conn) -> None:
     open_at_once(tx, 3)
-    worker_id, run_id = call(tx, list("abcde"))
+    worker_id, run_id = a_begun_map(tx, list("abcde"))
     complete(tx, claim(tx, worker_id, 1), ["x"])
     sweep(tx)
     tx.execute("select pgflow.cancel_run(%s)", [run_id])
@@ -215,7 +181,7 @@ def test_cancelling_goes_down_to_all(tx: Conn) -> None:
 
 def test_only_so_many_are_open_and_the_next_begin_as_others_end(tx: Conn) -> None:
     open_at_once(tx, 3)
-    worker_id, run_id = call(tx, list("abcdefgh"))
+    worker_id, run_id = a_begun_map(tx, list("abcdefgh"))
     rounds = []
     while tasks := claim(tx, worker_id, 2):
         if "given" in tasks[0].args:
@@ -229,7 +195,7 @@ def test_only_so_many_are_open_and_the_next_begin_as_others_end(tx: Conn) -> Non
 
 def test_items_that_are_refused_make_room_for_the_next(tx: Conn) -> None:
     open_at_once(tx, 3)
-    worker_id, run_id = call(tx, [1, 2, 3, 4, 5, "a", 6], on_failure="skip")
+    worker_id, run_id = a_begun_map(tx, [1, 2, 3, 4, 5, "a", 6], on_failure="skip")
     assert sweep(tx) == 1
     assert sweep(tx) == 1 or claim(tx, worker_id) == []
     sweep(tx)
