@@ -140,7 +140,7 @@ class StepSnapshot:
         told = f"step {self.slug!r} {self.status}"
         if self.tasks is not None:
             told += f", {self.tasks} items completed"
-            return f"{told}, {self.tasks.running} running" if self.running else told
+            return f"{told}, {self.tasks.running} running" if self.tasks.running else told
         if self.attempts:
             told += f", attempt {self.attempts}"
         if self.running:
