@@ -57,7 +57,7 @@ def test_steps_of_sub_flows_can_be_replaced_as_well() -> None:
 def test_sub_run_that_fails_fails_the_step_once_and_runs_its_own_failure_handler() -> None:
     undone.clear()
     with pytest.raises(
-        FlowTestFailedError, match="step 'called' failed: run .* has failed: bad"
+        FlowTestFailedError, match=r"step 'called' failed: run .* has failed: bad"
     ) as c:
         outer.test("bad", signals={asked: 1})
     assert isinstance(c.value.__cause__, SubFlowError)

@@ -134,7 +134,7 @@ def test_until_is_a_part_of_the_payload_or_of_a_result() -> None:
 def test_until_must_be_a_time_or_a_number() -> None:
     wrong = a_flow()
     with pytest.raises(DefinitionError, match="until"):
-        wrong.sleep("pause", until=wrong.payload.what)  # type: ignore[arg-type]
+        wrong.sleep("pause", until=wrong.payload.what)  # type: ignore[call-overload]
 
 
 def test_what_the_engine_reads_must_stand_in_the_json_which_knows_no_defaults() -> None:

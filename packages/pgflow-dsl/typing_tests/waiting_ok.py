@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
-from pgflow_dsl import Flow, Step
+from pgflow_dsl import Flow, Step, StepTime, TestRun, at
 from pydantic import BaseModel
 from typing_extensions import assert_type
 
@@ -102,3 +102,17 @@ either = plans.sub_flow(
 assert_type(if_urgent, "Step[int | None]")
 assert_type(strictly, Step[int])
 assert_type(either, "Step[int | None]")
+
+
+ran = plans.test(
+    Plan(at=datetime.now(UTC), seconds=1, text="a"),
+    signals={approval: Approval(ok=True), soon: at(30, Approval(ok=True))},
+    replace={counted: lambda: 3, count: lambda: 3},
+    now=datetime(2026, 1, 1, tzinfo=UTC),
+)
+assert_type(ran, TestRun)
+assert_type(ran.result(approval), Approval)
+assert_type(ran.times["pause"], StepTime)
+assert_type(ran.times["pause"].took, float)
+assert_type(ran.elapsed, float)
+assert_type(ran.now, datetime)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from pgflow_dsl import at
 from waiting_ok import (
     Approval,
     approval,
@@ -10,6 +13,7 @@ from waiting_ok import (
     if_urgent,
     maybe,
     plans,
+    ran,
     skippable,
     soon,
     timed,
@@ -95,3 +99,9 @@ unmet_sub_flow = plans.sub_flow(  # error in statement
     result=count,
     when_unmet="skip_cascade",
 )
+
+some: Any = None
+sent_by_name = plans.test(some, signals={"approval": Approval(ok=True)})  # error in statement
+sent_at_no_time = plans.test(some, signals={approval: at("noon", Approval(ok=True))})  # error
+begun_at_no_time = plans.test(some, now=3600)  # error
+took = ran.times[approval].took  # error

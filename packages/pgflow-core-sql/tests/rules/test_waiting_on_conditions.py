@@ -141,3 +141,16 @@ def test_timeout_of_the_flow_is_for_attempts_and_not_for_signals(tx: Conn) -> No
     _, run_id = a_started_run(tx, a_ruled_flow(flow))
     assert get_step(tx, run_id, "it")["status"] == "started"
     assert scalar(tx, "select count(*) from pgflow.timers") == 0
+
+
+@pytest.mark.parametrize("kind", WAITING)
+def test_step_that_is_skipped_beside_one_that_begins_to_wait_is_not_forgotten(
+    tx: Conn, kind: str
+) -> None:
+    flow = a_flow(
+        "outer", a_step("first"), WAITING[kind], a_step("other", "first"), a_step("then", "other")
+    )
+    worker_id, run_id = begin(tx, a_ruled_flow(flow, {"other": {"when": WANTED}}), NO)
+    assert states(tx, run_id)["other"] == "skipped:condition_unmet"
+    assert states(tx, run_id)["then"] == "started"
+    assert "then" in [task.step_slug for task in claim(tx, worker_id)]

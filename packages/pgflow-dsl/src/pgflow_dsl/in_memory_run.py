@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pgflow_dsl.fate import COMPLETED, FAILED, Ended, fate_when_failed, fate_when_ready
 from pgflow_dsl.in_memory_outcome import FlowTestFailedError, StepTime, TestRun, step_failure
@@ -30,6 +30,7 @@ from pgflow_manifest import (
     ResultInvalidError,
     RunDeadlineError,
     RunStatus,
+    StepKind,
     StepStatus,
     SubFlowError,
     TaskError,
@@ -37,6 +38,9 @@ from pgflow_manifest import (
 
 if TYPE_CHECKING:
     from pgflow_dsl.flow import Flow
+
+
+_STARTING: Final[Sequence[StepKind]] = ("single", "map", "signal", "sleep", "flow")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,15 +146,15 @@ class Run:
             always: whether the run fails whatever the policy of the step is.
         """
         fate = fate_when_failed(step.conduct.on_failure, is_map=step.handler.is_map)
+        if always or fate == "gap":
+            fate = FAILED
+        self._end(step, fate)
         if step.kind == "failure":
             self.failures[step.slug] = [error]
-            self._end(step, FAILED)
-        elif always or fate == "gap" or fate == FAILED:
-            self._end(step, FAILED)
+        elif fate == FAILED:
             self.end("failed", error, step)
         else:
             self.failures[step.slug] = [error]
-            self._end(step, fate)
             self._advance()
 
     def end(
@@ -233,30 +237,47 @@ class Run:
             return
         self._is_advancing = True
         while self._ready and self.status == "started":
-            self._start(self._steps[self._ready.popleft()])
+            wave = [self._steps[slug] for slug in self._ready]
+            self._ready.clear()
+            self._start_wave(wave)
         self._is_advancing = False
         if self.status == "started" and len(self._ended) == len(self._steps):
             self.end("completed")
 
-    def _start(self, step: Step[Any]) -> None:
-        self._times[step.slug] = StepTime(self.clock.seconds - self._began, None)
-        try:
-            fate = fate_when_ready(
-                step.slug,
-                [self._ended[dep] for dep in self._deps[step.slug]],
-                when=step.known_condition,
-                when_unmet=step.conduct.when_unmet,
-                lookup=self.values.look_up,
-            )
-        except ConditionUnmetError as error:
-            self.fail(step, step_failure(step, error), always=True)
-            return
-        if fate is not None:
-            self._end(step, fate)
-        elif step in self.world.callees:
-            self._begin_tasks(step)
-        else:
-            STARTERS[step.kind](self, step)
+    def _start_wave(self, steps: Sequence[Step[Any]]) -> None:
+        """Start *steps*, in the order of the engine: what fails the run comes last."""
+        starting: list[Step[Any]] = []
+        unmet: list[tuple[Step[Any], ConditionUnmetError]] = []
+        for step in steps:
+            self._times[step.slug] = StepTime(self.clock.seconds - self._began, None)
+            try:
+                fate = self._fate(step)
+            except ConditionUnmetError as error:
+                unmet.append((step, error))
+                continue
+            if fate is None:
+                starting.append(step)
+            else:
+                self._end(step, fate)
+        for step in sorted(starting, key=lambda step: _STARTING.index(step.kind)):
+            if self.status != "started":
+                return
+            if step in self.world.callees:
+                self._begin_tasks(step)
+            else:
+                STARTERS[step.kind](self, step)
+        for step, cause in sorted(unmet, key=lambda both: both[0].slug):
+            if self.status == "started":
+                self.fail(step, step_failure(step, cause), always=True)
+
+    def _fate(self, step: Step[Any]) -> Ended | None:
+        return fate_when_ready(
+            step.slug,
+            [self._ended[dep] for dep in self._deps[step.slug]],
+            when=step.known_condition,
+            when_unmet=step.conduct.when_unmet,
+            lookup=self.values.look_up,
+        )
 
     def _begin_tasks(self, step: Step[Any]) -> None:
         self._times.setdefault(step.slug, StepTime(self.clock.seconds - self._began, None))

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from pgflow_dsl.in_memory_outcome import step_failure
-from pgflow_dsl.in_memory_values import NOTHING, Kept
 from pgflow_dsl.in_memory_sub_flows import start_sub_flow
+from pgflow_dsl.in_memory_values import NOTHING, Kept
 from pgflow_dsl.step import Step
 from pgflow_dsl.virtual_clock import Rank
 from pgflow_dsl.waiting import LONGEST, UNTIL
@@ -91,9 +91,9 @@ def _seconds_until(run: Run, step: Step[Any]) -> float:
         return ((end if end.tzinfo else end.replace(tzinfo=UTC)) - run.now).total_seconds()
     if isinstance(end, int | float) and not isinstance(end, bool):
         return float(end)
+    source = step.sources[UNTIL]
     raise SleepInvalidError(
-        f"the sleep shall end at `{step.sources[UNTIL]}`, which is neither a number of seconds nor a "
-        "time"
+        f"the sleep shall end at `{source}`, which is neither a number of seconds nor a time"
     )
 
 

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from enum import IntEnum
+from functools import partial
 from typing import Any, Final
 
 _AT_ONCE: Final = 100
@@ -119,9 +120,9 @@ class VirtualClock:
                 continue
             work.task = asyncio.get_running_loop().create_task(work.make())
             self._running.add(work)
-            work.task.add_done_callback(lambda _, work=work: self._note(work))
+            work.task.add_done_callback(partial(self._note, work))
 
-    def _note(self, work: Work) -> None:
+    def _note(self, work: Work, _done: asyncio.Task[Any]) -> None:
         self._running.discard(work)
         self._ended.append(work)
         self._has_ended.set()
