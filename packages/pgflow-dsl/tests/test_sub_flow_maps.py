@@ -112,7 +112,8 @@ def test_empty_list_is_an_empty_list() -> None:
 
 
 def test_first_run_that_fails_fails_the_step_and_the_item_is_named() -> None:
-    with pytest.raises(FlowTestFailedError, match=r"'called' failed at item 1: .*it is bad") as told:
+    why = r"'called' failed at item 1: .*it is bad"
+    with pytest.raises(FlowTestFailedError, match=why) as told:
         outer.test(orders("a", "bad", "c"))
     assert (told.value.step_slug, told.value.task_index) == ("called", 1)
     assert isinstance(told.value.__cause__, SubFlowError)

@@ -1,4 +1,4 @@
-"""A map of sub-flows starts a run for each item, some at a time, and has a list of their results."""
+"""A map of sub-flows starts a run for each item, some at a time, and lists their results."""
 
 from typing import Any
 
