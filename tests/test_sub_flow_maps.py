@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -53,7 +54,7 @@ spelled = lenient.map_sub_flow(
     "spelled", labels, payload=each[lenient.payload], result=spell, on_failure="skip"
 )
 
-FLOWS = [labels, parcels, lenient]
+FLOWS: list[Flow[Any]] = [labels, parcels, lenient]
 
 
 @pytest.fixture

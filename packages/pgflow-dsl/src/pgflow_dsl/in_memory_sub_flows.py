@@ -66,8 +66,8 @@ class _SubRuns:
             except TaskError as error:
                 payloads.append(None)
                 refused[index] = error
-        for index, error in refused.items():
-            self._fail(index, error)
+        for index, cause in refused.items():
+            self._fail(index, cause)
         if not items:
             self._run.complete(self._step, [])
         for index, payload in enumerate(payloads):
