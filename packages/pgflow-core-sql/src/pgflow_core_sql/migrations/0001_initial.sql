@@ -1249,7 +1249,7 @@ begin
   if found then
     perform pgflow._raise_manifest_invalid(
       'PF206',
-      format('%s/steps/%s/result_schema%s', p_at, v_wrong.step_index, case when v_wrong.is_map then '/items' else '' end),
+      format('%s/steps/%s/result_schema', p_at, v_wrong.step_index) || case when v_wrong.is_map then '/items' else '' end,
       case when v_wrong.is_map then format(
         'flow %L: map step %L skips items that fail, so its list has nulls, and "items" must allow null',
         p_flow ->> 'slug', v_wrong.step_slug
@@ -4946,7 +4946,8 @@ begin
       select
         n.run_id, n.step_slug, r.owner, coalesce(r.depth, 0) + 1 as depth, s.sub_flow_slug, s.on_failure,
         f.current_version, i.path, m.begun_count as first_index,
-        m.begun_count + least(v_share, pgflow._most_sub_runs() - o.open_count, m.tasks_count - m.begun_count) as end_index
+        m.begun_count
+          + least(v_share, pgflow._most_sub_runs() - o.open_count, m.tasks_count - m.begun_count) as end_index
       from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
       join pgflow.runs as r on r.run_id = n.run_id
       join pgflow.maps as m on m.run_id = n.run_id and m.step_slug = n.step_slug

@@ -26,7 +26,8 @@ begin
       select
         n.run_id, n.step_slug, r.owner, coalesce(r.depth, 0) + 1 as depth, s.sub_flow_slug, s.on_failure,
         f.current_version, i.path, m.begun_count as first_index,
-        m.begun_count + least(v_share, pgflow._most_sub_runs() - o.open_count, m.tasks_count - m.begun_count) as end_index
+        m.begun_count
+          + least(v_share, pgflow._most_sub_runs() - o.open_count, m.tasks_count - m.begun_count) as end_index
       from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
       join pgflow.runs as r on r.run_id = n.run_id
       join pgflow.maps as m on m.run_id = n.run_id and m.step_slug = n.step_slug
