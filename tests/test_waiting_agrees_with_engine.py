@@ -200,3 +200,28 @@ def test_wait_of_an_hour_is_an_hour_in_both(conn: Conn, set_clock: SetClock) -> 
     here = in_memory(flow, 1, {asked: at(7.25, 3)})
     assert_same(here, there, flow)
     assert here.times["hour"].took == 3600
+
+
+@pytest.mark.parametrize("word", ["x", "y"])
+def test_result_of_a_sub_flow_that_is_skipped_is_none_in_both(
+    conn: Conn, set_clock: SetClock, word: str
+) -> None:
+    inner = Flow("inner", payload=str)
+
+    @inner.step(when=inner.payload == "x")
+    def may() -> int:
+        return 1
+
+    @inner.step(when=inner.payload == "x", when_unmet="skip_cascade")
+    def must() -> int:
+        return 1
+
+    flow = Flow("outer", payload=str)
+    some = flow.sub_flow("some", inner, payload=flow.payload, result=may)
+    flow.sub_flow("all", inner, payload=flow.payload, result=must, on_failure="skip")
+    flow.sleep("long", seconds=10, when=is_null(some.result))
+    machine = TimeMachine(conn=conn, set_clock=set_clock, flows=[flow, inner])
+    there = machine.run(word, {})
+    here = in_memory(flow, word, {})
+    assert_same(here, there, flow)
+    assert (here.results["some"], here.elapsed) == ((1, 0) if word == "x" else (None, 10))

@@ -45,6 +45,7 @@ class Call(BaseModel):
     day: dt.date
     at: dt.datetime
     price: decimal.Decimal
+    prices: list[decimal.Decimal]
     tags: list[str]
     pages: Annotated[list[int], Le(3)] | None = None
     note: str | None = None
@@ -200,6 +201,8 @@ def test_what_python_would_decide_at_once_names_what_to_write(ask: Callable[[], 
         (lambda: length(payload.tags) >= 0, "always holds"),
         (lambda: payload.at > dt.datetime.now(dt.UTC), "no useful order"),
         (lambda: payload.at == dt.datetime.now(dt.UTC), "several forms"),
+        (lambda: contains(payload.prices, decimal.Decimal(1)), "several forms"),
+        (lambda: payload.prices == [decimal.Decimal(1)], "several forms"),
         (lambda: payload.price > decimal.Decimal(1), "no useful order"),
         (lambda: payload.price == decimal.Decimal(1), "several forms"),
         (lambda: payload.share > float("inf"), "JSON does not have"),

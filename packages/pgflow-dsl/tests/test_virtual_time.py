@@ -1,7 +1,6 @@
 """In memory, waiting takes no time, and everything happens at its time and in order."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
@@ -59,9 +58,7 @@ def test_sleeps_take_their_time_on_the_clock_and_none_outside() -> None:
     def done() -> int:
         return 1
 
-    before = time.monotonic()
     run = flow.test(Plan(wait=90.5, at=NOON + timedelta(days=1)), now=NOON)
-    assert time.monotonic() - before < 5
     assert run.times == {
         "plan": StepTime(0, 0),
         "hour": StepTime(0, 3600),
@@ -122,7 +119,7 @@ def test_time_begins_now_unless_the_test_says_when() -> None:
     flow = Flow("f", payload=Plan)
     flow.sleep("pause", seconds=60)
     before = datetime.now(UTC)
-    assert timedelta(seconds=60) <= flow.test(Plan()).now - before < timedelta(seconds=120)
+    assert before + timedelta(seconds=60) <= flow.test(Plan()).now
     local = datetime(2026, 3, 29, 1, tzinfo=timezone(timedelta(hours=1)))
     assert flow.test(Plan(), now=local).now == local + timedelta(seconds=60)
     with pytest.raises(InvalidArgumentError, match="has no offset"):
@@ -253,6 +250,18 @@ def test_long_chain_of_steps_that_end_at_once_is_fine() -> None:
     for n in range(1, 2_000):
         before = flow.sleep(f"s{n}", seconds=0, after=(before,))
     assert flow.test(Plan()).elapsed == 1
+
+
+def test_delay_beyond_all_time_is_a_long_delay() -> None:
+    flow = Flow("f", payload=Plan)
+
+    @flow.step
+    def once(ctx: StepContext = flow.context) -> None:
+        if ctx.attempt == 1:
+            raise Retry("much later", after=1e300)
+
+    run = flow.test(Plan())
+    assert (run.elapsed, run.now.year) == (1e300, 9999)
 
 
 def test_what_is_skipped_and_what_has_no_handler_takes_no_time() -> None:

@@ -12,8 +12,8 @@ import decimal
 import math
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, NoReturn, assert_never, get_args
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn, assert_never
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
@@ -30,9 +30,10 @@ from pgflow_dsl.conditions import (
     OrElse,
     Term,
 )
+from pgflow_dsl.contradictions import never_together
 from pgflow_dsl.location import Location
 from pgflow_dsl.source import Attribute, Source
-from pgflow_dsl.types.annotations import class_of, is_union, peel, shown
+from pgflow_dsl.types.annotations import class_of, shown
 from pgflow_dsl.types.assignable import fits
 from pgflow_dsl.types.domains import (
     ANYTHING,
@@ -40,14 +41,17 @@ from pgflow_dsl.types.domains import (
     domain_at,
     domain_of,
     length_of,
+    may_lack,
     outcomes_of_containing,
     outcomes_of_equality,
     outcomes_of_order,
     without_null,
 )
+from pgflow_dsl.types.encode import NUL
 from pgflow_dsl.types.in_schema import check_in_schema
 from pgflow_dsl.types.json_type import JsonType
 from pgflow_dsl.types.lens import LensError, look
+from pgflow_dsl.types.walk import walk
 from pgflow_manifest import (
     AllOf,
     Comparison,
@@ -88,6 +92,8 @@ class ConditionReader:
     location: Location
     type_of: Callable[[Source], JsonType | None]
     """Gives the type of the whole that a source takes (a part of); None where none is known."""
+    reads: dict[str, _Read] = field(default_factory=dict[str, _Read], init=False)
+    """The operands that it has read, by their JSON."""
 
     def read(self, node: Node) -> Condition:
         """Return *node* as data of the manifest.
@@ -97,7 +103,7 @@ class ConditionReader:
         """
         match node:
             case Joined():
-                return AllOf(op=node.op, of=tuple(self.read(part) for part in node.of))
+                return self._joined(node)
             case Negated():
                 return Not(of=self.read(node.of))
             case Asked():
@@ -110,6 +116,16 @@ class ConditionReader:
                 return self._containing(node)
             case _:
                 assert_never(node)
+
+    def _joined(self, node: Joined) -> Condition:
+        parts = tuple(self.read(part) for part in node.of)
+        is_and = node.op == "and"
+        if (operand := never_together(parts, self._domain_of, wanted=is_and)) is not None:
+            self._check_outcomes(node, {not is_and}, self.reads[operand.model_dump_json()])
+        return AllOf(op=node.op, of=parts)
+
+    def _domain_of(self, operand: Operand) -> Domain:
+        return self.reads[operand.model_dump_json()].domain
 
     def _asked(self, node: Asked) -> Condition:
         of = self._operand(node.of)
@@ -130,6 +146,8 @@ class ConditionReader:
                 outcomes = {not outcome for outcome in outcomes}
         else:
             outcomes = outcomes_of_order(node.op, left.domain, right.domain)
+        if left.operand == right.operand and node.op not in ("<=", ">="):
+            outcomes = {node.op == "=="}
         self._check_outcomes(node, outcomes, left, right)
         return Comparison(op=node.op, left=left.operand, right=right.operand)
 
@@ -152,11 +170,17 @@ class ConditionReader:
 
     def _containing(self, node: Containing) -> Condition:
         left, right = self._operand(node.left), self._operand(node.right)
-        self._check_forms(node, right, is_ordered=False)
+        for read in (left, right):
+            self._check_forms(node, read, is_ordered=False)
         self._check_outcomes(node, outcomes_of_containing(left.domain, right.domain), left, right)
         return Contains(left=left.operand, right=right.operand)
 
     def _operand(self, term: Term) -> _Read:
+        read = self._read_operand(term)
+        self.reads[read.operand.model_dump_json()] = read
+        return read
+
+    def _read_operand(self, term: Term) -> _Read:
         match term:
             case Constant():
                 value = self._json(term, term.value)
@@ -218,8 +242,8 @@ class ConditionReader:
                     "make the default None, or decide in the body of a handler",
                 )
             operand = OrElseOperand(or_else=(operand, default))
-            domain = (*domain, *domain_of(default))
-        elif lens.may_be_absent:
+            domain = (*without_null(domain), *domain_of(default))
+        elif lens.may_be_absent or may_lack(lens.path, whole.schema):
             domain = (*domain, *domain_of(None))
         return _Read(
             operand=operand, domain=domain, annotation=lens.annotation, is_written=is_written
@@ -227,13 +251,16 @@ class ConditionReader:
 
     def _json(self, at: object, value: object) -> Any:
         try:
-            found = from_json(to_json(value, by_alias=True, inf_nan_mode="strings"))
+            text = to_json(value, by_alias=True, inf_nan_mode="strings")
+            found = from_json(text)
         except (PydanticSerializationError, ValueError):
             self._refuse(
                 at, f"a `{type(value).__name__}`, which JSON does not have", "compare JSON"
             )
         if isinstance(value, float) and not math.isfinite(value):
             self._refuse(at, f"{value}, which JSON does not have", "compare with a number")
+        if NUL.search(text):
+            self._refuse(at, "a text with U+0000, which Postgres cannot hold", "leave it out")
         return found
 
     def _check_forms(self, node: Node, read: _Read, *, is_ordered: bool) -> None:
@@ -285,9 +312,9 @@ def _surely_among(domain: Domain, values: tuple[Any, ...]) -> bool:
 
 
 def _classes(annotation: Any) -> list[type]:
-    peeled, _ = peel(annotation)
-    members = get_args(peeled) if is_union(peeled) else (peeled,)
-    return [cls for member in members if (cls := class_of(member)) is not None]
+    """Return the classes in a type and in its lists; those of fields are left alone."""
+    nodes = [] if annotation is None else [each for each in walk(annotation) if each.owner is None]
+    return [cls for each in nodes if (cls := class_of(each.annotation)) is not None]
 
 
 def _type_shown(read: _Read) -> str:

@@ -127,7 +127,7 @@ def part_at(document: Any, path: Sequence[str | int]) -> Any:
 def is_equal(left: Any, right: Any) -> bool:
     """Return whether two JSON values are the same: numbers by value, and true is not 1."""
     if _is_number(left) and _is_number(right):
-        return _decimal(left) == _decimal(right)
+        return as_decimal(left) == as_decimal(right)
     if type(left) is not type(right):
         return False
     if isinstance(left, list):
@@ -141,6 +141,11 @@ def is_equal(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
+def as_decimal(value: float) -> Decimal:
+    """Return the number that Postgres takes *value* for: what its text says."""
+    return Decimal(repr(value))
+
+
 def _compares(condition: Comparison, left: Any, right: Any) -> bool:
     if condition.op == "==":
         return is_equal(left, right)
@@ -148,17 +153,13 @@ def _compares(condition: Comparison, left: Any, right: Any) -> bool:
         return not is_equal(left, right)
     order = _ORDERS[condition.op]
     if _is_number(left) and _is_number(right):
-        return order(_decimal(left), _decimal(right))
+        return order(as_decimal(left), as_decimal(right))
     # Python orders texts by code point, as the collation "C" of UTF-8 does
     return isinstance(left, str) and isinstance(right, str) and order(left, right)
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _decimal(value: float) -> Decimal:
-    return Decimal(repr(value))
 
 
 def _is_index(key: str | int) -> bool:
@@ -206,7 +207,7 @@ def _shown_value(value: Any) -> str:
         return json.dumps(
             value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…", ensure_ascii=False
         )
-    text = format(_decimal(value), "f") if _is_number(value) else json.dumps(value)
+    text = format(as_decimal(value), "f") if _is_number(value) else json.dumps(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 

@@ -62,7 +62,7 @@ class Step(Generic[R_co]):
         self.after = after
         self.conduct = conduct
         self.handler = handler
-        self.sub_flow: tuple[Flow[Any], Step[Any]] | None = None  # started; whose result it has
+        self.sub_flow: tuple[Flow[Any], Step[Any]] | None = None  # it starts; whose result it has
         self.seconds: float | None = None  # of a sleep
         self._flow = flow
         self._local_names = local_names

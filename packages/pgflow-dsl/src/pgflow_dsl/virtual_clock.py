@@ -66,8 +66,11 @@ class VirtualClock:
         self._has_ended = asyncio.Event()
 
     def time_at(self, seconds: float) -> datetime:
-        """Return the time that it is *seconds* after the start."""
-        return self.start + timedelta(seconds=seconds)
+        """Return the time that it is *seconds* after the start; at most the last that there is."""
+        try:
+            return self.start + timedelta(seconds=seconds)
+        except OverflowError:
+            return datetime.max.replace(tzinfo=self.start.tzinfo)
 
     def call_at(self, seconds: float, rank: Rank, call: Callable[[], None]) -> None:
         """Let *call* happen so many seconds after the start; what is past happens next."""

@@ -1249,7 +1249,9 @@ begin
   if found then
     perform pgflow._raise_manifest_invalid(
       'PF206',
-      format('%s/steps/%s/result_schema', p_at, v_wrong.step_index) || case when v_wrong.is_map then '/items' else '' end,
+      format(
+        '%s/steps/%s/result_schema%s', p_at, v_wrong.step_index, case when v_wrong.is_map then '/items' else '' end
+      ),
       case when v_wrong.is_map then format(
         'flow %L: map step %L skips items that fail, so its list has nulls, and "items" must allow null',
         p_flow ->> 'slug', v_wrong.step_slug

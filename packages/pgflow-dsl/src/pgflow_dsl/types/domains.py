@@ -6,13 +6,14 @@ a comparison that is refused here as always true, or never, surely is. Next: `..
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, Final, Literal, cast
 
-from pgflow_dsl.evaluate import is_equal
-from pgflow_dsl.types.in_schema import schemas_at
+from pgflow_dsl.evaluate import as_decimal, is_equal
+from pgflow_dsl.types.in_schema import schemas_at, target_of
 
 Kind = Literal["null", "boolean", "number", "string", "array", "object", "any"]
 _KINDS: Final[Mapping[str, Kind]] = {
@@ -37,6 +38,8 @@ class Values:
     least: float = -inf
     most: float = inf
     """Bounds of a number, which it may reach."""
+    is_whole: bool = False
+    """Whether a number has no fraction."""
     shortest: int = 0
     longest: float = inf
     """Bounds of the length of anything else."""
@@ -46,6 +49,15 @@ class Values:
 
 Domain = tuple[Values, ...]
 ANYTHING: Final[Domain] = (Values(kind="any"),)
+ALL_KINDS: Final[Domain] = (
+    Values(kind="null", listed=(None,)),
+    Values(kind="boolean", listed=(False, True)),
+    Values(kind="number"),
+    Values(kind="string"),
+    Values(kind="array"),
+    Values(kind="object"),
+)
+"""Anything, kind by kind."""
 
 
 def domain_at(path: Sequence[str | int], schema: Mapping[str, Any]) -> Domain:
@@ -53,9 +65,14 @@ def domain_at(path: Sequence[str | int], schema: Mapping[str, Any]) -> Domain:
     return tuple(_values(list(schemas_at(schema, schema, path)), schema))
 
 
+def may_lack(path: Sequence[str | int], schema: Mapping[str, Any]) -> bool:
+    """Return whether a value that *schema* describes may have nothing at *path*."""
+    return _may_lack(path, schema, schema)
+
+
 def domain_of(value: Any) -> Domain:
     """Return the domain of a constant."""
-    return (Values(kind=_kind_of(value), listed=(value,)),)
+    return (Values(kind=kind_of(value), listed=(value,)),)
 
 
 def without_null(domain: Domain) -> Domain:
@@ -77,6 +94,31 @@ def length_of(domain: Domain) -> Domain:
             sizes = tuple(len(value) for value in values.listed)
             found.append(Values(kind="number", listed=sizes))
     return tuple(found)
+
+
+def kind_of(value: Any) -> Kind:
+    """Return the kind of a JSON value."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"
+
+
+def may_be(values: Values, value: Any) -> bool:
+    """Return whether *value*, which is of their kind, may be one of *values*, listed or not."""
+    if values.kind == "number":
+        number = as_decimal(value)
+        if values.is_whole and number != number.to_integral_value():
+            return False
+        return bool(_bound(values.least) <= number <= _bound(values.most))
+    if values.kind in _SIZES:
+        return bool(values.shortest <= len(value) <= values.longest)
+    return True
 
 
 def outcomes_of_equality(left: Domain, right: Domain) -> set[bool]:
@@ -117,15 +159,7 @@ def _equality(one: Values, other: Values) -> set[bool]:
         one, other = other, one
     if other.listed is None:
         return {False} if one.least > other.most or other.least > one.most else {True, False}
-    return {False} | {True for value in other.listed if _may_be(one, value)}
-
-
-def _may_be(values: Values, value: Any) -> bool:
-    if values.kind == "number":
-        return bool(values.least <= value <= values.most)
-    if values.kind in _SIZES:
-        return bool(values.shortest <= len(value) <= values.longest)
-    return True
+    return {False} | {True for value in other.listed if may_be(one, value)}
 
 
 def _order(op: str, one: Values, other: Values) -> set[bool]:
@@ -136,10 +170,11 @@ def _order(op: str, one: Values, other: Values) -> set[bool]:
     if one.kind == "string" and (one.listed is None or other.listed is None):
         return {True, False}
     holds = _HOLDS[op]
-    if one.listed is not None and other.listed is not None:
-        return {holds(left, right) for left in one.listed for right in other.listed}
-    lows_and_highs = (_ends(one), _ends(other))
-    return {holds(left, right) for left in lows_and_highs[0] for right in lows_and_highs[1]}
+    if one.kind == "string":
+        pairs = itertools.product(one.listed or (), other.listed or ())
+    else:
+        pairs = itertools.product(_numbers(one), _numbers(other))
+    return {holds(left, right) for left, right in pairs}
 
 
 _HOLDS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
@@ -150,10 +185,35 @@ _HOLDS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 }
 
 
-def _ends(values: Values) -> tuple[float, ...]:
+def _numbers(values: Values) -> tuple[Any, ...]:
+    """Return all that is listed, or the bounds, between which an order changes at most once."""
     if values.listed is not None:
-        return min(values.listed), max(values.listed)
-    return values.least, values.most
+        return tuple(as_decimal(value) for value in values.listed)
+    return _bound(values.least), _bound(values.most)
+
+
+def _bound(value: float) -> Any:
+    return value if value in (inf, -inf) else as_decimal(value)
+
+
+def _may_lack(path: Sequence[str | int], schema: Any, root: Mapping[str, Any]) -> bool:
+    if not path:
+        return False
+    if not isinstance(schema, dict):
+        return schema is not False
+    node = cast("dict[str, Any]", schema)
+    if "$ref" in node:
+        return _may_lack(path, target_of(node["$ref"], root), root)
+    for keyword in ("anyOf", "oneOf", "allOf"):
+        if keyword in node:
+            return any(_may_lack(path, member, root) for member in node[keyword])
+    key, rest = path[0], path[1:]
+    if isinstance(key, int):
+        prefix = node.get("prefixItems", [])
+        part = prefix[key] if key < len(prefix) else node.get("items", True)
+        return key >= node.get("minItems", 0) or _may_lack(rest, part, root)
+    part = node.get("properties", {}).get(key, True)
+    return key not in node.get("required", ()) or _may_lack(rest, part, root)
 
 
 def _values(schemas: Iterable[Any], root: Mapping[str, Any]) -> Iterator[Values]:
@@ -167,14 +227,17 @@ def _values(schemas: Iterable[Any], root: Mapping[str, Any]) -> Iterator[Values]
             yield from _by_kind(listed)
             continue
         kinds = schema.get("type", "any")
-        for name in kinds if isinstance(kinds, list) else [kinds]:
-            yield from _of_kind(_KINDS.get(name, "any"), schema, root)
+        names = cast("list[str]", kinds if isinstance(kinds, list) else [kinds])
+        for name in names:
+            for values in _of_kind(_KINDS.get(name, "any"), schema, root):
+                is_whole = name == "integer" and "number" not in names
+                yield replace(values, is_whole=True) if is_whole else values
 
 
 def _by_kind(listed: Iterable[Any]) -> Iterator[Values]:
     kinds: dict[Kind, list[Any]] = {}
     for value in listed:
-        kinds.setdefault(_kind_of(value), []).append(value)
+        kinds.setdefault(kind_of(value), []).append(value)
     for kind, values in kinds.items():
         yield Values(kind=kind, listed=tuple(values))
 
@@ -202,15 +265,3 @@ def _of_kind(kind: Kind, schema: Mapping[str, Any], root: Mapping[str, Any]) -> 
         yield values
     else:
         yield Values(kind="any")
-
-
-def _kind_of(value: Any) -> Kind:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int | float):
-        return "number"
-    if isinstance(value, str):
-        return "string"
-    return "array" if isinstance(value, list) else "object"

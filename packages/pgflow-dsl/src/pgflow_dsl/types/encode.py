@@ -25,7 +25,8 @@ MAX_BYTES: Final = 268_435_455
 MAX_DIGITS: Final = 4_300
 """Digits that pydantic, and Python itself, read back; `numeric` would hold 131,072."""
 
-_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""U+0000 in JSON, which jsonb cannot hold."""
 _REPLACED: Final = "\N{REPLACEMENT CHARACTER}".encode() * 3
 """What pydantic writes for a lone surrogate in a key; in a value it raises."""
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
@@ -93,7 +94,7 @@ class ResultEncoder:
                 f"it is None where `{self._declared}` was declared",
                 "return a value on every path, or declare `| None`",
             )
-        if b"\\u0000" in text and _NUL.search(text):
+        if b"\\u0000" in text and NUL.search(text):
             raise self._error(
                 "a text in it holds the character \\u0000, which Postgres cannot store",
                 'remove it, as in `text.replace("\\0", "")`',

@@ -48,10 +48,7 @@ def schemas_at(schema: Any, root: Mapping[str, Any], path: Sequence[str | int]) 
         return
     node = cast("dict[str, Any]", schema)
     if "$ref" in node:
-        target: Any = root
-        for key in node["$ref"].removeprefix("#/").split("/"):
-            target = target[key.replace("~1", "/").replace("~0", "~")]
-        yield from schemas_at(target, root, path)
+        yield from schemas_at(target_of(node["$ref"], root), root, path)
         return
     for keyword in ("anyOf", "oneOf", "allOf"):
         if keyword in node:
@@ -68,3 +65,11 @@ def schemas_at(schema: Any, root: Mapping[str, Any], path: Sequence[str | int]) 
     else:
         part = node.get("properties", {}).get(key, node.get("additionalProperties", not node))
     yield from schemas_at(part, root, rest)
+
+
+def target_of(reference: str, root: Mapping[str, Any]) -> Any:
+    """Return the schema that a `$ref` of *root* leads to."""
+    target: Any = root
+    for key in reference.removeprefix("#/").split("/"):
+        target = target[key.replace("~1", "/").replace("~0", "~")]
+    return target
