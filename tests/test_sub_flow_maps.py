@@ -54,7 +54,10 @@ spelled = lenient.map_sub_flow(
     "spelled", labels, payload=each[lenient.payload], result=spell, on_failure="skip"
 )
 
-FLOWS: list[Flow[Any]] = [labels, parcels, lenient]
+nested = Flow("nested", payload=list[list[str]], client_startable=True)
+inside = nested.map_sub_flow("inside", lenient, payload=each[nested.payload], result=spelled)
+
+FLOWS: list[Flow[Any]] = [labels, parcels, lenient, nested]
 
 
 @pytest.fixture
@@ -135,6 +138,27 @@ def test_item_that_may_fail_is_null(manifest: Path, database_url: str) -> None:
         for payload in (["oslo", "nowhere", "rome"], []):
             run = client.start("lenient", payload)
             assert run.output(timeout=30) == lenient.test(payload).output
+
+
+@pytest.mark.usefixtures("worker")
+def test_maps_inside_maps_are_shown_and_those_inside_only_named(
+    manifest: Path, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Client(database_url, manifest=manifest) as client:
+        run = client.start("nested", [["oslo", "nowhere"], [], ["rome"]])
+        assert run.output(timeout=30) == {"inside": [["OSLO", None], [], ["ROME"]]}
+    text = shown(capsys, "runs", "show", str(run.run_id), "--database-url", database_url)
+    lines = text.splitlines()
+    assert [line[: line.index(", run")] for line in lines if ", run" in line] == [
+        "    item 0",
+        "            item 0",
+        "            item 1",
+        "    item 1",
+        "    item 2",
+        "            item 0",
+    ]
+    assert "frame" not in text
+    assert "more" not in text
 
 
 def test_waiting_map_is_explained_and_cancelled_with_its_runs(

@@ -111,7 +111,8 @@ class _SubRuns:
             )
             cause.__cause__ = ended.error
             raise cause
-        if ended.is_skipped(result) and not self._step.binding.returned.may_be_none:
+        may_be_none = self._skips_items or self._step.binding.returned.may_be_none
+        if ended.is_skipped(result) and not may_be_none:
             raise ResultInvalidError(
                 f"step {result.slug!r} of flow {ended.flow.slug!r} was skipped, and its result "
                 "is null",
@@ -125,7 +126,7 @@ class _SubRuns:
             return
         is_map = self._step.handler.is_map
         error = step_failure(self._step, cause, task_index=index if is_map else None)
-        if is_map and self._step.conduct.on_failure == "skip":
+        if self._skips_items:
             self._run.failures.setdefault(self._step.slug, []).append(error)
             self._close()
             return
@@ -133,6 +134,10 @@ class _SubRuns:
             if begun.status == "started":
                 begun.end("cancelled")
         self._run.fail(self._step, error)
+
+    @property
+    def _skips_items(self) -> bool:
+        return self._step.handler.is_map and self._step.conduct.on_failure == "skip"
 
     def _close(self) -> None:
         self._open -= 1
