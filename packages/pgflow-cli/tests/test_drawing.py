@@ -183,6 +183,17 @@ def test_mermaid_has_the_rules_in_the_boxes_and_dashes_around_what_may_be_skippe
     ]
 
 
+def test_a_map_of_sub_flows_is_marked_as_both() -> None:
+    called = (
+        with_maps()
+        .steps[0]
+        .model_copy(update={"kind": "flow", "flow": "other", "inputs": {"payload": EachInput()}})
+    )
+    flow = with_maps().model_copy(update={"steps": (called,)})
+    assert draw(flow, columns=80).splitlines()[1] == "│ price (each flow) │"
+    assert mermaid(flow).splitlines()[1] == '    price[["price<br/>flow other for each item"]]'
+
+
 @given(graphs())
 def test_every_step_stands_whole_and_below_its_deps(deps: dict[str, list[str]]) -> None:
     lines = draw_deps(deps, columns=10_000).splitlines()

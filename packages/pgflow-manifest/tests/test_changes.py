@@ -7,6 +7,7 @@ import pytest
 from pgflow_manifest import (
     Change,
     Comparison,
+    EachInput,
     FlowOptions,
     FlowSpec,
     Manifest,
@@ -156,6 +157,38 @@ def test_another_kind_of_step_breaks() -> None:
     mapped = step("a", items, kind="map", over=PayloadInput(), inputs={})
     found = only(flow(step("a", items), payload=items), flow(mapped, payload=items))
     assert found == ("breaking", "a", "it was a single step and is a map step")
+
+
+def test_one_run_for_each_item_instead_of_one_breaks() -> None:
+    items = {"type": "array", "items": TEXT}
+    one = step("a", TEXT, kind="flow", flow="other", inputs={"payload": PayloadInput()})
+    each = step(
+        "a",
+        items,
+        kind="flow",
+        flow="other",
+        over=PayloadInput(),
+        inputs={"payload": EachInput()},
+    )
+    found = changes(flow(one, payload=items), flow(each, payload=items))
+    assert (
+        "breaking",
+        "it started one run of a sub-flow and starts one for each item of a list",
+    ) in [(change.kind, change.reason) for change in found]
+    back = changes(flow(each, payload=items), flow(one, payload=items))
+    assert "it started one for each item of a list and starts one run of a sub-flow" in [
+        change.reason for change in back
+    ]
+
+
+def test_another_list_of_a_map_of_sub_flows_is_additive() -> None:
+    items = {"type": "array", "items": TEXT}
+    a = step("a", items)
+    fields: dict[str, Any] = {"kind": "flow", "flow": "other", "inputs": {"payload": EachInput()}}
+    of_payload = step("b", items, "a", over=PayloadInput(), **fields)
+    of_result = step("b", items, "a", over=ResultInput(step="a"), **fields)
+    found = only(flow(a, of_payload, payload=items), flow(a, of_result, payload=items))
+    assert found == ("additive", "b", "it goes over another list")
 
 
 def test_clients_may_or_may_not_start() -> None:

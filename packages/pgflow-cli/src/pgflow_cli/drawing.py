@@ -52,7 +52,7 @@ def mermaid(flow: FlowSpec) -> str:
     """
     lines = ["flowchart TD"]
     for step in flow.steps:
-        left, right = _SHAPES.get(step.kind, ("[", "]"))
+        left, right = _SHAPES.get("map" if step.over is not None else step.kind, ("[", "]"))
         label = _mermaid_label(step)
         lines.append(f'    {_mermaid_id(step.slug)}{left}"{label}"{right}')
     for step in flow.steps:
@@ -74,9 +74,12 @@ def _sources(step: StepSpec) -> Iterator[object]:
 
 
 def _label(step: StepSpec) -> str:
-    said: list[str] = [] if step.kind in ("map", "single") else [step.kind]
-    said += [] if step.over is None else ["each"]
-    said += [] if step.when is None else ["when"]
+    kind = "" if step.kind in ("map", "single") else step.kind
+    said = [
+        kind if step.over is None else f"each {kind}".rstrip(),
+        "" if step.when is None else "when",
+    ]
+    said = [word for word in said if word]
     return f"{step.slug} ({', '.join(said)})" if said else step.slug
 
 

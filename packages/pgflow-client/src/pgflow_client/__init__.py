@@ -49,6 +49,7 @@ from pgflow_client.run import (
     SignalOutcome,
     StepReason,
     StepSnapshot,
+    SubRun,
     TaskCounts,
 )
 from pgflow_client.signal_ref import SignalRef
@@ -90,6 +91,7 @@ __all__ = [
     "StepSkipped",
     "StepSnapshot",
     "StepStarted",
+    "SubRun",
     "TaskCounts",
     "WaitTimeoutError",
     "database_url",

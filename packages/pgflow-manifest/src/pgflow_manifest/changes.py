@@ -140,8 +140,8 @@ def _of_step(old: StepSpec, new: StepSpec, before: FlowSpec, after: FlowSpec) ->
         yield "additive", "its result is in the run output now, since no step waits for it"
     if old.deps != new.deps:
         yield "additive", _of_sets("waits", frozenset(old.deps), frozenset(new.deps))
-    if old.over != new.over and old.kind == new.kind:
-        yield "additive", "it goes over another list"
+    if old.kind == new.kind:
+        yield from _of_runs_it_starts(old, new)
     if old.inputs != new.inputs:
         names = sorted(
             name
@@ -158,6 +158,16 @@ def _of_step(old: StepSpec, new: StepSpec, before: FlowSpec, after: FlowSpec) ->
     if old.description != new.description:
         yield "options", "description changed"
     yield from _of_other_fields(old, new, _COMPARED_OF_STEPS)
+
+
+def _of_runs_it_starts(old: StepSpec, new: StepSpec) -> Iterator[_Found]:
+    """Say what changed of the list that the step goes over, and of the sub-flows that it starts."""
+    if (old.over is None) != (new.over is None):
+        one, each = "one run of a sub-flow", "one for each item of a list"
+        before, after = (one, each) if old.over is None else (each, one)
+        yield "breaking", f"it started {before} and starts {after}"
+    elif old.over != new.over:
+        yield "additive", "it goes over another list"
 
 
 def _says_why(old: StepSpec, new: StepSpec) -> bool:
