@@ -196,8 +196,9 @@ class Player(RuleBasedStateMachine):
 
     def sweep(self, session: int, limit: int) -> None:
         """Let happen what is due, and end what is overdue."""
-        if len(self.oracle.due_runs()) > 1:
-            limit = 1000  # of what is due at the same time, any may come first
+        if len(self.oracle.due_runs()) > 1 or self.oracle.sub_runs:
+            # of what is due at the same time any may come first, also news for a run that has ended
+            limit = 1000
         self.compare_sweep(swept(self.at(session), limit), self.oracle.sweep(limit))
         self.check()
 

@@ -1728,6 +1728,7 @@ $$;
 
 -- _put_contracts: store the contract and the inputs of each step; apply its options in place.
 -- What a step leaves open, its flow says; what neither says has the default of the manifest format.
+-- But the timeout of a flow is about attempts of handlers, and does not end the wait for a signal.
 -- Called by: _put_flow.
 -- Locks:     the contracts.
 -- Raises:    nothing.
@@ -1765,6 +1766,7 @@ begin
   from jsonb_array_elements(p_flow -> 'steps') as s
   cross join lateral (
     select coalesce(jsonb_strip_nulls(p_flow -> 'options'), '{}')
+      - case s.value ->> 'kind' when 'signal' then 'timeout_seconds' else '' end
       || coalesce(jsonb_strip_nulls(s.value -> 'options'), '{}') as options
   ) as o
   left join lateral (select s.value -> 'over' as value) as m on s.value ->> 'kind' = 'map'
@@ -4612,16 +4614,22 @@ begin
     step_slugs := step_slugs || v_step_slugs;
   end if;
   if v_signals is not null then
-    select run_ids || w.run_ids, step_slugs || w.step_slugs into run_ids, step_slugs
+    select w.run_ids, w.step_slugs into v_run_ids, v_step_slugs
     from pgflow._start_signals(v_signals) as w;
+    run_ids := run_ids || v_run_ids;
+    step_slugs := step_slugs || v_step_slugs;
   end if;
   if v_sleeps is not null then
-    select run_ids || w.run_ids, step_slugs || w.step_slugs into run_ids, step_slugs
+    select w.run_ids, w.step_slugs into v_run_ids, v_step_slugs
     from pgflow._start_sleeps(v_sleeps) as w;
+    run_ids := run_ids || v_run_ids;
+    step_slugs := step_slugs || v_step_slugs;
   end if;
   if v_sub_flows is not null then
-    select run_ids || w.run_ids, step_slugs || w.step_slugs into run_ids, step_slugs
+    select w.run_ids, w.step_slugs into v_run_ids, v_step_slugs
     from pgflow._start_sub_flows(v_sub_flows) as w;
+    run_ids := run_ids || v_run_ids;
+    step_slugs := step_slugs || v_step_slugs;
   end if;
   if v_unmet_run_ids is not null then
     insert into pgflow.step_states (run_id, step_slug, started_at)

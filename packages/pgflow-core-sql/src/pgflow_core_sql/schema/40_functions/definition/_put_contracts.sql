@@ -1,5 +1,6 @@
 -- _put_contracts: store the contract and the inputs of each step; apply its options in place.
 -- What a step leaves open, its flow says; what neither says has the default of the manifest format.
+-- But the timeout of a flow is about attempts of handlers, and does not end the wait for a signal.
 -- Called by: _put_flow.
 -- Locks:     the contracts.
 -- Raises:    nothing.
@@ -37,6 +38,7 @@ begin
   from jsonb_array_elements(p_flow -> 'steps') as s
   cross join lateral (
     select coalesce(jsonb_strip_nulls(p_flow -> 'options'), '{}')
+      - case s.value ->> 'kind' when 'signal' then 'timeout_seconds' else '' end
       || coalesce(jsonb_strip_nulls(s.value -> 'options'), '{}') as options
   ) as o
   left join lateral (select s.value -> 'over' as value) as m on s.value ->> 'kind' = 'map'

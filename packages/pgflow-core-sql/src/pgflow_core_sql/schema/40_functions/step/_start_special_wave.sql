@@ -67,16 +67,22 @@ begin
     step_slugs := step_slugs || v_step_slugs;
   end if;
   if v_signals is not null then
-    select run_ids || w.run_ids, step_slugs || w.step_slugs into run_ids, step_slugs
+    select w.run_ids, w.step_slugs into v_run_ids, v_step_slugs
     from pgflow._start_signals(v_signals) as w;
+    run_ids := run_ids || v_run_ids;
+    step_slugs := step_slugs || v_step_slugs;
   end if;
   if v_sleeps is not null then
-    select run_ids || w.run_ids, step_slugs || w.step_slugs into run_ids, step_slugs
+    select w.run_ids, w.step_slugs into v_run_ids, v_step_slugs
     from pgflow._start_sleeps(v_sleeps) as w;
+    run_ids := run_ids || v_run_ids;
+    step_slugs := step_slugs || v_step_slugs;
   end if;
   if v_sub_flows is not null then
-    select run_ids || w.run_ids, step_slugs || w.step_slugs into run_ids, step_slugs
+    select w.run_ids, w.step_slugs into v_run_ids, v_step_slugs
     from pgflow._start_sub_flows(v_sub_flows) as w;
+    run_ids := run_ids || v_run_ids;
+    step_slugs := step_slugs || v_step_slugs;
   end if;
   if v_unmet_run_ids is not null then
     insert into pgflow.step_states (run_id, step_slug, started_at)
