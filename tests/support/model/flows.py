@@ -71,7 +71,7 @@ def choices(at_least: int = 1) -> st.SearchStrategy[Chosen]:
         base=st.sampled_from([0.0, 2.0, 5.0]),
         cap=st.sampled_from([5.0, 300.0]),
         timeout=st.sampled_from([None, 20.0]),
-        deadline=st.sampled_from([None, None, None, 60.0]),
+        deadline=st.sampled_from([*[None] * 5, 60.0]),
         has_handler=st.booleans(),
     )
 

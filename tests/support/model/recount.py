@@ -158,7 +158,8 @@ def clear(conn: Connection[Any]) -> None:
     """Leave nothing of one example to the next; not even the place where its rows were."""
     conn.execute(
         "truncate pgflow.timers, pgflow.signals, pgflow.sub_runs, pgflow.attempt_log,"
-        " pgflow.leases, pgflow.tasks, pgflow.map_results, pgflow.map_items, pgflow.maps, pgflow.step_states,"
-        " pgflow.runs, pgflow.watches, pgflow.workers, pgflow.step_inputs, pgflow.deps,"
-        " pgflow.steps, pgflow.contracts, pgflow.flow_versions, pgflow.flows restart identity"
+        " pgflow.leases, pgflow.tasks, pgflow.map_results, pgflow.map_items, pgflow.maps,"
+        " pgflow.step_states, pgflow.runs, pgflow.watches, pgflow.workers, pgflow.step_inputs,"
+        " pgflow.deps, pgflow.steps, pgflow.contracts, pgflow.flow_versions, pgflow.flows"
+        " restart identity"
     )
