@@ -1,7 +1,7 @@
 """Whether a condition holds, as the table of docs/conditions.md says it."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sized
+from typing import Any, cast
 
 from pgflow_manifest import (
     AllOf,
@@ -50,7 +50,7 @@ def _value(operand: Operand, look: Look) -> Any:
             return operand.value
         case LengthOperand():
             value = _value(operand.length, look)
-            return len(value) if isinstance(value, list | dict) else None
+            return len(cast("Sized", value)) if isinstance(value, list | dict) else None
         case OrElseOperand():
             value = _value(operand.or_else[0], look)
             return operand.or_else[1] if value is None else value

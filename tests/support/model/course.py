@@ -18,7 +18,7 @@ from tests.support.model.state import (
     contract_of,
 )
 
-from pgflow_manifest import StepSpec
+from pgflow_manifest import PayloadInput, ResultInput, StepSpec
 
 AT_ONCE: Final = ("single", "map", "signal", "sleep", "flow")
 """In which order steps begin that are ready at once.
@@ -133,7 +133,7 @@ class Course(World):
     def _begin_sub_run(self, run_id: UUID, step: StepSpec) -> str | None:
         assert step.flow is not None
         source = step.inputs["payload"]
-        assert source.source in ("payload", "result")
+        assert isinstance(source, PayloadInput | ResultInput)
         payload = self.runs[run_id].value(source)
         if step.flow not in self.flows or not fits(PAYLOAD, payload):
             return "PF630"

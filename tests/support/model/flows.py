@@ -12,6 +12,7 @@ from pgflow_manifest import (
     ErrorInput,
     FlowOptions,
     FlowSpec,
+    Input,
     PayloadInput,
     ResultInput,
     StepSpec,
@@ -96,7 +97,7 @@ def flows_of(
 
 
 def _handler() -> StepSpec:
-    inputs = {
+    inputs: dict[str, Input] = {
         "code": ErrorInput(path=("code",)),
         "failed": ErrorInput(path=("step",)),
         "payload": PayloadInput(),

@@ -18,7 +18,7 @@ from hypothesis.stateful import initialize, precondition, rule
 from tests.support import builders
 from tests.support.builders import Claimed
 from tests.support.model import flows, recount
-from tests.support.model.playing import Player, swept
+from tests.support.model.playing import Player, cancelled, signalled, swept
 from tests.support.model.reports import (
     LEASE_SECONDS,
     VERBS,
@@ -129,9 +129,8 @@ class EngineMachine(Player):
     def send_signal(self, session: int, pick: int, step: int, number: int) -> None:
         """To a step that waits, or will, or did, or never does."""
         run_id = self.run(pick)
-        steps = self.oracle.runs[run_id].flow.steps
-        signals = [one.slug for one in steps if one.kind == "signal"]
-        slug = signals[step % len(signals)] if signals and step < 5 else steps[0].slug
+        slugs = self.signals_of(run_id)
+        slug = slugs[step % len(slugs)] if slugs and step < 5 else "s0"
         self.signal(session, run_id, slug, flows.signal_of(number))
 
     # tasks
@@ -214,6 +213,29 @@ class EngineMachine(Player):
         self.compare(report, told[0])
         self.check()
 
+    @precondition(lambda self: self.oracle.leases and self.has_waiting_steps())
+    @rule(draft=drafts("complete", "fail", "give up"), pick=any_run, number=flows.numbers)
+    def signal_or_cancel_meanwhile(self, draft: Draft, pick: int, number: int) -> None:
+        """Somebody from outside comes while a worker reports, perhaps about the same run."""
+        report, run_id = self.drawn(draft), self.run(pick)
+        slugs = self.signals_of(run_id)
+        if slugs:
+            slug, payload = slugs[pick % len(slugs)], flows.signal_of(number)
+            told = self._overlap(
+                lambda conn: told_by_engine(conn, report),
+                lambda conn: signalled(conn, run_id, slug, payload),
+            )
+            self.compare(report, told[0])
+            right: str | None = self.oracle.send_signal(run_id, slug, payload)
+        else:
+            told = self._overlap(
+                lambda conn: told_by_engine(conn, report), lambda conn: cancelled(conn, run_id)
+            )
+            self.compare(report, told[0])
+            right = self.oracle.cancel_run(run_id)
+        assert told[1] == right, f"{told[1]} was answered; right is {right}"
+        self.check()
+
     def _overlap(
         self, first: Callable[[Any], Any], second: Callable[[Any], Any]
     ) -> tuple[Any, Any]:
@@ -291,6 +313,11 @@ class EngineMachine(Player):
         return any(step.kind in ("signal", "sleep", "flow") for step in self.flow().steps) and bool(
             self.oracle.runs
         )
+
+    def signals_of(self, run_id: UUID) -> list[str]:
+        """Return what can be sent to a run."""
+        steps = self.oracle.runs[run_id].flow.steps
+        return [step.slug for step in steps if step.kind == "signal"]
 
     def _is_anything_to_do(self) -> bool:
         """Whether a run has not ended, or its failure handler has not."""

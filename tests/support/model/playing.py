@@ -217,17 +217,15 @@ class Player(RuleBasedStateMachine):
 
     def cancel(self, session: int, run_id: UUID) -> None:
         """Cancel a run."""
-        conn = self.at(session)
-        told = sqlstate_of(lambda: conn.execute("select pgflow.cancel_run(%s)", [run_id]))
-        assert told == self.oracle.cancel_run(run_id)
+        assert cancelled(self.at(session), run_id) == self.oracle.cancel_run(run_id)
         self.check()
 
 
 def swept(conn: Conn, limit: int) -> tuple[int, int, int]:
     """Return how many leases expired, how many workers died, and how many timers fired."""
     row = conn.execute("select expired, dead_workers, fired from pgflow.sweep(%s)", [limit])
-    (told,) = row.fetchall()
-    return told
+    [(expired, dead_workers, fired)] = row.fetchall()
+    return expired, dead_workers, fired
 
 
 def signalled(conn: Conn, run_id: UUID, slug: str, payload: Any) -> str:
@@ -238,3 +236,8 @@ def signalled(conn: Conn, run_id: UUID, slug: str, payload: Any) -> str:
         lambda: told.append(builders.scalar(conn, call, [run_id, slug, Jsonb(payload)]))
     )
     return error or told[0]
+
+
+def cancelled(conn: Conn, run_id: UUID) -> str | None:
+    """Cancel a run; return the code of the error, if any."""
+    return sqlstate_of(lambda: conn.execute("select pgflow.cancel_run(%s)", [run_id]))

@@ -1,6 +1,6 @@
 """The sessions of one machine: any of them may make a call, also while another one's is open."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ class Sessions:
 
 
 @contextmanager
-def open_sessions(connect: Connect) -> Iterator[Sessions]:
+def open_sessions(connect: Connect) -> Generator[Sessions]:
     """Open the sessions of a database of a test."""
     with ThreadPoolExecutor(1) as pool:
         sessions = Sessions(

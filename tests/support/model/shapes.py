@@ -23,6 +23,7 @@ from pgflow_manifest import (
     OrElseOperand,
     PayloadInput,
     ResultInput,
+    StepKind,
     StepOptions,
     StepSpec,
     ValueOperand,
@@ -54,7 +55,8 @@ _TESTS: Final[Sequence[Callable[[Operand], Condition]]] = (
 
 def fits(schema: JsonSchema, value: object) -> bool:
     """Return whether a value is of one of the types of a schema."""
-    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    told: list[str] | str = schema["type"]
+    kinds = [told] if isinstance(told, str) else told
     return isinstance(value, tuple(_TYPES[kind] for kind in kinds))
 
 
@@ -69,7 +71,8 @@ class When:
 
     def condition(self, deps: Sequence[str]) -> Condition:
         """Return it for a step that waits for *deps*."""
-        sources = [PayloadInput(), *(ResultInput(step=dep) for dep in deps)]
+        sources: list[PayloadInput | ResultInput] = [PayloadInput()]
+        sources += [ResultInput(step=dep) for dep in deps]
         parts: list[Condition] = []
         for source, test, is_negated in self.tests:
             part = _TESTS[test](sources[source % len(sources)])
@@ -82,7 +85,7 @@ class Shape:
     """One step, after some of the steps that come before it."""
 
     after: frozenset[int]
-    kind: str
+    kind: StepKind
     takes_payload: bool
     when: When | None
     on_failure: str
@@ -96,7 +99,7 @@ class Shape:
 
         Where there is no *sub_flow*, a step that would start one is a single step.
         """
-        kind = "single" if sub_flow is None and self.kind == "flow" else self.kind
+        kind: StepKind = "single" if sub_flow is None and self.kind == "flow" else self.kind
         deps = tuple(sorted(f"s{dep}" for dep in self.after if dep < number))
         source = ResultInput(step=deps[0]) if deps else PayloadInput()
         said: dict[str, Any] = {"result_schema": RESULT, "on_failure": self.on_failure}
@@ -123,7 +126,7 @@ class Shape:
             said |= {"when": self.when.condition(deps), "when_unmet": self.when.unmet}
         return StepSpec(
             slug=f"s{number}",
-            kind=kind,  # pyright: ignore[reportArgumentType]  # drawn as a text
+            kind=kind,
             deps=deps,
             inputs=self._inputs(kind, deps, source),
             options=StepOptions(**options),
@@ -153,7 +156,8 @@ _whens = st.builds(
     op=st.sampled_from(["and", "or"]),
     unmet=st.sampled_from(["skip", "skip_cascade", "skip", "skip_cascade", "fail"]),
 )
-_KINDS: Final = [*["single"] * 6, *["map"] * 4, *["signal"] * 2, *["sleep"] * 2, *["flow"] * 2]
+_WEIGHTS: Final[dict[StepKind, int]] = {"single": 6, "map": 4, "signal": 2, "sleep": 2, "flow": 2}
+_KINDS: Final = [kind for kind, weight in _WEIGHTS.items() for _ in range(weight)]
 shapes: Final = st.builds(
     Shape,
     after=st.frozensets(st.integers(0, MOST_STEPS - 2), max_size=3),

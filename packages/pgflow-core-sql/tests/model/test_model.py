@@ -12,6 +12,8 @@ from tests.support.model.sessions import Sessions, open_sessions
 
 EXAMPLES = int(os.environ.get("PGFLOW_MODEL_EXAMPLES") or 60)
 """`nox -s nightly` takes 2,000 or more."""
+PARTS = max(1, EXAMPLES // 500)
+"""Each a test of its own, so that several processes share them."""
 PHASES = (Phase.reuse, Phase.generate, Phase.shrink)  # `explain` traces every line: half the time
 
 
@@ -21,8 +23,10 @@ def sessions(connect: Connect) -> Iterator[Sessions]:
         yield sessions
 
 
-def test_engine_does_what_the_oracle_says(sessions: Sessions) -> None:
-    machine = type("Machine", (EngineMachine,), {"sessions": sessions})
+@pytest.mark.parametrize("part", range(PARTS))
+def test_engine_does_what_the_oracle_says(sessions: Sessions, part: int) -> None:
+    machine = type(f"Machine{part}", (EngineMachine,), {"sessions": sessions})
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=EXAMPLES, stateful_step_count=40, phases=PHASES)
+        machine,
+        settings=settings(max_examples=EXAMPLES // PARTS, stateful_step_count=40, phases=PHASES),
     )
