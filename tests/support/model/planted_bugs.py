@@ -112,7 +112,7 @@ BUGS: Final = {
     ),
     "a signal leaves its timer": Bug("send_signal", "and t.kind = 'signal'", "and false"),
     "the wait for a signal is as long as a handler may take": Bug(
-        "_put_contracts", "when 'signal' then 'timeout_seconds'", "when 'signal' then ''"
+        "_put_contracts", "when 'signal' then s.value -> 'options'", "when 'signal' then o.options"
     ),
     "a sleep ends with another one of its run": Bug(
         "_fire_timers",

@@ -117,6 +117,7 @@ class Shape:
             case "sleep":
                 said |= {"result_schema": {"type": "null"}, "seconds": self.seconds}
                 said["until"] = source if self.seconds is None else None
+                said["on_failure"] = self.on_failure if self.seconds is None else "fail"
             case "flow":
                 said |= {"result_schema": _OUTPUT, "flow": sub_flow}
                 said["flow_step"] = "s0" if self.takes_payload else None

@@ -22,7 +22,7 @@ from tests.support.fix_clock import SetClock
 from tests.support.refusals import refused
 from tests.support.waiting import a_signal
 
-from pgflow_manifest import FlowOptions, FlowSpec, ResultInput
+from pgflow_manifest import FlowSpec, ResultInput
 
 Conn = psycopg.Connection[Any]
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -140,20 +140,6 @@ def test_timeout_completes_with_null_and_a_later_signal_is_refused(
     assert publish.args == {"approval": None}
     with refused(tx, "PF306"):
         send(tx, run_id, YES)
-
-
-def test_timeout_of_a_flow_does_not_end_the_wait_for_a_signal(
-    tx: Conn, set_clock: SetClock
-) -> None:
-    set_clock(tx, NOON)
-    flow = a_flow(
-        "asked", a_signal("answer"), a_step("other"), options=FlowOptions(timeout_seconds=60)
-    )
-    deploy(tx, flow)
-    run_id = start_run(tx, "asked")
-    set_clock(tx, NOON + timedelta(days=1))
-    assert scalar(tx, "select fired from pgflow.sweep()") == 0
-    assert get_step(tx, run_id, "answer")["status"] == "started"
 
 
 def test_signal_in_time_ends_the_timer(tx: Conn, set_clock: SetClock) -> None:

@@ -12,7 +12,6 @@ from tests.support.builders import (
     a_step,
     claim,
     complete,
-    deploy,
     exchange,
     get_run,
     get_step,
@@ -30,9 +29,8 @@ from tests.support.ruled import (
     register_for,
     states,
 )
-from tests.support.waiting import a_signal, a_sleep, a_sub_flow
 
-from pgflow_manifest import PayloadInput, ResultInput, StepSpec
+from pgflow_manifest import PayloadInput, ResultInput
 
 Conn = psycopg.Connection[Any]
 NEVER = is_true({"value": False})
@@ -62,25 +60,6 @@ def a_chain(length: int, **root: Any) -> Document:
     """Return s0 -> s1 -> ... of *length* steps, the first one with the members *root*."""
     steps = [a_step(f"s{n}", *([f"s{n - 1}"] if n else [])) for n in range(length)]
     return a_ruled_flow(a_flow("chain", *steps), {"s0": root})
-
-
-@pytest.mark.parametrize(
-    "waiting",
-    [
-        a_signal("waiting"),
-        a_sleep("waiting", seconds=10),
-        a_sub_flow("waiting", "inner", PayloadInput()),
-    ],
-    ids=["signal", "sleep", "sub-flow"],
-)
-def test_step_is_not_forgotten_that_is_skipped_when_another_one_begins_to_wait(
-    tx: Conn, waiting: StepSpec
-) -> None:
-    deploy(tx, a_flow("inner", a_step("work")))
-    flow = a_flow("beside", waiting, a_step("unmet"), a_step("after", "unmet"))
-    worker_id, run_id = a_started_run(tx, a_ruled_flow(flow, {"unmet": {"when": NEVER}}))
-    assert states(tx, run_id)["after"] == "started"
-    assert "after" in {task.step_slug for task in claim(tx, worker_id)}
 
 
 def test_skipped_step_gives_null_to_what_waits_for_it(tx: Conn) -> None:

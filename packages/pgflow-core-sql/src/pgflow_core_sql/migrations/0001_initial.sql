@@ -1728,7 +1728,7 @@ $$;
 
 -- _put_contracts: store the contract and the inputs of each step; apply its options in place.
 -- What a step leaves open, its flow says; what neither says has the default of the manifest format.
--- But the timeout of a flow is about attempts of handlers, and does not end the wait for a signal.
+-- But the timeout of a signal is its own: that of the flow bounds attempts, of which a signal has none.
 -- Called by: _put_flow.
 -- Locks:     the contracts.
 -- Raises:    nothing.
@@ -1755,7 +1755,9 @@ begin
     coalesce(o.options ->> 'backoff', 'exponential'),
     coalesce((o.options ->> 'start_delay_seconds')::double precision, 0),
     coalesce((o.options ->> 'jitter')::double precision, 0.5),
-    (o.options ->> 'timeout_seconds')::double precision,
+    (
+      case s.value ->> 'kind' when 'signal' then s.value -> 'options' else o.options end ->> 'timeout_seconds'
+    )::double precision,
     pgflow._schema_id(pgflow._task_schema(s.value)),
     coalesce((o.options ->> 'max_result_bytes')::numeric::integer, 4194304),
     m.value ->> 'source',
@@ -1766,7 +1768,6 @@ begin
   from jsonb_array_elements(p_flow -> 'steps') as s
   cross join lateral (
     select coalesce(jsonb_strip_nulls(p_flow -> 'options'), '{}')
-      - case s.value ->> 'kind' when 'signal' then 'timeout_seconds' else '' end
       || coalesce(jsonb_strip_nulls(s.value -> 'options'), '{}') as options
   ) as o
   left join lateral (select s.value -> 'over' as value) as m on s.value ->> 'kind' = 'map'
