@@ -278,8 +278,16 @@ _INVARIANTS: Final = {
         left join pgflow.step_states s using (run_id, step_slug)
         left join pgflow.steps d using (flow_slug, version, step_slug)
         where t.kind in ('sleep', 'signal')
-          and (s.status is distinct from 'started' or d.kind is distinct from t.kind)
-          or t.kind = 'start' and r.status is distinct from 'started'""",
+          and (s.status is distinct from 'started' or d.kind is distinct from t.kind)""",
+    "a run has ended and has a timer that is no news, nor a deadline that it kept": """
+        select t.run_id, t.step_slug, t.kind from pgflow.timers t
+        left join pgflow.runs r using (run_id)
+        where r.status is distinct from 'started' and t.kind not in ('sub_flow', 'parent')
+          and (t.kind, coalesce(r.status, '')) <> ('deadline', 'completed')""",
+    "a run has a parent that has not started it, or the other way round": """
+        select r.run_id, x.run_id from pgflow.runs r
+        full join pgflow.sub_runs x on x.sub_run_id = r.run_id
+        where (r.parent_run_id, r.parent_step_slug) is distinct from (x.run_id, x.step_slug)""",
     "a step waits for a sub-run that is not there, or that has ended and nobody is told": """
         select s.run_id, s.step_slug from pgflow.step_states s
         join pgflow.runs r using (run_id)

@@ -1,64 +1,49 @@
-"""Graphs for the model: steps and maps over payloads and results, with few attempts."""
+"""Flows for the model: one, the flow that its steps may start, and one that this may start."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from hypothesis import strategies as st
-from tests.support.builders import a_flow, a_map, a_step
+from tests.support.builders import a_flow, a_step
+from tests.support.model.shapes import MOST_STEPS, PAYLOAD, RESULT, Shape, shapes
 
 from pgflow_manifest import (
-    EachInput,
+    ErrorInput,
     FlowOptions,
     FlowSpec,
     Input,
-    JsonSchema,
     PayloadInput,
     ResultInput,
     StepSpec,
 )
 
 SLUG: Final = "flow"
-MOST_STEPS: Final = 6
-# A number is a result as well as a list is, and a map over it cannot begin.
-RESULT: Final[JsonSchema] = {"type": ["integer", "array"]}
-ITEM: Final[JsonSchema] = {"type": "integer"}
+INNER: Final = {SLUG: "inner", "inner": "innermost"}
+"""Which flow the steps of a flow start, where they start one."""
 
 payloads: Final[st.SearchStrategy[Any]] = st.sampled_from([[1, 2, 3], [1, 2], [1], [], [4, 5], 5])
 numbers: Final = st.integers(0, 9)
 """What a handler makes of its arguments; see `result_of`."""
+graphs: Final = st.lists(shapes, min_size=1, max_size=MOST_STEPS - 1)
+inner_graphs: Final = st.lists(shapes, min_size=1, max_size=2)
 
 _LISTS: Final[list[Any]] = [[1, 2], [3, 4, 5], [6], [7, 8], [], [9], 5, [1, 2, 3], [0, 0]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """One step as Hypothesis draws it: after which of the steps before it, and what it is."""
+class Chosen:
+    """Options of a flow: how often a task is tried, when again, and how long all may take.
 
-    after: frozenset[int]
-    is_map: bool
-    takes_payload: bool
-
-    def step(self, number: int) -> StepSpec:
-        """Return the step; it is called by its place in the flow."""
-        slug, deps = f"s{number}", [f"s{dep}" for dep in sorted(self.after) if dep < number]
-        inputs: dict[str, Input] = {dep: ResultInput(step=dep) for dep in deps}
-        if self.takes_payload:
-            inputs["payload"] = PayloadInput()
-        if not self.is_map:
-            return a_step(slug, *deps, inputs=inputs, result_schema=RESULT)
-        inputs["item"] = EachInput()
-        over = ResultInput(step=deps[0]) if deps else PayloadInput()
-        return a_map(slug, over, *deps, inputs=inputs, item_schema=ITEM)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempts:
-    """How often a task is tried, and when again; nothing is left to luck."""
+    Nothing is left to luck.
+    """
 
     most: int
     base: float
     cap: float
+    timeout: float | None
+    deadline: float | None
+    has_handler: bool
 
     def options(self) -> FlowOptions:
         """Return them as options of a flow."""
@@ -67,16 +52,9 @@ class Attempts:
             base_delay_seconds=self.base,
             max_delay_seconds=self.cap,
             jitter=0,
+            timeout_seconds=self.timeout,
+            deadline_seconds=self.deadline,
         )
-
-
-shapes: Final = st.builds(
-    Shape,
-    after=st.frozensets(st.integers(0, MOST_STEPS - 2), max_size=3),
-    is_map=st.booleans(),
-    takes_payload=st.booleans(),
-)
-graphs: Final = st.lists(shapes, min_size=1, max_size=MOST_STEPS - 1)
 
 
 def result_of(step: StepSpec, number: int) -> Any:
@@ -86,27 +64,64 @@ def result_of(step: StepSpec, number: int) -> Any:
     return number if step.kind == "map" else _LISTS[number]
 
 
-def attempts(at_least: int = 1) -> st.SearchStrategy[Attempts]:
+def choices(at_least: int = 1) -> st.SearchStrategy[Chosen]:
     """Return options; an invariant wants that a deployment takes no attempt away."""
     return st.builds(
-        Attempts,
+        Chosen,
         most=st.sampled_from([n for n in (2, 1, 3) if n >= at_least]),
         base=st.sampled_from([0.0, 2.0, 5.0]),
         cap=st.sampled_from([5.0, 300.0]),
+        timeout=st.sampled_from([None, 20.0]),
+        deadline=st.sampled_from([*[None] * 5, 60.0]),
+        has_handler=st.booleans(),
     )
 
 
-def flow_of(graph: Sequence[Shape], chosen: Attempts) -> FlowSpec:
-    """Return the flow of some shapes."""
-    steps = [shape.step(number) for number, shape in enumerate(graph)]
-    return a_flow(SLUG, *steps, options=chosen.options())
+def flows_of(
+    graph: Sequence[Shape], inner: Sequence[Shape], innermost: Shape, chosen: Chosen
+) -> list[FlowSpec]:
+    """Return the flow of some shapes, after the flows that its steps may start."""
+    graphs = {SLUG: graph, "inner": inner, "innermost": [innermost]}
+    # a whole run has one deadline, or each of its parts would be another example
+    calm = replace(chosen, deadline=None, has_handler=not chosen.has_handler)
+    made: list[FlowSpec] = []
+    for slug, shapes_of_it in graphs.items():
+        if made and all(step.flow != slug for step in made[0].steps):
+            break
+        steps = [shape.step(number, INNER.get(slug)) for number, shape in enumerate(shapes_of_it)]
+        options = chosen if slug == SLUG else calm
+        if options.has_handler:
+            steps.append(_handler())
+        made.insert(0, a_flow(slug, *steps, options=options.options(), payload_schema=PAYLOAD))
+    return made
 
 
-def with_options(flow: FlowSpec, chosen: Attempts) -> FlowSpec:
+def _handler() -> StepSpec:
+    inputs: dict[str, Input] = {
+        "code": ErrorInput(path=("code",)),
+        "failed": ErrorInput(path=("step",)),
+        "payload": PayloadInput(),
+        "first": ResultInput(step="s0"),
+    }
+    step = a_step("undo", inputs=inputs, result_schema=RESULT)
+    return step.model_copy(update={"kind": "failure"})
+
+
+def with_options(flow: FlowSpec, chosen: Chosen) -> FlowSpec:
     """Return *flow* with other options, which change no digest."""
     return flow.model_copy(update={"options": chosen.options()})
 
 
 def with_one_more(flow: FlowSpec, shape: Shape) -> FlowSpec:
-    """Return the next version of *flow*: one more step, which comes last."""
-    return a_flow(flow.slug, *flow.steps, shape.step(len(flow.steps)), options=flow.options)
+    """Return the next version of *flow*: one more step, which comes last but for its handler."""
+    handler = [step for step in flow.steps if step.kind == "failure"]
+    steps = [step for step in flow.steps if step.kind != "failure"]
+    steps.append(shape.step(len(steps), INNER[SLUG]))
+    return a_flow(
+        flow.slug, *steps, *handler, options=flow.options, payload_schema=flow.payload_schema
+    )
+
+
+def signal_of(number: int) -> Any:
+    """Return the payload that a number stands for: 9 does not fit, 8 only with a timeout."""
+    return {9: "unfit", 8: None}.get(number, _LISTS[number % 3])

@@ -6,21 +6,29 @@ from typing import Any, Final
 from uuid import UUID
 
 from tests.support.builders import Claimed
+from tests.support.model.shapes import fits
 from tests.support.model.state import (
     Contract,
-    Ended,
     Lease,
     Options,
     Run,
-    StepState,
     TaskKey,
     Waiting,
     Worker,
     contract_of,
     key_of,
 )
+from tests.support.model.timed import NO_RUNS, Timed
 
-from pgflow_manifest import EachInput, FlowSpec, PayloadInput, ResultInput, StepSpec
+from pgflow_manifest import (
+    EachInput,
+    ErrorInput,
+    FlowSpec,
+    Input,
+    PayloadInput,
+    ResultInput,
+    StepSpec,
+)
 
 BEAT_SECONDS: Final = 10.0
 """Of every worker of the model; one that misses three of them is dead."""
@@ -29,28 +37,21 @@ Report = tuple[Claimed, Any]
 """A task and what is reported about it."""
 
 
-class Oracle:
+class Oracle(Timed):
     """What the tables must say, and what every function must have answered."""
-
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-        self.flows: dict[str, FlowSpec] = {}
-        self.options: dict[Contract, Options] = {}
-        self.runs: dict[UUID, Run] = {}
-        self.tasks: dict[TaskKey, Waiting] = {}
-        self.leases: dict[TaskKey, Lease] = {}
-        self.attempts: dict[TaskKey, list[Ended]] = {}
-        self.workers: dict[UUID, Worker] = {}
 
     def deploy(self, flow: FlowSpec) -> None:
         """New runs take *flow*; its options hold for all runs at once."""
         self.flows[flow.slug] = flow
+        self.deadlines[flow.digest] = flow.options.deadline_seconds
         for step in flow.steps:
             said = {**flow.options.model_dump(), **step.options.model_dump(exclude_none=True)}
             self.options[contract_of(flow, step)] = Options(
                 max_attempts=said["max_attempts"],
                 base_delay_seconds=said["base_delay_seconds"],
                 max_delay_seconds=said["max_delay_seconds"],
+                start_delay_seconds=step.options.start_delay_seconds,
+                signal_seconds=step.options.timeout_seconds if step.kind == "signal" else None,
             )
 
     def register_worker(self, worker_id: UUID, contracts: Iterable[Contract]) -> None:
@@ -73,12 +74,17 @@ class Oracle:
         if self.workers[worker_id].status == "running":
             self.workers[worker_id].status = "stopped"
 
-    def start_flow(self, run_id: UUID, slug: str, payload: Any) -> str | None:
+    def start_flow(
+        self, run_id: UUID, slug: str, payload: Any, start_at: datetime | None = None
+    ) -> str | None:
         """Return the error, if any."""
         if run_id in self.runs:
             return "PF303"
         self.runs[run_id] = Run(flow=self.flows[slug], payload=payload)
-        self._settle(run_id)
+        if start_at is None or start_at <= self.now:
+            self.begin_run(run_id)
+        else:
+            self.timers[run_id, "", "start"] = start_at
         return None
 
     def cancel_run(self, run_id: UUID) -> str | None:
@@ -88,7 +94,8 @@ class Oracle:
             return "PF102"
         if run.status in ("completed", "failed"):
             return "PF302"
-        self._end_run(run_id, "cancelled")
+        if run.status == "started":
+            self.end_run(run_id, "cancelled", ())
         return None
 
     def claimable(self, worker_id: UUID) -> dict[TaskKey, Waiting]:
@@ -131,7 +138,7 @@ class Oracle:
             key = key_of(task)
             waiting = self.tasks.pop(key)
             assert task.attempt == waiting.attempts_count + 1
-            assert task.args == self.args(key), f"arguments of {key}"
+            assert task.args == self._args(key, task.args), f"arguments of {key}"
             self.leases[key] = Lease(
                 contract=waiting.contract,
                 attempt=task.attempt,
@@ -140,23 +147,28 @@ class Oracle:
                 leased_until=self.now + timedelta(seconds=seconds),
             )
 
-    def args(self, key: TaskKey) -> dict[str, Any]:
+    def _args(self, key: TaskKey, told: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of a handler."""
-        run_id, slug, index = key
-        run = self.runs[run_id]
-        items = run.steps[slug].items
-        args: dict[str, Any] = {}
-        for name, source in run.flow.step(slug).inputs.items():
-            match source:
-                case PayloadInput():
-                    args[name] = run.payload
-                case ResultInput():
-                    args[name] = run.steps[source.step].result
-                case _:
-                    assert isinstance(source, EachInput)
-                    assert items is not None
-                    args[name] = items[index]
-        return args
+        inputs = self._step(key).inputs
+        return {name: self._arg(key, source, told.get("failed")) for name, source in inputs.items()}
+
+    def _arg(self, key: TaskKey, source: Input, told_step: str | None) -> Any:
+        run = self.runs[key[0]]
+        match source:
+            case PayloadInput() | ResultInput():
+                return run.value(source)
+            case EachInput():
+                items = run.steps[key[1]].items
+                assert items is not None
+                return items[key[2]]
+            case ErrorInput(path=("code",)) if told_step is not None:
+                return run.steps[told_step].code
+            case ErrorInput(path=("code",)):
+                return "PF620"
+            case ErrorInput():
+                # of several steps that failed at once, any may be the one that is told
+                assert told_step in (run.failed_by or {None})
+                return told_step
 
     def complete_tasks(self, reports: Sequence[Report]) -> list[str]:
         """Return the outcomes; of equal reports of one lease the first is the accepted one."""
@@ -173,7 +185,7 @@ class Oracle:
         for ordinal, key in accepted.items():
             self._accept(key, reports[ordinal][1])
         for run_id in dict.fromkeys(run_id for run_id, _, _ in accepted.values()):
-            self._settle(run_id)
+            self.settle(run_id)
         self._end_attempts(
             [key for ordinal, key in unfit.items() if self._holds(reports[ordinal][0])],
             "failed",
@@ -197,9 +209,9 @@ class Oracle:
         return [
             "stale"
             if task.lease_id not in lease_ids
-            else "failed"
-            if self.runs[task.run_id].status == "failed"
             else "retried"
+            if key_of(task) in self.tasks
+            else "failed"
             for task in tasks
         ]
 
@@ -221,8 +233,12 @@ class Oracle:
                 self.leases[key_of(task)].leased_until = until
         return [until if self._holds(task) else None for task in tasks]
 
-    def sweep(self, limit: int) -> tuple[int, int]:
-        """Return how many leases expired and how many workers died."""
+    def sweep(self, limit: int, busy: frozenset[UUID] = NO_RUNS) -> tuple[int, int, int]:
+        """Return how many leases expired, how many workers died, and how many timers fired.
+
+        Somebody else is at the *busy* runs, which are left to a later sweep.
+        """
+        fired = self.fire(limit, busy)
         silent = {
             worker_id
             for worker_id, worker in self.workers.items()
@@ -233,14 +249,14 @@ class Oracle:
         overdue = [
             key
             for key, lease in self.leases.items()
-            if lease.leased_until < self.now or lease.worker_id in dead
+            if (lease.leased_until < self.now or lease.worker_id in dead) and key[0] not in busy
         ]
         chosen = sorted({run_id for run_id, _, _ in overdue})[:limit]
         ending = [key for key in overdue if key[0] in chosen]
         self._end_attempts(ending, "expired", code="PF604", retryable=True, retry_after=0)
         for worker_id in silent:
             self.workers[worker_id].status = "dead"
-        return len(ending), len(silent)
+        return len(ending), len(silent), fired
 
     # what all of these are made of
 
@@ -252,70 +268,25 @@ class Oracle:
         return self.runs[key[0]].flow.step(key[1])
 
     def _fits(self, key: TaskKey, result: Any) -> bool:
-        """The schemas of flows.py: an item becomes a number, a step a number or a list."""
-        return isinstance(result, int if self._step(key).kind == "map" else int | list)
+        step = self._step(key)
+        return fits(
+            step.result_schema["items"] if step.kind == "map" else step.result_schema, result
+        )
 
     def _accept(self, key: TaskKey, result: Any) -> None:
         lease = self.leases[key]
-        self._log(key, "completed")
+        self.log(key, "completed")
         state = self.runs[key[0]].steps[key[1]]
         if state.items is None:
             state.status, state.result, state.lease_id = "completed", result, lease.lease_id
             return
         state.results[key[2]] = result
         if len(state.results) == len(state.items):
-            self._gather(state)
-
-    def _gather(self, state: StepState) -> None:
-        state.status = "completed"
-        state.result = [state.results[index] for index in range(len(state.results))]
-
-    def _settle(self, run_id: UUID) -> None:
-        """Begin what is ready, wave after wave; complete the run when all its leaves have."""
-        run = self.runs[run_id]
-        while run.status == "started":
-            ready = [step for step in run.flow.steps if run.is_ready(step)]
-            if not ready:
-                break
-            unstartable = {step.slug: code for step in ready if (code := self._begin(run_id, step))}
-            if unstartable:
-                self._fail_steps(run_id, unstartable)
-        if run.status == "started" and all(
-            slug in run.steps and run.steps[slug].status == "completed"
-            for slug in run.flow.leaf_slugs
-        ):
-            run.status = "completed"
-
-    def _begin(self, run_id: UUID, step: StepSpec) -> str | None:
-        """Return why the step cannot begin, if so."""
-        run = self.runs[run_id]
-        state = run.steps[step.slug] = StepState()
-        match step.kind:
-            case "single":
-                self._queue((run_id, step.slug, 0), step)
-            case _:
-                assert step.kind == "map"  # of other kinds nothing is drawn
-                items = (
-                    run.steps[step.over.step].result
-                    if isinstance(step.over, ResultInput)
-                    else run.payload
-                )
-                if not isinstance(items, list):
-                    return "PF609"
-                state.items = [*items]
-                for index in range(len(state.items)):
-                    self._queue((run_id, step.slug, index), step)
-                if not state.items:
-                    self._gather(state)
-        return None
-
-    def _queue(self, key: TaskKey, step: StepSpec) -> None:
-        contract = contract_of(self.runs[key[0]].flow, step)
-        self.tasks[key] = Waiting(contract=contract, attempts_count=0, available_at=self.now)
+            self.gather(state)
 
     def _give_back(self, key: TaskKey) -> None:
         lease = self.leases[key]
-        self._log(key, "released")
+        self.log(key, "released")
         self.tasks[key] = Waiting(
             contract=lease.contract, attempts_count=lease.attempt - 1, available_at=self.now
         )
@@ -329,61 +300,27 @@ class Oracle:
         retryable: bool,
         retry_after: float | None = None,
     ) -> None:
-        """End attempts without a result: another one each, or the end of step and run."""
-        over: dict[UUID, dict[str, str]] = {}
-        again: list[tuple[TaskKey, Lease]] = []
+        """End attempts without a result: another one each, or the end of the step."""
+        over: dict[UUID, dict[TaskKey, str]] = {}
         for key in sorted(keys):
             lease = self.leases[key]
-            if retryable and lease.attempt < self.options[lease.contract].max_attempts:
-                again.append((key, lease))
-            else:
-                over.setdefault(key[0], {})[key[1]] = code
-            self._log(key, outcome, code)
-        for key, lease in again:
-            if key[0] not in over:
-                delay = self._delay(lease) if retry_after is None else retry_after
-                self.tasks[key] = Waiting(
-                    contract=lease.contract,
-                    attempts_count=lease.attempt,
-                    available_at=self.now + timedelta(seconds=delay),
-                )
-        for run_id, steps in over.items():
-            self._fail_steps(run_id, steps)
-            # told by the slug that comes first, which is no more than a way to choose one
-            self.runs[run_id].failed_by = frozenset({min(steps)})
+            self.log(key, outcome, code)
+            if not retryable or lease.attempt >= self.options[lease.contract].max_attempts:
+                over.setdefault(key[0], {})[key] = code
+                continue
+            delay = self._delay(lease) if retry_after is None else retry_after
+            self.tasks[key] = Waiting(
+                contract=lease.contract,
+                attempts_count=lease.attempt,
+                available_at=self.now + timedelta(seconds=delay),
+            )
+        for run_id, codes in over.items():
+            self.give_up(run_id, codes)
 
     def _delay(self, lease: Lease) -> float:
         options = self.options[lease.contract]
         delay = options.base_delay_seconds * 2.0 ** (lease.attempt - 1)
         return min(delay, options.max_delay_seconds)
-
-    def _fail_steps(self, run_id: UUID, codes: Mapping[str, str]) -> None:
-        run = self.runs[run_id]
-        for slug, code in codes.items():
-            run.steps[slug].status, run.steps[slug].code = "failed", code
-        self._end_run(run_id, "failed")
-        run.failed_by = frozenset(codes)
-
-    def _end_run(self, run_id: UUID, status: str) -> None:
-        run = self.runs[run_id]
-        if run.status != "started":
-            return
-        run.status = status
-        for state in run.steps.values():
-            if state.status == "started":
-                state.status = "cancelled"
-            if state.status != "completed":
-                state.results = {}
-        for key in [key for key in self.tasks if key[0] == run_id]:
-            del self.tasks[key]
-        for key in [key for key in self.leases if key[0] == run_id]:
-            self._log(key, "cancelled")
-
-    def _log(self, key: TaskKey, outcome: str, code: str | None = None) -> None:
-        lease = self.leases.pop(key)
-        self.attempts.setdefault(key, []).append(
-            Ended(attempt=lease.attempt, outcome=outcome, lease_id=lease.lease_id, code=code)
-        )
 
     def _answer_again(self, task: Claimed, result: Any) -> str:
         """Return what a report of a lease that is over is told: the same as the first time."""
