@@ -50,6 +50,7 @@ class Course(World):
             self._begin_wave(run_id, ready)
         if run.status == "started" and all(run.has_ended(slug) for slug in run.flow.leaf_slugs):
             run.status = "completed"
+            self._drop_timers(run_id)
             self._tell_parent(run)
 
     def _begin_wave(self, run_id: UUID, ready: Sequence[StepSpec]) -> None:
@@ -207,8 +208,7 @@ class Course(World):
             if state.status != "completed":
                 state.results = {}
         self._drop_tasks(run_id)
-        for key in [key for key in self.timers if key[0] == run_id]:
-            del self.timers[key]
+        self._drop_timers(run_id)
         self._tell_parent(run)
         for (parent_id, _), sub_run_id in self.sub_runs.items():
             if parent_id == run_id and self.runs[sub_run_id].status == "started":
@@ -217,6 +217,10 @@ class Course(World):
         if status == "failed" and handler.kind == "failure":
             run.steps[handler.slug] = StepState()
             self._queue((run_id, handler.slug, 0), handler)
+
+    def _drop_timers(self, run_id: UUID) -> None:
+        for key in [key for key in self.timers if key[0] == run_id]:
+            del self.timers[key]
 
     def _drop_tasks(self, run_id: UUID, slug: str | None = None) -> None:
         """Of a run, or of a step of it."""
