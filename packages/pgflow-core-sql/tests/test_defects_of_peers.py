@@ -18,6 +18,7 @@ from tests.support.builders import (
     claim,
     complete,
     deploy,
+    extend,
     fail,
     get_run,
     register_worker,
@@ -54,9 +55,9 @@ def test_2_slug_of_full_length_works_to_the_end(tx: Conn) -> None:
 def test_3_flows_whose_slugs_differ_in_case_share_no_queue(tx: Conn) -> None:
     upper, lower = a_flow("MyFlow", a_step("a")), a_flow("myflow", a_step("a"))
     deploy(tx, upper, lower)
-    worker_id = register_worker(tx, lower)
     start_run(tx, "MyFlow")
-    assert claim(tx, worker_id) == []
+    assert claim(tx, register_worker(tx, lower)) == []
+    assert len(claim(tx, register_worker(tx, upper))) == 1
 
 
 def test_4_zombie_cannot_fail_the_task_of_the_worker_that_took_over(
@@ -119,19 +120,24 @@ def test_8_lease_has_the_length_that_was_asked_for(tx: Conn, set_clock: SetClock
     assert scalar(tx, "select leased_until from pgflow.leases") == NOON + timedelta(seconds=62)
 
 
-def test_9_result_is_stored_once(tx: Conn) -> None:
-    marker = "only-once"
-    worker_id, task = a_claimed_task(tx)
-    complete(tx, [task], [{"transcription": marker}])
-    work_off(tx, worker_id)
-    found = 0
+def test_9_result_of_a_leaf_is_stored_once(tx: Conn) -> None:
+    """Also that of a map step, whose items lie elsewhere until the list is made."""
+    flow = a_flow("f", a_step("leaf"), a_map("items", PayloadInput()))
+    deploy(tx, flow)
+    worker_id = register_worker(tx, flow)
+    run_id = start_run(tx, "f", [1])
+    for task in claim(tx, worker_id, 2):
+        complete(tx, [task], [f"only-once-{task.step_slug}"])
+    output = {"leaf": "only-once-leaf", "items": ["only-once-items"]}
+    assert get_run(tx, run_id)["output"] == output
+    found: list[str] = []
     for (table,) in tx.execute(
         "select relname from pg_class where relnamespace = 'pgflow'::regnamespace and relkind = 'r'"
     ):
-        found += scalar(
-            tx, f"select count(*) from pgflow.{table} as t where strpos(t::text, %s) > 0", [marker]
-        )
-    assert found == 1
+        for slug in output:
+            query = f"select count(*) from pgflow.{table} as t where strpos(t::text, %s) > 0"
+            found += [f"{table} {slug}"] * scalar(tx, query, [f"only-once-{slug}"])
+    assert sorted(found) == ["step_states items", "step_states leaf"]
 
 
 def test_10_updates_touch_no_indexed_column(tx: Conn) -> None:
@@ -160,6 +166,34 @@ def test_10_updates_touch_no_indexed_column(tx: Conn) -> None:
         ("workers", "last_beat_at"),
     }
     assert indexed.isdisjoint(updated)
+
+
+def test_10_every_update_of_a_run_is_hot(tx: Conn, set_clock: SetClock) -> None:
+    set_clock(tx, NOON)
+    flow = a_flow("f", a_step("a"), a_map("b", PayloadInput()), a_step("c", "a", "b"))
+    deploy(tx, flow)
+    worker_id = register_worker(tx, flow)
+    run_id = start_run(tx, "f", [1, 2, 3])
+    failed, *others = claim(tx, worker_id, 4)
+    extend(tx, [failed, *others])
+    fail(tx, [failed])
+    complete(tx, others, ["x"] * len(others))
+    set_clock(tx, NOON + timedelta(minutes=5))
+    while tasks := claim(tx, worker_id):
+        complete(tx, tasks, ["x"] * len(tasks))
+    assert get_run(tx, run_id)["status"] == "completed"
+    updates = dict(
+        tx.execute(
+            """
+            select relname, n_tup_upd - n_tup_hot_upd
+            from pg_stat_xact_user_tables
+            where schemaname = 'pgflow' and n_tup_upd > 0
+            """
+        ).fetchall()
+    )
+    assert {"runs", "step_states", "leases"} <= updates.keys()
+    assert "tasks" not in updates
+    assert set(updates.values()) == {0}
 
 
 def test_11_failed_run_leaves_no_task_started_or_queued(tx: Conn) -> None:
