@@ -7,7 +7,7 @@ from argparse import Namespace
 from pgflow_cli import exit_codes
 from pgflow_cli.cmd_run import read_run
 from pgflow_cli.connection import find_database
-from pgflow_cli.progress import run_duration, step_text
+from pgflow_cli.progress import error_of_no_step, run_duration, step_text
 from pgflow_cli.terminal import write, write_json
 from pgflow_client import Client, ErrorReport, Json, RunSnapshot
 
@@ -33,6 +33,8 @@ def _tell(client: Client, run: RunSnapshot) -> None:
     write(f"payload  {_compact(run.payload)}")
     if run.status == "cancelled" and run.error is not None:
         write(f"reason   {run.error.message}")
+    if (error := error_of_no_step(run)) is not None:
+        write(f"error    {error}")
     if run.parent_run_id is not None:
         write(f"parent   {run.parent_run_id}")
     write("")
