@@ -55,7 +55,7 @@ def test_run_fails_whose_condition_must_hold(project: Project) -> None:
     )
     assert told.document["error"]["code"] == "PF610"
     handle = project.client.handle(told.document["run_id"])
-    with pytest.raises(RunFailedError, match="step 'score' failed.*PF610"):
+    with pytest.raises(RunFailedError, match=r"step 'score' failed.*PF610"):
         handle.output()
     assert "[PF610]" in project.shown(handle.run_id)
     statuses = {step.slug: step.status for step in handle.get().steps}

@@ -74,7 +74,7 @@ def test_policies_skip_a_step_or_what_waits_for_it_too(project: Project, conn: C
 def test_failure_handler_runs_once_the_run_has_failed(project: Project, conn: Conn) -> None:
     refused = {"cents": 500, "refused": True}
     run = project.client.start("bank", refused)
-    with pytest.raises(RunFailedError, match="after 1 attempt: .*the card was refused"):
+    with pytest.raises(RunFailedError, match=r"after 1 attempt: .*the card was refused"):
         run.output(20)
     project.until(lambda: any(s.slug == "undo" and s.is_terminal for s in run.get().steps))
     undone = "charge [PF603] the card was refused: gave back 5, None"

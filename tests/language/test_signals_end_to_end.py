@@ -48,7 +48,7 @@ def test_signal_that_comes_early_is_kept(project: Project, tmp_path: Path) -> No
 
 
 def test_signal_by_command_line_goes_to_the_step_that_waits(project: Project) -> None:
-    run = project.client.start("approvals", None)
+    run = project.client.start("approvals", "")
     project.until_step(run, "approval", "started")
     run_id = str(run.run_id)
     assert "approval waits for the signal" in project.shown(run.run_id)
@@ -65,7 +65,7 @@ def test_signal_by_command_line_goes_to_the_step_that_waits(project: Project) ->
 
 
 def test_signal_that_does_not_fit_is_refused_and_the_step_waits_on(project: Project) -> None:
-    run = project.client.start("approvals", None)
+    run = project.client.start("approvals", "")
     project.until_step(run, "approval", "started")
     with pytest.raises(PayloadInvalidError) as refusal:
         run.signal("approval", {"approved": "maybe", "by": "Ada"})
@@ -75,7 +75,7 @@ def test_signal_that_does_not_fit_is_refused_and_the_step_waits_on(project: Proj
     assert run.get().step("approval").status == "started"
     assert run.signal("approval", NO) == "completed"
     assert project.ended(run).output == {"publish": "prepared, refused by Eve"}
-    cancelled = project.client.start("approvals", None)
+    cancelled = project.client.start("approvals", "")
     cancelled.cancel()
     with pytest.raises(RunFinishedError):
         cancelled.signal("approval", YES)
@@ -86,9 +86,7 @@ def test_signal_that_does_not_come_in_time_is_none(project: Project) -> None:
     project.until_step(run, "answer", "completed")
     with pytest.raises(SignalNotAwaitedError):
         run.signal("answer", 1)
-    told = project.command(
-        "runs", "signal", str(run.run_id), "answer", "1", code=exit_codes.FAILED
-    )
+    told = project.command("runs", "signal", str(run.run_id), "answer", "1", code=exit_codes.FAILED)
     assert "error [PF306]" in told.err
     assert run.signal("closing", "bye") == "completed"
     ended = project.ended(run)

@@ -1,7 +1,6 @@
 """Sub-flows, from their file to the screen: results and failures come up, cancelling goes down."""
 
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 from tests.support.fix_project import Project
@@ -22,15 +21,10 @@ def worker(project: Project) -> None:
 def sub_run(project: Project, run: RunHandle[Json], *slugs: str) -> RunHandle[Json]:
     """Return the run that a step has started, and so on down the slugs."""
     for slug in slugs:
-        run_id: list[UUID | None] = []
-
-        def begun(run: RunHandle[Json] = run, slug: str = slug) -> bool:
-            run_id[:] = [run.get().step(slug).sub_run_id]  # noqa: B023 - called within the loop
-            return run_id[0] is not None
-
-        project.until(begun)
-        assert run_id[0] is not None
-        run = project.client.handle(run_id[0])
+        project.until_begun(run, slug)
+        sub_run_id = run.get().step(slug).sub_run_id
+        assert sub_run_id is not None
+        run = project.client.handle(sub_run_id)
     return run
 
 
@@ -57,7 +51,7 @@ def test_failure_comes_up_or_is_skipped(project: Project) -> None:
     told = project.command("run", "letters", '""', "--watch", code=exit_codes.FAILED)
     assert "PF630" in told.err
     run = project.client.start("letters", "")
-    with pytest.raises(RunFailedError, match="PF630.*a label needs a city"):
+    with pytest.raises(RunFailedError, match=r"PF630.*a label needs a city"):
         run.output(20)
     text = project.shown(run.run_id)
     assert "        spell failed in " in text

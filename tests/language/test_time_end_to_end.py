@@ -90,7 +90,7 @@ def test_run_that_has_not_ended_by_its_deadline_fails(project: Project, tmp_path
     run = project.client.start("late", str(tmp_path))
     with pytest.raises(RunFailedError, match="PF620"):
         run.output(20)
-    project.until(lambda: (tmp_path / "was_told").exists())
+    project.until((tmp_path / "was_told").exists)
     statuses = {step.slug: step.status for step in run.get().steps}
     assert set(statuses.values()) == {"cancelled"}
     told = project.command(

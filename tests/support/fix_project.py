@@ -64,7 +64,8 @@ class Project:
         """Run `pgflow` with these arguments, which must end with *code*."""
         self._capsys.readouterr()
         ended = main([str(argument) for argument in arguments])
-        told = Told(*self._capsys.readouterr())
+        written = self._capsys.readouterr()
+        told = Told(written.out, written.err)
         assert ended == code, told
         return told
 
@@ -96,6 +97,10 @@ class Project:
         """Wait until a step of the run has that status."""
         self.until(lambda: run.get().step(slug).status == status)
 
+    def until_begun(self, run: RunHandle[Any, Any], slug: str) -> None:
+        """Wait until a step of the run has begun."""
+        self.until(lambda: run.get().step(slug).status != "created")
+
     def flow(self, slug: str) -> Flow[Any]:
         """Import the flow from its file, as a unit test does."""
         found = {each.flow.slug: each.flow for each in discover_flows(self.flows)}
@@ -121,6 +126,7 @@ class Project:
 
 @pytest.fixture
 def project(
+    *,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     database_url: str,

@@ -24,7 +24,6 @@ from tests.support.builders import (
     register_worker,
     scalar,
     start_run,
-    work_off,
 )
 from tests.support.fix_clock import SetClock
 from tests.support.refusals import refused

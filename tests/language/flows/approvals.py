@@ -1,6 +1,6 @@
 """Signals: awaited for ever, or for a while, after a step that a test holds back."""
 
-import asyncio
+import time
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -13,13 +13,13 @@ class Approval(BaseModel):
     by: str
 
 
-flow = Flow("approvals", payload=str | None)
+flow = Flow("approvals", payload=str)
 
 
 @flow.step
-async def prepare(gate: str | None = flow.payload) -> str:
-    while gate is not None and not Path(gate).exists():
-        await asyncio.sleep(0.02)
+def prepare(gate: str = flow.payload) -> str:
+    while gate and not Path(gate).exists():
+        time.sleep(0.02)
     return "prepared"
 
 

@@ -25,7 +25,7 @@ parcels = Flow("parcels", payload=str)
 
 @parcels.step
 def choose(wish: str = parcels.payload) -> str:
-    return wish.split(",")[0]
+    return wish.partition(",")[0]
 
 
 label = parcels.sub_flow("label", labels, payload=choose.result, result=frame)

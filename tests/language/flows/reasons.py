@@ -1,6 +1,6 @@
 """A flow whose steps do not run for many reasons; what holds a worker waits for a file."""
 
-import asyncio
+import time
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -21,9 +21,9 @@ flow = Flow("reasons", payload=Case, base_delay=300, jitter=0)
 
 
 @flow.step
-async def held(gate: str = flow.payload.gate) -> str:
+def held(gate: str = flow.payload.gate) -> str:
     while not Path(gate).exists():
-        await asyncio.sleep(0.02)
+        time.sleep(0.02)
     return "let go"
 
 
@@ -66,7 +66,7 @@ busy = Flow("busy", payload=str)
 
 
 @busy.step
-async def hold(gate: str = busy.payload) -> str:
+def hold(gate: str = busy.payload) -> str:
     while not Path(gate).exists():
-        await asyncio.sleep(0.02)
+        time.sleep(0.02)
     return "let go"
