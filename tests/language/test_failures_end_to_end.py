@@ -46,6 +46,14 @@ def test_attempts_wait_as_the_handler_says_and_are_kept_with_tracebacks(
     assert 'raise ConnectionError(f"no answer' in second[2]["traceback"]
     assert third[2] is None
 
+    text = project.command("runs", "show", str(run.run_id), "--attempts").out
+    assert "charge attempt 1 failed after " in text
+    assert ": [PF603] ConnectionError: no answer, attempt 2\n    Traceback " in text
+    assert "charge attempt 3 completed after " in text
+    shown = project.command("runs", "show", str(run.run_id), "--attempts", "--json").document
+    told = [(each["attempt"], each["outcome"]) for each in shown["attempts"] if each["error"]]
+    assert told[:2] == [(1, "failed"), (2, "failed")]
+
     here = project.in_memory("bank", {"cents": 500, "troubles": 2})
     assert (here.output, here.attempts["charge"]) == (ended.output, 3)
     assert here.attempt_seconds["charge"] == [0.0, 0.3, 0.4]
@@ -88,6 +96,9 @@ def test_failure_handler_runs_once_the_run_has_failed(project: Project, conn: Co
     assert "GiveUp: the card was refused" in text
     assert 'raise GiveUp("the card was refused")' in text
     assert undone in text
+    text = project.command("runs", "show", str(run.run_id), "--attempts").out
+    assert "undo attempt 1 failed after " in text
+    assert "ConnectionError: the ledger is closed" in text
     told = project.command(
         *("run", "bank", '{"cents": 500, "refused": true}', "--watch"), code=exit_codes.FAILED
     )
