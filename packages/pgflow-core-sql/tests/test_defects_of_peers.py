@@ -3,10 +3,13 @@
 The numbers are those of the study that found them.
 """
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import psycopg
+from psycopg import sql
 from psycopg.types.json import Jsonb
 from tests.support.builders import (
     a_claimed_task,
@@ -16,16 +19,21 @@ from tests.support.builders import (
     a_step,
     attempts,
     claim,
+    column,
     complete,
     deploy,
+    exchange,
     extend,
     fail,
     get_run,
+    get_step,
     register_worker,
+    release,
     scalar,
     start_run,
 )
 from tests.support.fix_clock import SetClock
+from tests.support.fix_pg import Connect
 from tests.support.refusals import refused
 from tests.support.ruled import a_ruled_flow, a_started_run, is_true
 
@@ -35,13 +43,27 @@ Conn = psycopg.Connection[Any]
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
+def work_off_anything(conn: Conn, worker_id: UUID) -> list[str]:
+    """Claim and complete until nothing is waiting; return the steps in their order."""
+    done: list[str] = []
+    while tasks := claim(conn, worker_id):
+        complete(conn, tasks, [None] * len(tasks))
+        done += sorted(task.step_slug for task in tasks)
+    return done
+
+
 def test_1_cycle_cannot_be_added_to_a_flow_that_exists(tx: Conn) -> None:
     a, b = a_step("a"), a_step("b", "a")
     deploy(tx, a_flow("f", a, b))
     circular = a_flow("f", a.model_copy(update={"deps": ("b",)}), b)
     with refused(tx, "PF204"):
         deploy(tx, circular)
-    assert scalar(tx, "select count(*) from pgflow.deps") == 1
+    assert tx.execute("select from_step_slug, to_step_slug from pgflow.deps").fetchall() == [
+        ("a", "b")
+    ]
+    run_id = start_run(tx, "f")
+    assert work_off_anything(tx, register_worker(tx, a_flow("f", a, b))) == ["a", "b"]
+    assert get_run(tx, run_id)["status"] == "completed"
 
 
 def test_2_slug_of_full_length_works_to_the_end(tx: Conn) -> None:
@@ -69,7 +91,11 @@ def test_4_zombie_cannot_fail_the_task_of_the_worker_that_took_over(
     living = register_worker(tx, a_diamond())
     [task] = claim(tx, living)
     assert fail(tx, [zombies]) == ["stale"]
+    assert release(tx, [zombies]) == ["stale"]
+    assert complete(tx, [zombies]) == ["stale"]
+    assert scalar(tx, "select count(*) from pgflow.tasks") == 0
     assert complete(tx, [task]) == ["completed"]
+    assert get_step(tx, task.run_id, "transcribe")["attempts"] == 2
     outcomes = [outcome for _, _, outcome in attempts(tx, task.run_id)]
     assert outcomes == ["expired", "completed"]
 
@@ -88,7 +114,9 @@ def test_5_task_that_nobody_ever_finishes_does_not_keep_its_run_started_for_ever
         now += timedelta(minutes=1)
         set_clock(tx, now)
         tx.execute("select pgflow.sweep()")
-    assert get_run(tx, run_id)["status"] == "failed"
+    document = get_run(tx, run_id)
+    assert (document["status"], document["error"]["code"]) == ("failed", "PF604")
+    assert claim(tx, register_worker(tx, flow)) == []
 
 
 def test_6_chain_of_skips_and_empty_maps_may_be_of_any_length(tx: Conn) -> None:
@@ -97,7 +125,22 @@ def test_6_chain_of_skips_and_empty_maps_may_be_of_any_length(tx: Conn) -> None:
     never = {"when": is_true({"value": False}), "when_unmet": "skip"}
     rules = {f"s{n}": never for n in range(100)}
     _, run_id = a_started_run(tx, a_ruled_flow(a_flow("f", *steps), rules), [])
-    assert get_run(tx, run_id)["status"] == "completed"
+    document = get_run(tx, run_id)
+    assert document["status"] == "completed"
+    assert Counter(step["status"] for step in document["steps"]) == {
+        "skipped": 100,
+        "completed": 100,
+    }
+
+
+def test_6_chain_behind_a_step_that_is_skipped_with_cascade_may_be_of_any_length(tx: Conn) -> None:
+    steps = [a_step("s0"), *(a_step(f"s{n}", f"s{n - 1}") for n in range(1, 200))]
+    flow = a_ruled_flow(a_flow("f", *steps), {"s0": {"on_failure": "skip_cascade"}})
+    worker_id, run_id = a_started_run(tx, flow)
+    fail(tx, claim(tx, worker_id), retryable=False)
+    document = get_run(tx, run_id)
+    assert document["status"] == "completed"
+    assert {step["status"] for step in document["steps"]} == {"skipped"}
 
 
 def test_7_flow_without_steps_and_unknown_flow_are_refused_with_a_clear_error(tx: Conn) -> None:
@@ -115,8 +158,16 @@ def test_8_lease_has_the_length_that_was_asked_for(tx: Conn, set_clock: SetClock
     deploy(tx, a_diamond())
     worker_id = register_worker(tx, a_diamond())
     start_run(tx)
-    claim(tx, worker_id, lease_seconds=62)
-    assert scalar(tx, "select leased_until from pgflow.leases") == NOON + timedelta(seconds=62)
+    tasks = claim(tx, worker_id, lease_seconds=62)
+    in_62_seconds = NOON + timedelta(seconds=62)
+    assert scalar(tx, "select leased_until from pgflow.leases") == in_62_seconds
+    _, handed_over = exchange(tx, worker_id, tasks, lease_seconds=62)
+    query = "select leased_until from pgflow.leases"
+    assert column(tx, query) == [in_62_seconds] * len(handed_over) == [in_62_seconds] * 2
+    set_clock(tx, NOON + timedelta(seconds=61))
+    tx.execute("select pgflow.beat(%s)", [worker_id])
+    tx.execute("select pgflow.sweep()")
+    assert extend(tx, handed_over, 62) == [NOON + timedelta(seconds=123)] * 2
 
 
 def test_9_result_of_a_leaf_is_stored_once(tx: Conn) -> None:
@@ -137,6 +188,20 @@ def test_9_result_of_a_leaf_is_stored_once(tx: Conn) -> None:
             query = f"select count(*) from pgflow.{table} as t where strpos(t::text, %s) > 0"
             found += [f"{table} {slug}"] * scalar(tx, query, [f"only-once-{slug}"])
     assert sorted(found) == ["step_states items", "step_states leaf"]
+
+
+def test_9_whoever_watches_is_told_that_there_is_news_and_reads_the_result_himself(
+    conn: Conn, connect: Connect
+) -> None:
+    """No message has a copy of the result, whatever its size."""
+    watcher = connect()
+    _, task = a_claimed_task(conn)
+    channel = scalar(watcher, "select pgflow.watch_run(%s)", [task.run_id])
+    watcher.execute(sql.SQL("listen {}").format(sql.Identifier(channel)))
+    complete(conn, [task], [{"transcription": "only-once"}])
+    told = list(watcher.notifies(timeout=10, stop_after=1))
+    assert len(told) == 1
+    assert "only-once" not in told[0].payload
 
 
 def test_10_updates_touch_no_indexed_column(tx: Conn) -> None:
@@ -167,7 +232,17 @@ def test_10_updates_touch_no_indexed_column(tx: Conn) -> None:
     assert indexed.isdisjoint(updated)
 
 
-def test_10_every_update_of_a_run_is_hot(tx: Conn, set_clock: SetClock) -> None:
+def test_10_every_update_of_a_run_is_hot(conn: Conn, set_clock: SetClock) -> None:
+    """In a database of its own: full pages would force a row onto another one."""
+    with conn.transaction():
+        updates = updates_of_a_run(conn, set_clock)
+    assert {"runs", "step_states", "leases"} <= updates.keys()
+    assert "tasks" not in updates
+    assert set(updates.values()) == {0}
+
+
+def updates_of_a_run(tx: Conn, set_clock: SetClock) -> dict[str, int]:
+    """Bring a run to its end; return how many updates of each table were not HOT."""
     set_clock(tx, NOON)
     flow = a_flow("f", a_step("a"), a_map("b", PayloadInput()), a_step("c", "a", "b"))
     deploy(tx, flow)
@@ -181,7 +256,7 @@ def test_10_every_update_of_a_run_is_hot(tx: Conn, set_clock: SetClock) -> None:
     while tasks := claim(tx, worker_id):
         complete(tx, tasks, ["x"] * len(tasks))
     assert get_run(tx, run_id)["status"] == "completed"
-    updates = dict(
+    return dict(
         tx.execute(
             """
             select relname, n_tup_upd - n_tup_hot_upd
@@ -190,9 +265,6 @@ def test_10_every_update_of_a_run_is_hot(tx: Conn, set_clock: SetClock) -> None:
             """
         ).fetchall()
     )
-    assert {"runs", "step_states", "leases"} <= updates.keys()
-    assert "tasks" not in updates
-    assert set(updates.values()) == {0}
 
 
 def test_11_failed_run_leaves_no_task_started_or_queued(tx: Conn) -> None:
@@ -217,3 +289,18 @@ def test_11_skipped_steps_leave_no_task_started_or_queued(tx: Conn) -> None:
     assert scalar(tx, "select count(*) from pgflow.tasks") == 0
     assert scalar(tx, "select count(*) from pgflow.leases") == 0
     assert get_run(tx, run_id)["status"] == "completed"
+
+
+def test_11_failed_item_leaves_no_other_task_started_or_queued(tx: Conn) -> None:
+    flow = a_flow("f", a_map("m", PayloadInput()), a_step("beside"), a_step("after", "m"))
+    deploy(tx, flow)
+    worker_id = register_worker(tx, flow)
+    run_id = start_run(tx, "f", list(range(10)))
+    tasks = claim(tx, worker_id, 5)
+    complete(tx, tasks[:1], ["x"])
+    [failed, *others] = [task for task in tasks[1:] if task.step_slug == "m"]
+    fail(tx, [failed], retryable=False)
+    assert get_run(tx, run_id)["status"] == "failed"
+    for table in ("tasks", "leases", "map_items", "map_results", "timers"):
+        assert scalar(tx, f"select count(*) from pgflow.{table}") == 0, table
+    assert set(complete(tx, others, ["x"] * len(others))) == {"stale"}

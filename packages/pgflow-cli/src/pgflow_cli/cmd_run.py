@@ -5,7 +5,7 @@ import sys
 from argparse import Namespace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import psycopg
 
@@ -88,11 +88,12 @@ def read_payload(text: str) -> Json:
         ) from None
 
 
-def read_run(database: Database, run_id: RunId) -> object:
+def read_run(database: Database, run_id: RunId) -> dict[str, Any]:
     """Return the whole document of a run, as `pgflow.get_run` gives it."""
     with connect(database) as conn:
         rows = call(conn, "select pgflow.get_run(%(run_id)s) as run", {"run_id": run_id})
-    return rows[0]["run"]
+    run: dict[str, Any] = rows[0]["run"]
+    return run
 
 
 def _start(args: Namespace, database: Database, payload: Json) -> RunId:

@@ -5,9 +5,10 @@ import textwrap
 from argparse import Namespace
 
 from pgflow_cli import exit_codes
+from pgflow_cli.attempts_text import attempts_text, read_attempts
 from pgflow_cli.cmd_run import read_run
 from pgflow_cli.connection import find_database
-from pgflow_cli.progress import run_duration, step_text
+from pgflow_cli.progress import error_of_no_step, run_duration, step_text
 from pgflow_cli.terminal import write, write_json
 from pgflow_client import Client, ErrorReport, Json, RunSnapshot, StepSnapshot
 
@@ -15,11 +16,16 @@ from pgflow_client import Client, ErrorReport, Json, RunSnapshot, StepSnapshot
 def run(args: Namespace) -> int:
     """Print the run; whether it failed does not change the exit code."""
     database = find_database(args.database_url)
+    attempts = read_attempts(database, args.run_id) if args.attempts else None
     if args.json:
-        write_json(read_run(database, args.run_id))
+        run = read_run(database, args.run_id)
+        write_json(run if attempts is None else {**run, "attempts": attempts})
         return exit_codes.OK
     with Client(database.url) as client:
         _tell(client, client.get(args.run_id))
+    if attempts:
+        write("")
+        write(attempts_text(attempts))
     return exit_codes.OK
 
 
@@ -33,6 +39,8 @@ def _tell(client: Client, run: RunSnapshot) -> None:
     write(f"payload  {_compact(run.payload)}")
     if run.status == "cancelled" and run.error is not None:
         write(f"reason   {run.error.message}")
+    if (error := error_of_no_step(run)) is not None:
+        write(f"error    {error}")
     if run.parent_run_id is not None:
         write(f"parent   {run.parent_run_id}")
     write("")

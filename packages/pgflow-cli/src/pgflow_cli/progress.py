@@ -199,7 +199,9 @@ def text_of(event: RunEvent) -> str:
         case StepCompleted() | StepFailed() | StepSkipped() | StepCancelled():
             return f"{event.step_slug} {_ending(event.snapshot.step(event.step_slug))}"
         case RunCompleted() | RunFailed() | RunCancelled():
-            return f"run {event.run_id} {event.snapshot.status}{run_duration(event.snapshot)}"
+            error = error_of_no_step(event.snapshot)
+            why = f": {_short(error)}" if error else ""
+            return f"run {event.run_id} {event.snapshot.status}{run_duration(event.snapshot)}{why}"
         case _:
             assert_never(event)
 
@@ -226,6 +228,12 @@ def run_duration(run: RunSnapshot | RunSummary) -> str:
     if run.started_at is None or run.ended_at is None:
         return ""
     return f" in {duration((run.ended_at - run.started_at).total_seconds())}"
+
+
+def error_of_no_step(run: RunSnapshot) -> ErrorReport | None:
+    """Return why the run failed when none of its steps tells it, as with a deadline."""
+    told = any(step.status == "failed" and step.kind != "failure" for step in run.steps)
+    return None if told or run.status != "failed" else run.error
 
 
 def _ending(step: StepSnapshot) -> str:

@@ -60,7 +60,16 @@ def add_runs(group: Callable[[Any], Verbs], add: Add) -> tuple[argparse.Argument
         "show",
         "show a run with its steps, results and errors",
         module="cmd_runs_show",
-        examples=["pgflow runs show RUN_ID", "pgflow runs show RUN_ID --json | jq .output"],
+        examples=[
+            "pgflow runs show RUN_ID",
+            "pgflow runs show RUN_ID --attempts   # what went wrong, each time",
+            "pgflow runs show RUN_ID --json | jq .output",
+        ],
+    )
+    show.add_argument(
+        "--attempts",
+        action="store_true",
+        help="every attempt, too, with its traceback; needs the role pgflow_viewer",
     )
     cancel = verbs.add(
         "cancel",

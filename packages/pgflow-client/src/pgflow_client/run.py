@@ -247,7 +247,7 @@ class RunSnapshot(Generic[OutputT_co]):
             told = [shorten(str(self.error), 500) if self.error else "no error was reported"]
         return RunFailedError(
             f"{run} failed: {'; '.join(told)}",
-            hint=f"`pgflow runs show {self.run_id}` shows every attempt with its traceback",
+            hint=f"`pgflow runs show {self.run_id} --attempts` shows all attempts, with tracebacks",
             details={
                 "run_id": str(self.run_id),
                 "flow": self.flow_slug,

@@ -57,7 +57,7 @@ export class RunFailedError extends PgflowError {
     const { step, code = null } = run.error;
     const why = `${step === undefined ? "" : `step ${step}: `}${described(run.error)}`;
     const what = run.status === "failed" ? "failed" : "was cancelled";
-    const hint = `\`pgflow runs show ${run.run_id}\` shows every attempt`;
+    const hint = `\`pgflow runs show ${run.run_id} --attempts\` shows every attempt`;
     super(`run ${run.run_id} of flow ${run.flow_slug} ${what}: ${why}`, {
       code,
       details: run.error,
