@@ -276,3 +276,19 @@ def test_one_run_takes_no_item_and_says_what_does() -> None:
     wrong = wrong_flow()
     with pytest.raises(HandlerSignatureError, match="map_sub_flow"):
         wrong.sub_flow("called", inner, payload=each[wrong.payload.orders].name, result=shout)
+
+
+def test_items_that_are_what_a_client_sends_may_leave_out_what_has_a_default() -> None:
+    class Answer(BaseModel):
+        text: str
+        by: str = "nobody"
+
+    asked = Flow("asked", payload=str)
+    answer = asked.signal("answer", Answer)
+    outer = Flow("outer", payload=list[str])
+    answers = outer.map_sub_flow("answers", asked, payload=each[outer.payload], result=answer)
+
+    schema = outer.compile().step("answers").result_schema
+    assert schema["items"] == {"$ref": "#/$defs/Answer"}
+    assert schema["$defs"]["Answer"]["required"] == ["text"]
+    assert answers.decode_result(b'[{"text": "yes"}]') == [Answer(text="yes")]

@@ -1,6 +1,7 @@
 """In memory, waiting takes no time, and everything happens at its time and in order."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
@@ -299,13 +300,16 @@ def test_what_is_skipped_and_what_has_no_handler_takes_no_time() -> None:
 
 
 def test_threads_are_told_that_their_result_is_no_longer_wanted() -> None:
-    flow = Flow("f", payload=Plan, deadline=0.01)
+    flow = Flow("f", payload=Plan, deadline=0.5)
     told: list[bool] = []
+    has_ended = threading.Event()
 
     @flow.step
     def blocks(ctx: StepContext = flow.context) -> None:
         told.append(ctx.cancel_event.wait(20))
+        has_ended.set()
 
     with failing():
         flow.test(Plan())
+    assert has_ended.wait(10)
     assert told == [True]

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from pgflow_dsl.handlers import first_paragraph
 from pgflow_dsl.source import Source
-from pgflow_dsl.step import Step, first_paragraph
+from pgflow_dsl.step import Step
 from pgflow_dsl.waiting import UNTIL
 from pgflow_manifest import (
     CycleFoundError,

@@ -332,3 +332,8 @@ def _of_flow(other: Flow[Any], flow: Flow[Any]) -> str:
     if other.slug == flow.slug:
         return f"another flow that is also called {other.slug!r}"
     return f"flow {other.slug!r}"
+
+
+def first_paragraph(text: str | None) -> str:
+    """Return the first paragraph of a docstring on one line, or an empty text."""
+    return " ".join((text or "").split("\n\n", 1)[0].split())

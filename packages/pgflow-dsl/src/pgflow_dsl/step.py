@@ -16,7 +16,7 @@ from pgflow_dsl.adoption import unknown_result
 from pgflow_dsl.binding import Arguments, Binding, bind_arguments, read_hints
 from pgflow_dsl.conditional import ConditionReader
 from pgflow_dsl.conduct import Conduct
-from pgflow_dsl.handlers import Handler
+from pgflow_dsl.handlers import Handler, first_paragraph
 from pgflow_dsl.location import Location
 from pgflow_dsl.run_error import RunError
 from pgflow_dsl.source import Ref, Source, item_of
@@ -247,7 +247,7 @@ class Step(Generic[R_co]):
                 if self.conduct.on_failure == "skip":
                     item = Optional[item]  # noqa: UP045 - built at run time
                 annotation: Any = list.__class_getitem__(item)
-                whole = result_type(annotation, self.location)
+                whole = self._read_type(annotation)
             self._result = whole
         return self._result
 
@@ -259,9 +259,11 @@ class Step(Generic[R_co]):
             annotation = self._adopted
             if self.handler.says_result:
                 annotation, _ = awaited_type(self._hints["return"])
-            read = payload_type if self.is_sent else result_type
-            self._returned = read(annotation, self.location)
+            self._returned = self._read_type(annotation)
         return self._returned
+
+    def _read_type(self, annotation: Any) -> JsonType:
+        return (payload_type if self.is_sent else result_type)(annotation, self.location)
 
     def adopt(self, inferred: InferredResult, annotation: Any) -> None:
         """Take *annotation*, which *inferred* stands for, as the type that the handler returns."""
@@ -394,8 +396,3 @@ class Step(Generic[R_co]):
         if result in (b"null", "null") and self._may_be_skipped():
             return cast("R_co", None)
         return cast("R_co", self.binding.result.adapter.validate_json(result))
-
-
-def first_paragraph(text: str | None) -> str:
-    """Return the first paragraph of a docstring on one line, or an empty text."""
-    return " ".join((text or "").split("\n\n", 1)[0].split())
