@@ -147,10 +147,22 @@ class EngineMachine(Player):
         self.claim(session, self.worker(0), 100)
 
     @somebody_works
-    @rule(session=any_session, draft=drafts("complete"), pick=picks, limit=limits)
-    def exchange_tasks(self, session: int, draft: Draft, pick: int, limit: int) -> None:
+    @rule(
+        session=any_session,
+        draft=drafts("complete"),
+        pick=picks,
+        limit=limits,
+        is_all=st.booleans(),
+    )
+    def exchange_tasks(
+        self, session: int, draft: Draft, pick: int, limit: int, *, is_all: bool
+    ) -> None:
+        """As workers report: some of what they hold, or all at once."""
         worker_id = self.worker(pick)
         report = self.drawn(draft)
+        if is_all:
+            live = self.live()
+            report = replace(report, tasks=live, results=self.made(live, draft.numbers))
         conn = self.at(session)
         outcomes: list[str] = []
         claimed: list[Claimed] = []
@@ -187,10 +199,11 @@ class EngineMachine(Player):
         self.report(session, self.drawn(draft))
 
     @somebody_works
-    @rule(first=drafts(*VERBS), second=drafts(*VERBS))
+    @rule(first=drafts("complete", *VERBS), second=drafts("complete", *VERBS))
     def report_at_once(self, first: Draft, second: Draft) -> None:
         """Two sessions; the second one reports before the first has committed."""
-        earlier, later = self.drawn(first), self.drawn(second)
+        earlier = self.drawn(first)
+        later = self.drawn(second, beside=earlier)
         told = self._overlap(
             lambda conn: told_by_engine(conn, earlier), lambda conn: told_by_engine(conn, later)
         )

@@ -135,13 +135,22 @@ BUGS: Final = {
     "a cancelled run begins its failure handler": Bug(
         "_end_runs", "if p_status = 'failed' then", "if true then"
     ),
-    "the failure handler begins twice": Bug(
-        "_end_runs",
-        "where r.run_id = any (p_run_ids) and r.status = 'started'",
-        "where r.run_id = any (p_run_ids)",
+    "a failure handler never begins": Bug(
+        "_end_runs", "if p_status = 'failed' then", "if false then"
     ),
-    "the end of a failure handler completes its run": Bug(
-        "_complete_runs", "and r.status = 'started'", ""
+    "a failure handler begins twice": Bug(
+        "_end_runs",
+        "perform pgflow._start_failure_handlers(v_run_ids);",
+        "perform pgflow._start_failure_handlers(v_run_ids || v_run_ids);"
+        " perform pgflow._start_failure_handlers(v_run_ids);",
+    ),
+    "a failure handler that fails is skipped": Bug(
+        "_fail_steps", "when s.kind = 'failure' then 'alone'", "when s.kind = 'failure' then 'skip'"
+    ),
+    "a failure handler is a leaf": Bug(
+        "_put_steps",
+        "n.value ->> 'kind' is distinct from 'failure' and not exists (",
+        "not exists (",
     ),
     # sub-flows
     "a parent is not told that its sub-run has completed": Bug(

@@ -141,12 +141,19 @@ class Player(RuleBasedStateMachine):
         now = {lease.lease_id for lease in self.oracle.leases.values()}
         return [task for task in self.known if task.lease_id in now]
 
-    def drawn(self, draft: Draft) -> Report:
-        """Return the report of a draft, about tasks that there are."""
+    def drawn(self, draft: Draft, beside: Report | None = None) -> Report:
+        """Return the report of a draft, about tasks that there are.
+
+        *beside* another one it is about other tasks of the same runs, if there are any.
+        """
         live, now = self.live(), self.oracle.leases
         # of a lease that is over, above all when somebody else has the task now
         over = [task for task in self.known if task not in live and key_of(task) in now]
         pool = (over if draft.late else live) or self.known
+        if beside is not None:
+            runs = {task.run_id for task in beside.tasks}
+            others = [t for t in pool if t.run_id in runs and t not in beside.tasks]
+            pool = others or pool
         tasks = [pool[pick % len(pool)] for pick in draft.picks]
         if draft.verb == "complete step":
             tasks = tasks[:1]

@@ -63,7 +63,7 @@ def test_the_machine_finds_it(conn: Conn, sessions: Sessions, bug: Bug) -> None:
         run_state_machine_as_test(
             Machine,
             settings=settings(
-                max_examples=400,
+                max_examples=1000,
                 stateful_step_count=40,
                 phases=[Phase.generate],
                 database=None,
