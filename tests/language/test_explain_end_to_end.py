@@ -98,7 +98,9 @@ def test_every_reason_is_told_by_client_and_command_line(project: Project, tmp_p
 
 def test_busy_and_silent_workers_are_told_apart(project: Project, tmp_path: Path) -> None:
     gate = str(tmp_path / "gate")
-    worker = project.worker("--concurrency", "1", "--lease", "1", "--name", "small")
+    worker = project.worker(
+        *("--concurrency", "1", "--lease", "1", "--beat", "0.5", "--name", "small")
+    )
     first = project.client.start("busy", gate)
     until(project, first.run_id, hold="leased")
     second = project.client.start("busy", gate)

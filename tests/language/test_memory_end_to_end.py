@@ -84,6 +84,13 @@ def seen(run: TestRun | RunSnapshot) -> dict[str, Any]:
     }
 
 
+def start(project: Project, case: Case) -> RunHandle[Any, Any]:
+    run = project.client.start(case.flow, case.payload)
+    for slug, payload in case.signals.items():
+        run.signal(slug, payload)
+    return run
+
+
 def has_ended(run: RunHandle[Any, Any]) -> bool:
     """Tell whether nothing of the run will change: its failure handler has ended, too."""
     snapshot = run.get()
@@ -95,10 +102,7 @@ def test_runs_end_in_memory_as_through_the_database(
     project: Project, options: tuple[str, ...]
 ) -> None:
     project.take(*FLOWS.glob("*.py"))
-    runs = [(case, project.client.start(case.flow, case.payload)) for case in CASES]
-    for case, run in runs:
-        for slug, payload in case.signals.items():
-            run.signal(slug, payload)
+    runs = [(case, start(project, case)) for case in CASES]
     project.worker(*options)
     for case, run in runs:
         project.until(lambda run=run: has_ended(run))  # type: ignore[misc]

@@ -51,12 +51,14 @@ class Project:
         self.client = Client(database_url)
         self._capsys = capsys
         self._spawn_worker = spawn_worker
+        self._found: dict[str, Flow[Any]] = {}
 
     def take(self, *modules: Path) -> None:
         """Copy flow modules into the project, compile and deploy them."""
         self.flows.mkdir(exist_ok=True)
         for module in modules:
             shutil.copy(module, self.flows)
+        self._found.clear()
         self.command("compile")
         self.command("deploy")
 
@@ -71,7 +73,6 @@ class Project:
 
     def worker(self, *options: str, flows: Path | None = None) -> SpawnedWorker:
         """Start a worker process, and return it once it takes tasks."""
-        options = ("--beat", "0.5", *options)
         worker = self._spawn_worker(flows or self.flows, *options)
         worker.wait_for("serving")
         return worker
@@ -101,16 +102,13 @@ class Project:
         """Wait until a step of the run has begun."""
         self.until(lambda: run.get().step(slug).status != "created")
 
-    def flow(self, slug: str) -> Flow[Any]:
-        """Import the flow from its file, as a unit test does."""
-        found = {each.flow.slug: each.flow for each in discover_flows(self.flows)}
-        return found[slug]
-
     def in_memory(
         self, slug: str, payload: object, signals: Mapping[str, object] | None = None
     ) -> TestRun:
         """Run a flow from its file without a database, to whatever end."""
-        flow = self.flow(slug)
+        if slug not in self._found:
+            self._found = {each.flow.slug: each.flow for each in discover_flows(self.flows)}
+        flow = self._found[slug]
         sent: dict[Any, Any] = {}
         for name, value in (signals or {}).items():
             step = flow.steps[name]

@@ -32,7 +32,7 @@ def publish(decision: Approval = approval.result, state: str = prepare.result) -
 
 
 brief = Flow("brief", payload=str)
-answer = brief.signal("answer", int, timeout=0.3)
+answer = brief.signal("answer", int, timeout=1)
 closing = brief.signal("closing", str)
 
 

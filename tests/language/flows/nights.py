@@ -47,7 +47,7 @@ def tell(attempt: int = hurry.result) -> str:
     return f"attempt {attempt}"
 
 
-late = Flow("late", payload=str, deadline=0.7)
+late = Flow("late", payload=str, deadline=1.5)
 never = late.signal("never", str)
 
 
