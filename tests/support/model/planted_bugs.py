@@ -68,11 +68,6 @@ BUGS: Final = {
         "c.contract_id is not null and k.error is null",
         "c.contract_id is not null",
     ),
-    "what was handed over is worked on after its run has failed": Bug(
-        "_complete_batch",
-        "if handed is not null and (v_unfit > 0 or",
-        "if false and (v_unfit > 0 or",
-    ),
     # conditions, skips, policies
     "a cascade is ignored": Bug("_fate", "and ss.cascades", "and false"),
     "every skip cascades": Bug("_start_special_wave", "d.fate <> 'skip'", "true"),

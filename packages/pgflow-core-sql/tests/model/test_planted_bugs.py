@@ -1,6 +1,6 @@
 """The model-based test finds bugs: each of planted_bugs.py is planted into one function.
 
-Most are found within 60 programs, few need more than 200. `nox -s nightly` runs them.
+Most are found within 60 programs, few need more than 250. `nox -s nightly` runs them.
 """
 
 import os
