@@ -136,8 +136,9 @@ _INVARIANTS: Final = {
         join pgflow.runs r using (run_id)
         join pgflow.steps d using (flow_slug, version, step_slug)
         left join pgflow.maps m using (run_id, step_slug)
+        join pgflow.contracts c using (contract_id)
         where (
-          d.kind = 'map'
+          c.over_source is not null
           and coalesce(s.error ->> 'code', '') not in ('PF609', 'PF610')
           and coalesce(s.skip_reason, 'handler_failed') = 'handler_failed')
           is distinct from (m.run_id is not null)
@@ -153,8 +154,30 @@ _INVARIANTS: Final = {
         left join pgflow.leases l using (run_id, step_slug, task_index)
         left join pgflow.map_results x using (run_id, step_slug, task_index)
         left join pgflow.map_items i using (run_id, step_slug, task_index)
-        where s.status = 'started'
+        where s.status = 'started' and m.begun_count is null
           and (num_nonnulls(t.run_id, l.run_id, x.run_id) <> 1 or i.run_id is null)""",
+    "an item of a map of sub-flows at work is not exactly one of to begin, open and ended": """
+        select m.run_id, m.step_slug, n.task_index from pgflow.maps m
+        join pgflow.step_states s using (run_id, step_slug)
+        cross join lateral generate_series(0, m.tasks_count - 1) as n (task_index)
+        left join pgflow.sub_runs o using (run_id, step_slug, task_index)
+        left join pgflow.map_results x using (run_id, step_slug, task_index)
+        left join pgflow.map_items i using (run_id, step_slug, task_index)
+        where s.status = 'started' and m.begun_count is not null
+          and (
+            (n.task_index >= m.begun_count)::int + coalesce(o.is_open, false)::int
+              + (x.run_id is not null)::int <> 1
+            or n.task_index >= m.begun_count and o.run_id is not null
+            or i.run_id is null)""",
+    "a map of sub-flows at work has nothing that takes it further": """
+        select m.run_id, m.step_slug from pgflow.maps m
+        join pgflow.step_states s using (run_id, step_slug)
+        where s.status = 'started' and m.begun_count is not null
+          and not exists (select 1 from pgflow.sub_runs o
+                          where (o.run_id, o.step_slug) = (m.run_id, m.step_slug) and o.is_open)
+          and not exists (select 1 from pgflow.timers t
+                          where (t.run_id, t.step_slug, t.kind)
+                              = (m.run_id, m.step_slug, 'sub_flow'))""",
     "a task, a lease, an item or a result is of no item of its step": """
         select t.run_id, t.step_slug, t.task_index
         from (
@@ -171,7 +194,8 @@ _INVARIANTS: Final = {
     "the task of a map that is noted as the highest open one is not that": """
         select m.run_id, m.step_slug, m.open_index from pgflow.maps m
         join pgflow.step_states s using (run_id, step_slug)
-        where s.status in ('started', 'completed') and m.open_index is distinct from coalesce((
+        where s.status in ('started', 'completed') and m.begun_count is null
+          and m.open_index is distinct from coalesce((
           select max(t.task_index)
           from (
             select run_id, step_slug, task_index from pgflow.tasks
@@ -199,7 +223,7 @@ _INVARIANTS: Final = {
     "a map that has ended miscounted what has completed": """
         select m.run_id, m.step_slug from pgflow.maps m
         join pgflow.step_states s using (run_id, step_slug)
-        where s.status <> 'started' and m.completed_count <> (
+        where s.status <> 'started' and m.begun_count is null and m.completed_count <> (
           select count(*) from pgflow.attempts a
           where a.run_id = m.run_id and a.step_slug = m.step_slug and a.outcome = 'completed')""",
     "a task forgot an attempt, or counted one that does not count": """
@@ -260,17 +284,21 @@ _INVARIANTS: Final = {
         select s.run_id, s.step_slug from pgflow.step_states s
         join pgflow.runs r using (run_id)
         join pgflow.steps d using (flow_slug, version, step_slug)
-        left join pgflow.sub_runs x using (run_id, step_slug)
+        left join pgflow.maps m on (m.run_id, m.step_slug) = (s.run_id, s.step_slug)
+        left join pgflow.sub_runs x
+          on (x.run_id, x.step_slug) = (s.run_id, s.step_slug) and x.is_open
         left join pgflow.runs c on c.run_id = x.sub_run_id
-        left join pgflow.timers t
-          on (t.run_id, t.step_slug, t.kind) = (s.run_id, s.step_slug, 'sub_flow')
+        left join pgflow.timers t on (t.run_id, t.step_slug, t.kind, t.task_index)
+                                   = (x.run_id, x.step_slug, 'sub_flow', x.task_index)
         where d.kind = 'flow' and s.status = 'started' and r.status = 'started'
-          and (c.status is null or c.status <> 'started' and t.run_id is null)""",
-    "a sub-run goes on after its parent has ended, and is not told": """
+          and (c.status is null and m.run_id is null
+               or c.status <> 'started' and t.run_id is null)""",
+    "a sub-run goes on after its step has ended, and is not told": """
         select c.run_id, c.parent_run_id from pgflow.runs c
-        join pgflow.runs r on r.run_id = c.parent_run_id
+        join pgflow.step_states s
+          on (s.run_id, s.step_slug) = (c.parent_run_id, c.parent_step_slug)
         left join pgflow.timers t on t.run_id = c.run_id and t.kind = 'parent'
-        where c.status = 'started' and r.status <> 'started' and t.run_id is null""",
+        where c.status = 'started' and s.status <> 'started' and t.run_id is null""",
     "a signal was sent and its step still waits, or ended with something else": """
         select g.run_id, g.step_slug from pgflow.signals g
         join pgflow.step_states s using (run_id, step_slug)

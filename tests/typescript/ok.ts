@@ -3,7 +3,17 @@ import { PostgrestClient } from "@supabase/postgrest-js";
 import { createClient } from "@supabase/supabase-js";
 
 import { flowsClient, RunFailedError } from "./flows.ts";
-import type { Flows, FlowsClient, Json, Order, Parcel, RunHandle } from "./flows.ts";
+import type {
+  Approval,
+  Flows,
+  FlowsClient,
+  Json,
+  Order,
+  Parcel,
+  RunHandle,
+  Seat,
+  SignalOutcome,
+} from "./flows.ts";
 
 type Same<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -55,6 +65,23 @@ export async function runs(flows: FlowsClient): Promise<void> {
   }
   const error: unknown = await run.wait().catch((error: unknown) => error);
   if (error instanceof RunFailedError) exactly<string | undefined>()(error.run.steps[0]?.slug);
+}
+
+export async function waiting(flows: FlowsClient): Promise<void> {
+  const run = await flows.trips.start(3);
+  exactly<SignalOutcome>()(await run.signal("approval", { approved: true, by: "Ada" }));
+  await run.signal("wishes", ["window"], { signal: AbortSignal.timeout(1000) });
+  exactly<Approval>()(await run.result("approval"));
+  exactly<string[] | null>()(await run.result("wishes"));
+  exactly<null>()(await run.result("pause"));
+  exactly<Seat>()(await run.result("seat"));
+  exactly<string | null>()((await run.wait()).output.book);
+  for (const step of (await run.get()).steps) {
+    if (step.status === "skipped") exactly<null>()(step.result);
+    if (step.slug === "book" && step.status === "skipped") {
+      exactly<"condition_unmet" | "dependency_skipped" | "handler_failed">()(step.skip_reason);
+    }
+  }
 }
 
 export function values(it: Flows["every_type"]["results"]): void {

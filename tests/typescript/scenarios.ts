@@ -136,6 +136,30 @@ const scenarios: { [name: string]: () => Promise<void> } = {
     tell((await run.get()).output);
   },
 
+  async waitsForSignals() {
+    const approved = await flows.trips.start(7);
+    const refused = await flows.trips.start(8);
+    const wrong = JSON.parse('{"approved": "yes"}');
+    const faults = await errorOf(approved.signal("approval", wrong));
+    const sent = [
+      await approved.signal("approval", { approved: true, by: "Ada" }),
+      await approved.signal("approval", { approved: true, by: "Ada" }),
+      await refused.signal("approval", { approved: false, by: "Eve" }),
+    ];
+    const other = await errorOf(approved.signal("approval", { approved: true, by: "Eve" }));
+    const ended = [await approved.wait(patience), await refused.wait(patience)];
+    tell({
+      faults,
+      sent,
+      other,
+      outputs: ended.map(({ output }) => output),
+      skipped: await refused.result("book"),
+      seat: await approved.result("seat"),
+      reasons: ended.map(({ steps }) => steps.map((step) => step.skip_reason)),
+      subRuns: ended[0]?.steps.filter((step) => step.sub_run_id != null).map(({ slug }) => slug),
+    });
+  },
+
   async findsNoServer() {
     tell(await errorOf(flows.parcels.handle("00000000-0000-4000-8000-000000000001").wait()));
   },

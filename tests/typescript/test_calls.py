@@ -141,6 +141,22 @@ async def test_waiting_ends_when_the_time_is_up_or_the_caller_says_so(
     assert told["abortedAtOnce"]["message"] == "never mind"
 
 
+async def test_signals_are_sent_and_what_was_skipped_is_null(
+    play: Play, serve: Serve, flows: list[Flow[Any]]
+) -> None:
+    async with serve(*flows):
+        told = await only(play("waitsForSignals"))
+    assert told["faults"]["code"] == "PF202"
+    assert {fault["at"] for fault in told["faults"]["errors"]} == {"", "/approved"}
+    assert told["sent"] == ["completed", "repeated", "completed"]
+    assert told["other"]["code"] == "PF305"
+    assert told["outputs"] == [{"book": "row 7, 0 wishes"}, {"book": None}]
+    assert told["skipped"] is None
+    assert told["seat"] == {"row": 7}
+    assert told["reasons"] == [[None] * 5, [*[None] * 4, "condition_unmet"]]
+    assert told["subRuns"] == ["seat"]
+
+
 async def test_a_server_that_goes_away_is_waited_for(
     play: Play, postgrest: Postgrest, serve: Serve, flows: list[Flow[Any]], engine: Engine
 ) -> None:

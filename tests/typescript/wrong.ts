@@ -39,6 +39,27 @@ export async function runs(flows: FlowsClient): Promise<void> {
   await run.wait({ timeoutMs: "1s" });
 }
 
+export async function waiting(flows: FlowsClient): Promise<void> {
+  const run = await flows.trips.start(3);
+  // @ts-expect-error there is no such signal
+  await run.signal("approve", { approved: true, by: "Ada" });
+  // @ts-expect-error a key is missing
+  await run.signal("approval", { approved: true });
+  // @ts-expect-error a value has another type
+  await run.signal("approval", { approved: "yes", by: "Ada" });
+  // @ts-expect-error null stands for a time that is over, and is not sent
+  await run.signal("wishes", null);
+  // @ts-expect-error a step that is no signal
+  await run.signal("seat", { row: 1 });
+  // @ts-expect-error the time may have been over
+  (await run.result("wishes")).length;
+  // @ts-expect-error the step may have been skipped
+  (await run.wait()).output.book.length;
+  const parcel = await flows.parcels.start({ number: 1, items: [] });
+  // @ts-expect-error the flow has no signals
+  await parcel.signal("approval", { approved: true, by: "Ada" });
+}
+
 export function values(it: Flows["every_type"]["payload"]): void {
   // @ts-expect-error a tuple has an end
   it.pair[2];

@@ -17,7 +17,8 @@ from tests.support.random_schemas import RandomSchemas
 
 from pgflow_cli.codegen.python import emit
 from pgflow_cli.compiling import compile_folder
-from pgflow_manifest import JsonSchema, Manifest
+from pgflow_client import SignalRef
+from pgflow_manifest import JsonSchema, Manifest, StepOptions
 
 PACKAGES = Path(__file__).parents[2]
 TYPING_TESTS = PACKAGES / "pgflow-cli" / "typing_tests"
@@ -65,6 +66,41 @@ def test_null_stands_for_a_leaf_that_can_be_skipped(loaded: Any) -> None:
     flow = a_flow("f", cascading, second, third, payload_schema={"type": "null"})
     module = loaded(emit(Manifest(flows=(flow,))))
     assert get_type_hints(module.FOutput) == {"second": str | None, "third": str}
+
+
+def with_signals(*slugs: str, timeout: float | None = None, **schema: Any) -> str:
+    """Return the module for a flow with these signals, and a step after them."""
+    options = StepOptions(timeout_seconds=timeout)
+    signals = [
+        a_step(slug, result_schema=schema, options=options).model_copy(update={"kind": "signal"})
+        for slug in slugs
+    ]
+    return emit(Manifest(flows=(a_flow("f", *signals, a_step("last", *slugs)),)))
+
+
+@pytest.mark.parametrize(
+    "slug", ["class", "str", "SignalRef", "FSignals", "__init__", "__x", "It", "print"]
+)
+def test_a_signal_of_any_name_is_an_attribute(slug: str, loaded: Any) -> None:
+    module = loaded(with_signals(slug, f"{slug}_", "approval", **an_object("name")))
+    assert module.f.signals.approval == SignalRef("approval")
+    found = {name: ref.slug for name, ref in vars(module.FSignals).items() if name[:2] != "__"}
+    assert sorted(found.values()) == sorted([slug, f"{slug}_", "approval"])
+
+
+def test_the_null_of_a_timeout_is_received_but_not_sent() -> None:
+    nullable = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    results = "def __call__(self, step_slug: Literal[{!r}], /) -> str | None: ..."
+    for timeout, sent in ((60, "str"), (None, "str | None")):
+        text = with_signals("approval", timeout=timeout, **nullable)
+        assert results.format("approval").replace("'", '"') in text
+        assert f'approval = SignalRef[{sent}]("approval")' in text
+
+
+def test_a_flow_without_signals_has_none(loaded: Any) -> None:
+    text = module_of(s={"type": "string"})
+    assert "Signal" not in text
+    assert loaded(text).f.signals is None
 
 
 def test_the_committed_module_is_that_of_its_flows() -> None:

@@ -159,6 +159,7 @@ def test_flows_and_steps_say_what_they_are_and_who_may_start_it() -> None:
     payload: string;
     results: MemoResults;
     output: MemoOutput;
+    signals: {};
   };
 """
         in text

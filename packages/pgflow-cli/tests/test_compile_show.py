@@ -7,6 +7,7 @@ import pytest
 from tests.support.annotating import folder_of, listed, obj, scalar, typed
 
 from pgflow_cli import exit_codes, main
+from pgflow_cli.rules_text import rules_of
 from pgflow_cli.showing import types_document, types_text
 from pgflow_manifest import HandlerSignatureError
 
@@ -158,3 +159,122 @@ def test_a_map_over_what_is_inferred_to_be_no_list_is_refused(tmp_path: Path) ->
     shapes = {"tell": obj(n=scalar("int")), "count": scalar("int"), "over": scalar("int")}
     with pytest.raises(HandlerSignatureError, match=r"`count\.each`, but `int` is no list"):
         types_text(typed(folder, shapes))
+
+
+RULES = """
+    from pydantic import BaseModel
+
+    from pgflow_dsl import Flow, contains, each, is_null, length, not_, one_of, or_else
+
+
+    class Trip(BaseModel):
+        city: str
+        price: float
+        notes: list[str]
+        ends: float
+
+
+    labels = Flow("labels", payload=str)
+
+
+    @labels.step
+    def frame(text: str = labels.payload) -> str:
+        return text
+
+
+    trips = Flow("trips", payload=Trip)
+    approval = trips.signal("approval", bool, timeout=90)
+    pause = trips.sleep("pause", seconds=0.5)
+    wait = trips.sleep("wait", until=trips.payload.ends, after=(approval,))
+    label = trips.sub_flow("label", labels, payload=trips.payload.city, result=frame)
+
+
+    @trips.map(when=length(trips.payload.notes) > 2, on_failure="skip")
+    def shrink(note: str = each[trips.payload.notes]) -> str:
+        return note[:3]
+
+
+    @trips.step(when=(trips.payload.price > 9.5) & not_(is_null(shrink.result)), start_delay=60)
+    def book() -> str:
+        return "booked"
+
+
+    @trips.step(
+        when=one_of(label.result, ["a", "b"]) | (or_else(book.result, "") == "x"),
+        when_unmet="skip_cascade",
+        on_failure="skip_cascade",
+    )
+    def praise() -> None: ...
+
+
+    @trips.step(when=contains(trips.payload.notes, 'a "b"; c'), when_unmet="fail")
+    def note() -> None: ...
+
+
+    @trips.on_failure
+    def tell() -> None: ...
+    """
+PRAISED = 'one_of(label.result, ["a", "b"]) | (or_else(book.result, "") == "x")'
+RULES_OF = {
+    "approval": ("signal, for at most 90 s",),
+    "pause": ("sleep for 0.5 s",),
+    "wait": ("sleep until flow.payload.ends",),
+    "label": ("flow labels, takes frame",),
+    "shrink": ("when length(flow.payload.notes) > 2, else skip", "on failure skip"),
+    "book": (
+        "when (flow.payload.price > 9.5) & not_(is_null(shrink.result)), else skip",
+        "starts 60 s later",
+    ),
+    "praise": (
+        f"when {PRAISED}, else skip_cascade",
+        "on failure skip_cascade",
+    ),
+    "note": ('when contains(flow.payload.notes, "a \\"b\\"; c"), else fail',),
+    "tell": ("failure handler",),
+}
+
+
+def test_rules_of_steps_are_shown_as_they_were_written(tmp_path: Path) -> None:
+    flows = typed(folder_of(tmp_path, {"trips.py": RULES}), {})
+    spec = flows[1].compile()
+    assert {step.slug: rules_of(step) for step in spec.steps} == RULES_OF
+    labels, trips = types_text(flows).split("\n\n")
+    assert "RULES" not in labels
+    for line, (slug, rules) in zip(trips.splitlines()[2:], RULES_OF.items(), strict=True):
+        assert line.startswith(f"{slug} ")
+        assert line.endswith(f"annotated  {'; '.join(rules)}")
+
+
+def test_scripts_get_the_rules_by_name(tmp_path: Path) -> None:
+    flows = typed(folder_of(tmp_path, {"trips.py": RULES}), {})
+    plain = {"slug", "kind", "over", "result", "origin"}
+    told = {
+        step["slug"]: {name: fact for name, fact in step.items() if name not in plain}
+        for step in types_document(flows)[1]["steps"]
+    }
+    assert told == {
+        "approval": {"timeout_seconds": 90},
+        "pause": {"seconds": 0.5},
+        "wait": {"until": "flow.payload.ends"},
+        "label": {"flow": "labels", "flow_step": "frame"},
+        "shrink": {
+            "when": "length(flow.payload.notes) > 2",
+            "when_unmet": "skip",
+            "on_failure": "skip",
+        },
+        "book": {
+            "when": "(flow.payload.price > 9.5) & not_(is_null(shrink.result))",
+            "when_unmet": "skip",
+            "start_delay_seconds": 60,
+        },
+        "praise": {
+            "when": PRAISED,
+            "when_unmet": "skip_cascade",
+            "on_failure": "skip_cascade",
+        },
+        "note": {
+            "when": 'contains(flow.payload.notes, "a \\"b\\"; c")',
+            "when_unmet": "fail",
+        },
+        "tell": {},
+    }

@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 
 from pgflow_cli.drawing import draw, draw_deps, mermaid
 from pgflow_cli.layout import layers_of
-from pgflow_manifest import EachInput, FlowSpec, PayloadInput, ResultInput, StepSpec
+from pgflow_manifest import (
+    Comparison,
+    EachInput,
+    FlowSpec,
+    PayloadInput,
+    ResultInput,
+    StepOptions,
+    StepSpec,
+    ValueOperand,
+)
 
 DIAMOND = {
     "transcribe": [],
@@ -120,6 +129,69 @@ def test_a_map_waits_for_its_list_in_mermaid_though_no_argument_takes_the_whole(
         "    price -.-> total",
         "    tax --> total",
     ]
+
+
+def with_rules() -> FlowSpec:
+    first = StepSpec(
+        slug="first",
+        kind="signal",
+        options=StepOptions(timeout_seconds=60),
+        result_schema={},
+        digest="0" * 64,
+    )
+    is_big = Comparison(
+        op=">",
+        left=ResultInput(step="first", path=("n",)),
+        right=ValueOperand(value='"<&#'),
+    )
+    then = StepSpec(
+        slug="then",
+        deps=("first",),
+        when=is_big,
+        when_unmet="skip_cascade",
+        on_failure="skip",
+        result_schema={},
+        digest="0" * 64,
+    )
+    told = StepSpec(slug="told", kind="failure", result_schema={}, digest="0" * 64)
+    return FlowSpec(slug="f", payload_schema={}, steps=(first, then, told), digest="0" * 64)
+
+
+def test_rules_of_steps_stand_below_the_drawing() -> None:
+    listed = """\
+first (signal)
+then (when) <- first (signal)
+told (failure)
+
+first  signal, for at most 60 s
+then   when first.result.n > "\\"<&#", else skip_cascade; on failure skip
+told   failure handler"""
+    assert draw(with_rules(), columns=9) == listed
+    assert draw(with_rules(), columns=80).endswith(listed.partition("\n\n")[2])
+
+
+def test_mermaid_has_the_rules_in_the_boxes_and_dashes_around_what_may_be_skipped() -> None:
+    condition = "first.result.n #gt; #quot;\\#quot;#lt;#amp;#35;#quot;"
+    assert mermaid(with_rules()).splitlines() == [
+        "flowchart TD",
+        '    first[/"first<br/>signal, for at most 60 s"/]',
+        f'    then["then<br/>when {condition}, else skip_cascade<br/>on failure skip"]',
+        '    told{{"told<br/>failure handler"}}',
+        "    first --> then",
+        "    classDef skippable stroke-dasharray: 5 5",
+        "    class then skippable",
+    ]
+
+
+def test_a_map_of_sub_flows_is_marked_as_both() -> None:
+    called = (
+        with_maps()
+        .steps[0]
+        .model_copy(update={"kind": "flow", "flow": "other", "inputs": {"payload": EachInput()}})
+    )
+    flow = with_maps().model_copy(update={"steps": (called,)})
+    assert draw(flow, columns=80).splitlines()[1] == "│ price (each flow) │"
+    assert mermaid(flow).splitlines()[1] == '    price[["price<br/>flow other for each item"]]'
 
 
 @given(graphs())

@@ -334,7 +334,7 @@ def test_signals_and_sleeps_are_drawn_as_what_they_are(capsys: pytest.CaptureFix
     assert "answer (signal)" in drawn
     assert "pause (sleep)" in drawn
     assert main(["graph", "approved", "--mermaid"]) == exit_codes.OK
-    assert 'answer[/"answer (signal)"/]' in capsys.readouterr().out
+    assert 'answer[/"answer<br/>signal"/]' in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("approved")

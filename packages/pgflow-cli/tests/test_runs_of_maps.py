@@ -81,6 +81,8 @@ def progressed(step: StepSnapshot) -> StepProgressed:
             "double failed in 0 ms, 37/100 items: item 7: [PF603] ValueError: no luck",
         ),
         (a_map(0, 0, status="created", started_at=None, tasks=None), "double waits"),
+        (a_map(37, 5, kind="flow"), "double 37/100, 5 run"),
+        (a_map(0, 0, kind="flow"), "double 0/100"),
     ],
 )
 def test_step_tells_how_far_it_is(step: StepSnapshot, text: str) -> None:

@@ -148,3 +148,32 @@ lone = Flow("import", payload=Other)
 @lone.step
 def only(order: Other = lone.payload) -> None:
     return None
+
+
+class Approval(BaseModel):
+    approved: bool
+    by: str | None = None
+
+
+class Seat(BaseModel):
+    row: int
+
+
+seats_of = Flow("seats_of", payload=int)
+
+
+@seats_of.step
+def best(trip: int = seats_of.payload) -> Seat:
+    return Seat(row=trip)
+
+
+trips = Flow("trips", payload=int)
+approval = trips.signal("approval", Approval)
+seats = trips.signal("list", list[int], timeout=60)
+wait = trips.sleep("wait", seconds=1, after=(approval, seats))
+brought = trips.sub_flow("brought", seats_of, payload=trips.payload, result=best, on_failure="skip")
+
+
+@trips.step(when=approval.result.approved)
+def seat(numbers: list[int] | None = seats.result) -> Line:
+    return Line(sku="seat", count=len(numbers or ()), price=Decimal(1))

@@ -7,8 +7,13 @@ Written by `pgflow codegen python`. Do not edit it; run the command again.
 
 from typing import Literal, Protocol, TypeAlias, overload
 
-from pgflow_client import FlowRef, Json
+from pgflow_client import FlowRef, Json, SignalRef
 from typing_extensions import NotRequired, TypeAliasType, TypedDict
+
+
+class Approval(TypedDict):
+    approved: bool
+    by: str | None
 
 
 class Card(TypedDict):
@@ -83,6 +88,10 @@ class Report(TypedDict):
     total: float
     level: Literal["low", "high", 3]
     note: NotRequired[str]
+
+
+class Seat(TypedDict):
+    row: int
 
 
 class ImportOutput(TypedDict):
@@ -190,3 +199,80 @@ class AsyncOrdersResults(Protocol):
 
 orders: FlowRef[OrdersOrder, OrdersOutput, OrdersResults, AsyncOrdersResults] = FlowRef("orders")
 """What becomes of an order."""
+
+
+class SeatsOfOutput(TypedDict):
+    """The run output of `seats_of`."""
+
+    best: Seat
+
+
+class SeatsOfResults(Protocol):
+    """What the steps of `seats_of` return, by slug."""
+
+    def __call__(self, step_slug: Literal["best"], /) -> Seat: ...
+
+
+class AsyncSeatsOfResults(Protocol):
+    """What the steps of `seats_of` return, by slug."""
+
+    async def __call__(self, step_slug: Literal["best"], /) -> Seat: ...
+
+
+seats_of: FlowRef[int, SeatsOfOutput, SeatsOfResults, AsyncSeatsOfResults] = FlowRef("seats_of")
+
+
+class TripsOutput(TypedDict):
+    """The run output of `trips`."""
+
+    brought: Seat | None
+    wait: None
+    seat: LineResult | None
+
+
+class TripsResults(Protocol):
+    """What the steps of `trips` return, by slug."""
+
+    @overload
+    def __call__(self, step_slug: Literal["approval"], /) -> Approval: ...
+
+    @overload
+    def __call__(self, step_slug: Literal["list"], /) -> list[int] | None: ...
+
+    @overload
+    def __call__(self, step_slug: Literal["brought"], /) -> Seat | None: ...
+
+    @overload
+    def __call__(self, step_slug: Literal["wait"], /) -> None: ...
+
+    @overload
+    def __call__(self, step_slug: Literal["seat"], /) -> LineResult | None: ...
+
+
+class AsyncTripsResults(Protocol):
+    """What the steps of `trips` return, by slug."""
+
+    @overload
+    async def __call__(self, step_slug: Literal["approval"], /) -> Approval: ...
+
+    @overload
+    async def __call__(self, step_slug: Literal["list"], /) -> list[int] | None: ...
+
+    @overload
+    async def __call__(self, step_slug: Literal["brought"], /) -> Seat | None: ...
+
+    @overload
+    async def __call__(self, step_slug: Literal["wait"], /) -> None: ...
+
+    @overload
+    async def __call__(self, step_slug: Literal["seat"], /) -> LineResult | None: ...
+
+
+class TripsSignals:
+    """The signals of `trips`."""
+
+    approval = SignalRef[Approval]("approval")
+    list_ = SignalRef[list[int]]("list")
+
+
+trips: FlowRef[int, TripsOutput, TripsResults, AsyncTripsResults, TripsSignals] = FlowRef("trips", TripsSignals())

@@ -4,6 +4,7 @@ import asyncio
 from typing import Literal
 
 from flows_client import (
+    Approval,
     Card,
     Cash,
     Color,
@@ -17,10 +18,20 @@ from flows_client import (
     OrdersResults,
     PageLine,
     Report,
+    Seat,
     import_,
     orders,
+    trips,
 )
-from pgflow_client import AsyncClient, Client, Json, RunHandle, RunSnapshot
+from pgflow_client import (
+    AsyncClient,
+    Client,
+    Json,
+    RunHandle,
+    RunSnapshot,
+    SignalOutcome,
+    SignalRef,
+)
 from typing_extensions import assert_type
 
 
@@ -80,3 +91,22 @@ def one_step(client: Client, payload: ImportOrder) -> None:
     run = import_.run({"text": payload["text"]}, client=client)
     assert_type(run.result("only"), None)
     assert_type(run.wait().output["only"], None)
+
+
+def waiting(client: Client) -> None:
+    run = trips.run(3, client=client)
+    sent = trips.signals.approval.send(run.run_id, {"approved": True, "by": None}, client=client)
+    assert_type(sent, SignalOutcome)
+    assert_type(trips.signals.list_, SignalRef[list[int]])
+    trips.signals.list_.send(str(run.run_id), [1, 2], client=client)
+    assert_type(run.result("approval"), Approval)
+    assert_type(run.result("list"), list[int] | None)
+    assert_type(run.result("wait"), None)
+    assert_type(run.output()["brought"], Seat | None)
+    assert_type(run.output()["seat"], LineResult | None)
+    assert_type(orders.signals, None)
+
+
+async def waiting_too(client: AsyncClient) -> None:
+    run = await trips.run(3, client=client)
+    assert_type(await trips.signals.list_.send(run.run_id, [], client=client), SignalOutcome)

@@ -1,6 +1,6 @@
 """Wrong uses of a generated client: every marked line must be reported by every checker."""
 
-from flows_client import Color, Nested, Node, OrdersOrder, Report, import_, orders
+from flows_client import Color, Nested, Node, OrdersOrder, Report, import_, orders, trips
 from pgflow_client import AsyncClient, Client
 
 
@@ -50,3 +50,23 @@ async def asynchronous(client: AsyncClient, right: OrdersOrder) -> None:
     print(await run.result("reprot"))  # error
     report: Report = await run.result("tree")  # error
     print(report, (await run.output())["reprot"])  # error
+
+
+def waiting(client: Client) -> None:
+    run = trips.run(3, client=client)
+    signals = trips.signals
+    signals.approval.send(run.run_id, {"approved": True}, client=client)  # error
+    signals.approval.send(run.run_id, {"approved": "yes", "by": None}, client=client)  # error
+    signals.approval.send(run.run_id, [1], client=client)  # error
+    signals.approval.send(run, {"approved": True, "by": None}, client=client)  # error
+    signals.list_.send(run.run_id, None, client=client)  # error
+    signals.approve.send(run.run_id, [1], client=client)  # error
+    orders.signals.approval  # error
+    print(run.result("list")[0])  # error
+    print(run.output()["brought"]["row"])  # error
+    print(run.output()["seat"]["sku"])  # error
+
+
+async def waiting_too(client: AsyncClient) -> None:
+    run = await trips.run(3, client=client)
+    await trips.signals.list_.send(run.run_id, ["a"], client=client)  # error

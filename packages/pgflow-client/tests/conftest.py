@@ -47,6 +47,11 @@ def map_step(slug: str) -> StepSpec:
     )
 
 
+def sub_flow_map(slug: str, flow: str, flow_step: str) -> StepSpec:
+    started = {"kind": "flow", "flow": flow, "flow_step": flow_step}
+    return map_step(slug).model_copy(update={**started, "inputs": {"payload": EachInput()}})
+
+
 def signal_step(slug: str, *deps: str) -> StepSpec:
     schema = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
     return StepSpec(slug=slug, kind="signal", deps=deps, result_schema=schema, digest=NO_DIGEST)
@@ -76,7 +81,7 @@ MEMO_SCHEMA = {
 
 @pytest.fixture(scope="session")
 def manifest() -> Manifest:
-    """`memo`: the diamond transcribe -> (capitalize, summarize) -> merge. And six small ones."""
+    """`memo`: the diamond transcribe -> (capitalize, summarize) -> merge. And small ones."""
     memo = flow(
         "memo",
         step("transcribe"),
@@ -94,6 +99,7 @@ def manifest() -> Manifest:
                 signal_step("approval", "draft"),
                 step("publish", "approval"),
             ),
+            flow("each_one", sub_flow_map("called", "anything", "only")),
             flow("internal", step("only"), client_startable=False),
             flow("labels", step("write", result_schema=MEMO_SCHEMA)),
             flow("mapped", map_step("m"), step("total", "m")),

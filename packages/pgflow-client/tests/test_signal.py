@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pgflow_client import AsyncClient, Client
+from pgflow_client import AsyncClient, Client, FlowRef, Json, SignalRef
 from pgflow_manifest import (
     InvalidArgumentError,
     Manifest,
@@ -17,6 +17,17 @@ from pgflow_manifest import (
 )
 
 YES = {"ok": True}
+
+
+class ApprovedSignals:
+    """As `pgflow codegen python` writes it."""
+
+    approval = SignalRef[dict[str, bool]]("approval")
+
+
+APPROVED: FlowRef[None, Json, object, object, ApprovedSignals] = FlowRef(
+    "approved", ApprovedSignals()
+)
 
 
 def test_signal_lets_the_run_go_on(client: Client, worker: Any) -> None:
@@ -39,6 +50,13 @@ def test_early_and_repeated_signals_are_fine_and_another_one_is_not(
         run.signal("approval", {"ok": False})
     worker.finish()
     assert run.status() == "completed"
+
+
+def test_reference_of_a_signal_sends_it(client: Client, worker: Any) -> None:
+    run = APPROVED.run(None, client=client)
+    assert APPROVED.signals.approval.send(run.run_id, YES, client=client) == "kept"
+    worker.finish()
+    assert run.wait(timeout=10).result("approval") == YES
 
 
 def test_refusals_are_of_their_class_and_nothing_changes(client: Client, worker: Any) -> None:
@@ -64,6 +82,7 @@ async def test_async_client_sends_signals_as_well(
         run = await client.start("approved", None)
         assert await run.signal("approval", YES) == "kept"
         assert await client.signal(run.run_id, "approval", YES) == "repeated"
+        assert await APPROVED.signals.approval.send(run.run_id, YES, client=client) == "repeated"
 
 
 def test_run_that_begins_later_has_started_nothing(client: Client, worker: Any) -> None:

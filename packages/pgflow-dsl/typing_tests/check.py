@@ -59,7 +59,7 @@ SUITES = (
         files=(
             *("shared.py", "ok.py", "json_ok.py", "run_ok.py", "map_ok.py", "when_ok.py"),
             *("wrong.py", "json_wrong.py", "run_wrong.py", "map_wrong.py", "when_wrong.py"),
-            *("waiting_ok.py", "waiting_wrong.py"),
+            *("waiting_ok.py", "sub_flow_maps_ok.py", "waiting_wrong.py", "sub_flow_maps_wrong.py"),
         ),
         strict=True,
     ),

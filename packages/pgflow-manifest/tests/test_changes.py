@@ -6,6 +6,8 @@ import pytest
 
 from pgflow_manifest import (
     Change,
+    Comparison,
+    EachInput,
     FlowOptions,
     FlowSpec,
     Manifest,
@@ -13,6 +15,7 @@ from pgflow_manifest import (
     ResultInput,
     StepOptions,
     StepSpec,
+    ValueOperand,
     manifest_changes,
     with_digests,
     worst_change,
@@ -156,6 +159,38 @@ def test_another_kind_of_step_breaks() -> None:
     assert found == ("breaking", "a", "it was a single step and is a map step")
 
 
+def test_one_run_for_each_item_instead_of_one_breaks() -> None:
+    items = {"type": "array", "items": TEXT}
+    one = step("a", TEXT, kind="flow", flow="other", inputs={"payload": PayloadInput()})
+    each = step(
+        "a",
+        items,
+        kind="flow",
+        flow="other",
+        over=PayloadInput(),
+        inputs={"payload": EachInput()},
+    )
+    found = changes(flow(one, payload=items), flow(each, payload=items))
+    assert (
+        "breaking",
+        "it started one run of a sub-flow and starts one for each item of a list",
+    ) in [(change.kind, change.reason) for change in found]
+    back = changes(flow(each, payload=items), flow(one, payload=items))
+    assert "it started one for each item of a list and starts one run of a sub-flow" in [
+        change.reason for change in back
+    ]
+
+
+def test_another_list_of_a_map_of_sub_flows_is_additive() -> None:
+    items = {"type": "array", "items": TEXT}
+    a = step("a", items)
+    fields: dict[str, Any] = {"kind": "flow", "flow": "other", "inputs": {"payload": EachInput()}}
+    of_payload = step("b", items, "a", over=PayloadInput(), **fields)
+    of_result = step("b", items, "a", over=ResultInput(step="a"), **fields)
+    found = only(flow(a, of_payload, payload=items), flow(a, of_result, payload=items))
+    assert found == ("additive", "b", "it goes over another list")
+
+
 def test_clients_may_or_may_not_start() -> None:
     yes, no = flow(A, client_startable=True), flow(A)
     assert only(no, yes)[0] == "additive"
@@ -167,3 +202,121 @@ def test_whole_flows() -> None:
     assert [str(change) for change in manifest_changes(none, both)] == ["additive: f: new flow"]
     assert [str(change) for change in manifest_changes(both, none)] == ["breaking: f: flow removed"]
     assert manifest_changes(both, none, only_flows_of_new=True) == ()
+
+
+LOW = Comparison(op="<", left=PayloadInput(path=("n",)), right=ValueOperand(value=3))
+LOWER = Comparison(op="<", left=PayloadInput(path=("n",)), right=ValueOperand(value=2))
+TEXTS = {"type": "array", "items": TEXT}
+NULL_ITEMS = (
+    "result may be what it was not before: at /items, for those who rely on the old type the "
+    "value null is not accepted"
+)
+MAYBE_TEXTS = {"type": "array", "items": MAYBE_TEXT}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            step("a"),
+            step("a", when=LOW),
+            [
+                ("breaking", "it may be skipped now: who reads its result may find null"),
+                ("additive", "when: (none) -> flow.payload.n < 3"),
+            ],
+        ),
+        (
+            step("a", when=LOW),
+            step("a"),
+            [
+                ("additive", "it is never skipped any more: its result is never null for that"),
+                ("additive", "when: flow.payload.n < 3 -> (none)"),
+            ],
+        ),
+        (
+            step("a", when=LOW),
+            step("a", when=LOWER),
+            [("additive", "when: flow.payload.n < 3 -> flow.payload.n < 2")],
+        ),
+        (
+            step("a", when=LOW),
+            step("a", when=LOW, when_unmet="skip_cascade"),
+            [("additive", "when_unmet: skip -> skip_cascade")],
+        ),
+        (
+            step("a", when=LOW, when_unmet="fail"),
+            step("a", when=LOW),
+            [
+                ("breaking", "it may be skipped now: who reads its result may find null"),
+                ("additive", "when_unmet: fail -> skip"),
+            ],
+        ),
+        (
+            step("a"),
+            step("a", on_failure="skip"),
+            [
+                ("breaking", "it may be skipped now: who reads its result may find null"),
+                ("additive", "on_failure: fail -> skip"),
+            ],
+        ),
+        (
+            step("a", {"type": "null"}, kind="sleep", seconds=30),
+            step("a", {"type": "null"}, kind="sleep", until=PayloadInput(path=("at",))),
+            [("additive", "it sleeps otherwise: 30.0 seconds -> until flow.payload.at")],
+        ),
+        (
+            step("a", kind="flow", flow="one", inputs={"payload": PayloadInput()}),
+            step("a", kind="flow", flow="two", flow_step="b", inputs={"payload": PayloadInput()}),
+            [("additive", "it starts another run: one (its output) -> two.b")],
+        ),
+        (
+            step("a", MAYBE_TEXT, kind="signal"),
+            step("a", TEXT, kind="signal"),
+            [
+                ("additive", "result says more than before: all of it has the type it had"),
+                (
+                    "breaking",
+                    "signal accepts less than before: at the top, the value null is not accepted",
+                ),
+            ],
+        ),
+        (
+            step("a", record(b=TEXT), kind="signal"),
+            step("a", record(b=TEXT) | {"properties": {"b": TEXT, "c": TEXT}}, kind="signal"),
+            [("additive", "result says more than before: all of it has the type it had")],
+        ),
+        (
+            step("a", TEXT, kind="signal"),
+            step("a", TEXT, kind="signal", options=StepOptions(timeout_seconds=5)),
+            [("options", "timeout_seconds (of the flow) -> 5.0")],
+        ),
+        (
+            step("a", TEXTS, kind="map", over=PayloadInput(path=("b",))),
+            step("a", MAYBE_TEXTS, kind="map", over=PayloadInput(path=("b",)), on_failure="skip"),
+            [
+                (
+                    "breaking",
+                    NULL_ITEMS,
+                ),
+                ("additive", "on_failure: fail -> skip"),
+            ],
+        ),
+    ],
+)
+def test_what_a_step_waits_for_and_what_follows(
+    old: StepSpec, new: StepSpec, told: list[tuple[str, str]]
+) -> None:
+    assert [(change.kind, change.reason) for change in changes(flow(old), flow(new))] == told
+
+
+def test_a_cascade_is_told_where_it_arrives() -> None:
+    waits = step("b", TEXT, "a")
+    found = changes(
+        flow(step("a", when=LOW, when_unmet="fail"), waits),
+        flow(step("a", when=LOW, when_unmet="skip_cascade"), waits),
+    )
+    assert [(change.step, change.kind) for change in found] == [
+        ("a", "breaking"),
+        ("a", "additive"),
+        ("b", "breaking"),
+    ]

@@ -131,7 +131,7 @@ def _add_project_commands(commands: _Commands) -> None:
             "pgflow compile",
             "pgflow compile flows -o flows.manifest.json",
             "pgflow compile --check            # in CI: exits 3 when the file is out of date",
-            "pgflow compile --show             # the type of every step",
+            "pgflow compile --show             # types and rules of the steps",
             "git show main:flows.manifest.json > old.json; pgflow compile --diff old.json",
         ],
     )
@@ -146,7 +146,7 @@ def _add_project_commands(commands: _Commands) -> None:
         "--check", action="store_true", help="write nothing; exit 3 with a diff when FILE differs"
     )
     compile_.add_argument(
-        "--show", action="store_true", help="write nothing; print the type of every step"
+        "--show", action="store_true", help="write nothing; print type and rules of every step"
     )
     compile_.add_argument(
         "--diff",
@@ -165,7 +165,9 @@ def _add_project_commands(commands: _Commands) -> None:
     graph = commands.add(
         "graph",
         "draw the steps of a flow",
-        details='A map step, which has one task for each item of a list, is marked "(each)".',
+        details="""A map step, which has one task for each item of a list, is marked "(each)",
+and one that starts only under a condition "(when)". Conditions, waits and
+what follows a failure stand below the drawing.""",
         examples=["pgflow graph hello", "pgflow graph hello --mermaid > hello.mmd"],
     )
     graph.add_argument("flow", metavar="FLOW", help="slug of the flow")

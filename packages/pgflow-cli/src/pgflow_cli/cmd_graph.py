@@ -7,6 +7,7 @@ from pgflow_cli import exit_codes
 from pgflow_cli.drawing import draw, mermaid
 from pgflow_cli.errors import CommandError
 from pgflow_cli.places import load_source
+from pgflow_cli.rules_text import rules_document
 from pgflow_cli.terminal import write, write_json
 from pgflow_manifest import FlowSpec
 
@@ -33,6 +34,12 @@ def _document(flow: FlowSpec) -> dict[str, object]:
     return {
         "slug": flow.slug,
         "steps": [
-            {"slug": step.slug, "kind": step.kind, "deps": list(step.deps)} for step in flow.steps
+            {
+                "slug": step.slug,
+                "kind": step.kind,
+                "deps": list(step.deps),
+                **rules_document(step),
+            }
+            for step in flow.steps
         ],
     }

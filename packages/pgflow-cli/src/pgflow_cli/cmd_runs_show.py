@@ -10,7 +10,7 @@ from pgflow_cli.cmd_run import read_run
 from pgflow_cli.connection import find_database
 from pgflow_cli.progress import error_of_no_step, run_duration, step_text
 from pgflow_cli.terminal import write, write_json
-from pgflow_client import Client, ErrorReport, Json, RunSnapshot
+from pgflow_client import Client, ErrorReport, Json, RunSnapshot, StepSnapshot
 
 
 def run(args: Namespace) -> int:
@@ -50,17 +50,35 @@ def _tell(client: Client, run: RunSnapshot) -> None:
         write_json(run.output)
 
 
-def _tell_steps(client: Client, run: RunSnapshot, margin: str) -> None:
-    """Print the steps of *run*, and below a step that started a run those of that one."""
+def _tell_steps(client: Client, run: RunSnapshot, margin: str, *, is_of_item: bool = False) -> None:
+    """Print the steps of *run*, and below a step that started runs those of these.
+
+    Of a map of sub-flows the first runs; what a map inside of one has started is only named.
+    """
+    inner = f"{margin}    "
     for step in run.steps:
         write(f"{margin}{step_text(step)}")
         if step.sub_run_id is not None:
-            write(f"{margin}    run {step.sub_run_id}")
-            _tell_steps(client, client.get(step.sub_run_id), f"{margin}    ")
+            write(f"{inner}run {step.sub_run_id}")
+            _tell_steps(client, client.get(step.sub_run_id), inner, is_of_item=is_of_item)
+        for sub_run in step.sub_runs:
+            write(f"{inner}item {sub_run.task_index}, run {sub_run.run_id}")
+            if not is_of_item:
+                _tell_steps(client, client.get(sub_run.run_id), f"{inner}    ", is_of_item=True)
+        if step.sub_runs and (more := _more_runs(step)):
+            write(f"{inner}and {more} more")
         if step.status == "completed":
             write(f"{margin}    {_compact(step.result)}")
         elif step.error is not None:
             write(textwrap.indent(_full(step.error), f"{margin}    "))
+
+
+def _more_runs(step: StepSnapshot) -> int:
+    """Return how many items of a map of sub-flows there are beside those that are listed."""
+    if step.tasks is None:
+        return 0
+    count = step.tasks.total if step.is_terminal else step.tasks.running
+    return count - len(step.sub_runs)
 
 
 def _full(error: ErrorReport) -> str:

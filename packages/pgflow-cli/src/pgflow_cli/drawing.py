@@ -1,14 +1,16 @@
 """Draw the steps of a flow as boxes and lines, for the terminal and for Mermaid.
 
-A map step, which has one task for each item of a list, is marked "(each)".
+A map step, which has one task for each item of a list, is marked "(each)", and one that starts only
+under a condition "(when)". What else there is to say of steps stands below the drawing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from pgflow_cli.layout import Item, layers_of
-from pgflow_manifest import FlowSpec, StepSpec
+from pgflow_cli.rules_text import rules_of
+from pgflow_manifest import FlowSpec, ResultInput, StepSpec, operands_of
 
 _NORTH, _EAST, _SOUTH, _WEST = 1, 2, 4, 8
 _LINES = dict(zip(range(16), " ╵╶└╷│┌├╴┘─┴┐┤┬┼", strict=True))
@@ -21,7 +23,11 @@ def draw(flow: FlowSpec, *, columns: int) -> str:
     """Return the graph of *flow* as text, or a list where *columns* are too few for it."""
     labels = {step.slug: _label(step) for step in flow.steps}
     deps = {labels[step.slug]: [labels[dep] for dep in step.deps] for step in flow.steps}
-    return draw_deps(deps, columns=columns)
+    drawing = draw_deps(deps, columns=columns)
+    rules = {step.slug: "; ".join(told) for step in flow.steps if (told := rules_of(step))}
+    width = max(map(len, rules), default=0)
+    below = "".join(f"\n{slug.ljust(width)}  {told}" for slug, told in rules.items())
+    return f"{drawing}\n{below}" if below else drawing
 
 
 def draw_deps(deps: Mapping[str, Sequence[str]], *, columns: int) -> str:
@@ -40,29 +46,61 @@ def draw_deps(deps: Mapping[str, Sequence[str]], *, columns: int) -> str:
 
 
 def mermaid(flow: FlowSpec) -> str:
-    """Return the graph of *flow* as a Mermaid flowchart; order-only deps are dotted."""
+    """Return the graph of *flow* as a Mermaid flowchart.
+
+    Deps for order only are dotted lines, and steps that may be skipped have dashed borders.
+    """
     lines = ["flowchart TD"]
     for step in flow.steps:
-        left, right = _SHAPES.get(step.kind, ("[", "]"))
-        lines.append(f'    {_mermaid_id(step.slug)}{left}"{_label(step)}"{right}')
+        left, right = _SHAPES.get("map" if step.over is not None else step.kind, ("[", "]"))
+        label = _mermaid_label(step)
+        lines.append(f'    {_mermaid_id(step.slug)}{left}"{label}"{right}')
     for step in flow.steps:
-        sources = [*step.inputs.values(), *([] if step.over is None else [step.over])]
-        seen = {source.step for source in sources if source.source == "result"}
+        seen = {source.step for source in _sources(step) if isinstance(source, ResultInput)}
         for dep in step.deps:
             arrow = "-->" if dep in seen else "-.->"
             lines.append(f"    {_mermaid_id(dep)} {arrow} {_mermaid_id(step.slug)}")
+    skippable = [step.slug for step in flow.steps if step.slug in flow.skippable_slugs]
+    if skippable:
+        lines.append("    classDef skippable stroke-dasharray: 5 5")
+        lines.append(f"    class {','.join(map(_mermaid_id, skippable))} skippable")
     return "\n".join(lines)
 
 
+def _sources(step: StepSpec) -> Iterator[object]:
+    yield from (*step.inputs.values(), step.over, step.until)
+    if step.when is not None:
+        yield from (operand for _, operand in operands_of(step.when))
+
+
 def _label(step: StepSpec) -> str:
-    said = {"map": "each", "single": ""}.get(step.kind, step.kind)
-    return f"{step.slug} ({said})" if said else step.slug
+    kind = "" if step.kind in ("map", "single") else step.kind
+    said = [
+        kind if step.over is None else f"each {kind}".rstrip(),
+        "" if step.when is None else "when",
+    ]
+    said = [word for word in said if word]
+    return f"{step.slug} ({', '.join(said)})" if said else step.slug
+
+
+def _mermaid_label(step: StepSpec) -> str:
+    name = f"{step.slug} (each)" if step.kind == "map" else step.slug
+    return "<br/>".join([name, *map(_escaped, rules_of(step))])
+
+
+def _escaped(text: str) -> str:
+    """Return *text* as Mermaid shows it as it is: its escapes are those of HTML, with a hash."""
+    return "".join(_ENTITIES.get(letter, letter) for letter in text)
+
+
+_ENTITIES: Final = {"#": "#35;", "&": "#amp;", '"': "#quot;", "<": "#lt;", ">": "#gt;"}
 
 
 _SHAPES: Final = {
     "map": ("[[", "]]"),
     "signal": ("[/", "/]"),
     "sleep": ("([", "])"),
+    "flow": ("[\\", "/]"),
     "failure": ("{{", "}}"),
 }
 """How Mermaid draws steps of some kinds; all others are boxes."""

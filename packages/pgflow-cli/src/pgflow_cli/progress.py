@@ -250,7 +250,8 @@ def _ending(step: StepSnapshot) -> str:
 def _items(step: StepSnapshot, tasks: TaskCounts) -> str:
     """Say how far a map is: `37/100, 5 run; item 7: [PF603] … is tried again at 12:00:01`."""
     runs = f", {tasks.running} run" if tasks.running else ""
-    waits = ", waits for a worker" if tasks.waiting and not tasks.running else ""
+    is_idle = step.kind == "map" and tasks.waiting and not tasks.running
+    waits = ", waits for a worker" if is_idle else ""
     if step.retry_at is None:
         return f"{tasks}{runs}{waits}"
     return f"{tasks}{runs}; {_short(step.error)} is tried again at {_clock(step.retry_at)}"

@@ -49,8 +49,10 @@ from pgflow_client.run import (
     SignalOutcome,
     StepReason,
     StepSnapshot,
+    SubRun,
     TaskCounts,
 )
+from pgflow_client.signal_ref import SignalRef
 from pgflow_client.url import database_url
 
 __all__ = [
@@ -77,6 +79,7 @@ __all__ = [
     "RunSummary",
     "SchemaFault",
     "SignalOutcome",
+    "SignalRef",
     "StepCancelled",
     "StepCompleted",
     "StepFailed",
@@ -88,6 +91,7 @@ __all__ = [
     "StepSkipped",
     "StepSnapshot",
     "StepStarted",
+    "SubRun",
     "TaskCounts",
     "WaitTimeoutError",
     "database_url",

@@ -23,6 +23,7 @@ from pgflow_client.run import (
     SignalOutcome,
     StepReason,
     StepSnapshot,
+    SubRun,
     TaskCounts,
 )
 from pgflow_manifest import (
@@ -218,6 +219,10 @@ def _parse_step(step: dict[str, Any]) -> StepSnapshot:
         retry_at=_parse_time(step["retry_at"]),
         tasks=None if step["tasks"] is None else TaskCounts(**step["tasks"]),
         sub_run_id=_parse_id(step.get("sub_run_id")),
+        sub_runs=tuple(
+            SubRun(task_index=sub_run["task_index"], run_id=RunId(UUID(sub_run["run_id"])))
+            for sub_run in step.get("sub_runs") or ()
+        ),
         skip_reason=step["skip_reason"],
     )
 

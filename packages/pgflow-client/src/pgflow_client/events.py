@@ -190,7 +190,7 @@ class EventTracker:
                 snapshot=run,
                 step_slug=step.slug,
             )
-        if step.kind == "map":
+        if step.kind == "map" or step.tasks is not None:
             yield from self._items(run, step, told)
         else:
             yield from self._attempts(run, step, told)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Never, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Generic, Never, TypeAlias, cast, overload
 from uuid import UUID
 
 from pgflow_client.type_variables import (
@@ -16,6 +16,7 @@ from pgflow_client.type_variables import (
     PayloadT_contra,
     ResultsT,
     ResultsT_co,
+    SignalsT_co,
 )
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 # No slots: with them `FlowRef[A, B]('slug')` fails on Python 3.11.
 @dataclass(frozen=True)
-class FlowRef(Generic[PayloadT_contra, OutputT_co, ResultsT_co, AsyncResultsT_co]):
+class FlowRef(Generic[PayloadT_contra, OutputT_co, ResultsT_co, AsyncResultsT_co, SignalsT_co]):
     """A flow with its types: what type checkers need to help. `pgflow codegen python` writes them.
 
         voice_memo: FlowRef[VoiceMemo, VoiceMemoOutput] = FlowRef("voice_memo")
@@ -41,6 +42,9 @@ class FlowRef(Generic[PayloadT_contra, OutputT_co, ResultsT_co, AsyncResultsT_co
     """
 
     slug: str
+    # the default is that of the type variable; checkers compare it with every type instead
+    signals: SignalsT_co = field(default=cast("Any", None), repr=False)
+    """A `SignalRef` for each signal of the flow: `trips.signals.approval.send(...)`."""
 
     @overload
     def run(
@@ -109,7 +113,7 @@ class FlowRef(Generic[PayloadT_contra, OutputT_co, ResultsT_co, AsyncResultsT_co
         return client.handle(run_id, flow=self)
 
 
-AnyFlowRef: TypeAlias = FlowRef[Never, OutputT, ResultsT, AsyncResultsT]
+AnyFlowRef: TypeAlias = FlowRef[Never, OutputT, ResultsT, AsyncResultsT, object]
 """A reference whose payload type does not matter."""
 
 

@@ -64,19 +64,31 @@ class ErrorReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskCounts:
-    """How far a map step is: its tasks, one for each item of the list, by state."""
+    """How far a map step is: its tasks, one for each item of the list, by state.
+
+    Of a map of sub-flows, the runs of its items.
+    """
 
     total: int
     completed: int
     skipped: int = 0
     """How many failed for good and left null in the list, as `on_failure="skip"` has it."""
     running: int
-    """How many workers hold at this moment."""
+    """How many workers hold at this moment; of a map of sub-flows, how many runs are open."""
     waiting: int
 
     def __str__(self) -> str:
         skipped = f" ({self.skipped} skipped)" if self.skipped else ""
         return f"{self.completed}/{self.total}{skipped}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubRun:
+    """The run that a map of sub-flows has started for one item."""
+
+    task_index: int
+    """Which item, from 0."""
+    run_id: RunId
 
 
 _WAITING: Final[Mapping[StepKind, str]] = {
@@ -110,11 +122,14 @@ class StepSnapshot:
     retry_at: datetime | None
     """When the next attempt may begin, after one that failed."""
     tasks: TaskCounts | None
-    """Of a map step that has begun, its tasks by state; otherwise None."""
+    """Of a map step, or a map of sub-flows, that has begun, its items by state; otherwise None."""
     skip_reason: SkipReason | None = None
     """Why the step was skipped; None as long as it was not."""
     sub_run_id: RunId | None = None
     """The run of a sub-flow that the step has started."""
+    sub_runs: tuple[SubRun, ...] = ()
+    """Of a map of sub-flows, the first five of its runs, while it is at work of those that are
+    open; `tasks` tells how many there are."""
 
     @property
     def is_terminal(self) -> bool:
@@ -125,7 +140,7 @@ class StepSnapshot:
         told = f"step {self.slug!r} {self.status}"
         if self.tasks is not None:
             told += f", {self.tasks} items completed"
-            return f"{told}, {self.tasks.running} running" if self.running else told
+            return f"{told}, {self.tasks.running} running" if self.tasks.running else told
         if self.attempts:
             told += f", attempt {self.attempts}"
         if self.running:
@@ -261,7 +276,7 @@ def _item_of(step: StepSnapshot) -> dict[str, int]:
 
 
 def _after_attempts(step: StepSnapshot) -> str:
-    if step.kind == "map":
+    if step.kind not in ("single", "failure"):
         return ""
     return f" after {step.attempts} attempt{'' if step.attempts == 1 else 's'}"
 
@@ -275,8 +290,8 @@ class StepReason:
     """Which item it is about, from 0; None where the step is no map or has not begun."""
     reason: str
     """`waits_for_steps`, `waits_for_worker`, `no_worker`, `retry_at`, `delayed_until`, `leased`,
-    `lease_overdue`, `waits_for_signal`, `sleeps_until`, `waits_for_run`, `starts_at`; of a skipped
-    step, its `skip_reason`."""
+    `lease_overdue`, `waits_for_signal`, `sleeps_until`, `waits_for_run`, `waits_for_runs`,
+    `starts_at`; of a skipped step, its `skip_reason`."""
     message: str
     """The reason as a sentence, with names and times."""
     detail: Json

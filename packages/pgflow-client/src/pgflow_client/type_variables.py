@@ -25,3 +25,8 @@ AsyncResultsT_co = TypeVar(
     "AsyncResultsT_co", covariant=True, default=Callable[[str], Coroutine[Any, Any, Json]]
 )
 """The same function, for asyncio."""
+
+SignalsT_co = TypeVar("SignalsT_co", covariant=True, default=None)
+"""An object with a `SignalRef` for each signal of the flow; None where there is none."""
+
+SignalPayloadT_contra = TypeVar("SignalPayloadT_contra", contravariant=True)

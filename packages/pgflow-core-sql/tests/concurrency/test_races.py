@@ -13,6 +13,7 @@ from tests.support.builders import (
     a_diamond,
     a_flow,
     a_step,
+    attempts,
     claim,
     column,
     complete,
@@ -25,6 +26,8 @@ from tests.support.builders import (
 )
 from tests.support.fix_pg import Connect
 from tests.support.interleave import backend_pid, wait_until_blocked
+
+from pgflow_manifest import FlowOptions
 
 Conn = psycopg.Connection[Any]
 Begin = Callable[[Conn, Callable[[Conn], Any]], Future[Any]]
@@ -68,6 +71,39 @@ def test_claim_that_is_under_way_does_not_outlive_a_cancel(
     assert cancel.result(timeout=10) == "cancelled"
     assert scalar(conn, "select count(*) from pgflow.leases") == 0
     assert complete(conn, tasks) == ["stale"]
+
+
+def test_claim_that_is_under_way_does_not_outlive_the_goodbye_of_its_worker(
+    conn: Conn, connect: Connect
+) -> None:
+    """The goodbye does not wait for it; the next sweep gives it back, uncounted."""
+    deploy(conn, a_diamond(options=FlowOptions(max_attempts=1)))
+    worker_id = register_worker(conn, a_diamond())
+    run_id = start_run(conn)
+    one, two = connect(), connect()
+    with one.transaction():
+        assert len(claim(one, worker_id, 1)) == 1
+        scalar(two, "select pgflow.stop_worker(%s)", [worker_id])
+    assert scalar(conn, "select count(*) from pgflow.leases") == 1
+    assert scalar(two, "select expired from pgflow.sweep()") == 0
+    assert attempts(conn, run_id) == [("transcribe", 1, "released")]
+    [task] = claim(conn, register_worker(conn, a_diamond()))
+    assert task.attempt == 1
+    assert complete(conn, [task]) == ["completed"]
+
+
+def test_sweep_leaves_what_a_stopped_worker_holds_of_a_locked_run(
+    conn: Conn, connect: Connect
+) -> None:
+    _, task = a_claimed_task(conn)
+    conn.execute("update pgflow.workers set status = 'stopped', ended_at = now()")
+    one, two = connect(), connect()
+    with one.transaction():
+        assert extend(one, [task])[0] is not None
+        scalar(two, "select expired from pgflow.sweep()")
+        assert scalar(conn, "select count(*) from pgflow.leases") == 1
+    scalar(two, "select expired from pgflow.sweep()")
+    assert scalar(conn, "select count(*) from pgflow.leases") == 0
 
 
 def test_claim_does_not_wait_for_a_cancel(conn: Conn, connect: Connect) -> None:

@@ -164,6 +164,9 @@ def test_nothing_is_handed_of_a_run_that_fails_in_the_same_batch(tx: Conn) -> No
     assert list(outcomes.values()) == ["failed"]
     assert [(task.run_id, task.step_slug) for task in claimed] == [(sound, "next")]
     assert column(tx, "select run_id from pgflow.leases") == [sound]
+    # nobody was told of the lease on `next`, so it was no attempt
+    outcomes_of = {(slug, outcome) for slug, _, outcome in attempts(tx, spoiled)}
+    assert outcomes_of == {("good", "completed"), ("strict", "failed")}
 
 
 def test_repeat_after_a_lost_answer_changes_nothing_and_hands_nothing_twice(tx: Conn) -> None:

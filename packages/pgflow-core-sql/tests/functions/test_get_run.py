@@ -62,6 +62,7 @@ def test_new_run_has_exactly_these_fields(tx: Conn, set_clock: SetClock) -> None
         "retry_at": None,
         "tasks": None,
         "sub_run_id": None,
+        "sub_runs": None,
     }
     assert steps[3] == {**steps[0], "slug": "merge", "status": "created", "started_at": None}
 

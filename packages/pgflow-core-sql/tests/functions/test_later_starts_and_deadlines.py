@@ -115,7 +115,9 @@ def test_run_in_time_is_not_touched_by_its_deadline(tx: Conn, set_clock: SetCloc
     worker_id = register_worker(tx, flow)
     run_id = start_run(tx)
     work_off(tx, worker_id)
-    sweep_at(tx, set_clock, NOON + timedelta(seconds=60), worker_id)
+    assert get_run(tx, run_id)["status"] == "completed"
+    assert scalar(tx, "select count(*) from pgflow.timers") == 0
+    assert sweep_at(tx, set_clock, NOON + timedelta(seconds=60), worker_id) == 0
     assert get_run(tx, run_id)["status"] == "completed"
 
 

@@ -16,7 +16,6 @@ from pgflow_manifest import (
     Condition,
     ConditionUnmetError,
     OnFailure,
-    StepKind,
     StepStatus,
     WhenUnmet,
 )
@@ -71,14 +70,14 @@ def fate_when_ready(
     )
 
 
-def fate_when_failed(kind: StepKind, on_failure: OnFailure) -> Ended | Literal["gap"]:
-    """Return how a step ends one of whose tasks failed for good.
+def fate_when_failed(on_failure: OnFailure, *, is_map: bool) -> Ended | Literal["gap"]:
+    """Return how a step ends one of whose tasks, or of whose sub-runs, failed for good.
 
-    "gap" is for a map step that goes on: null stands in the list in place of that item.
+    "gap" is for a map that goes on: null stands in the list in place of that item.
     """
     if on_failure == "fail":
         return FAILED
-    if on_failure == "skip" and kind == "map":
+    if on_failure == "skip" and is_map:
         return "gap"
     return Ended(
         status="skipped", skip_reason="handler_failed", cascades=on_failure == "skip_cascade"

@@ -31,6 +31,7 @@ from pgflow_dsl.in_memory import (
 )
 from pgflow_dsl.location import location_of_caller
 from pgflow_dsl.making_steps import MakesSteps
+from pgflow_dsl.making_sub_flow_maps import MakesSubFlowMaps
 from pgflow_dsl.options import flow_options
 from pgflow_dsl.run_error import RunError
 from pgflow_dsl.running import (
@@ -56,7 +57,7 @@ from pgflow_manifest import (
 )
 
 
-class Flow(MakesSteps, WaitingSteps, Generic[I]):
+class Flow(MakesSteps, WaitingSteps, MakesSubFlowMaps, Generic[I]):
     """Define a DAG of steps, once, for workers, clients and the database.
 
     Args:

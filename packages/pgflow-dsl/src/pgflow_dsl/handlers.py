@@ -43,8 +43,13 @@ class Handler:
 
     @property
     def over(self) -> Source | None:
-        """Where the list of a map step is; None in other steps."""
+        """Where the list of a map step, or of a map of sub-flows, is; None in other steps."""
         return next((s.over for s in self.sources.values() if s.over is not None), None)
+
+    @property
+    def is_map(self) -> bool:
+        """Whether the step goes over a list, with a task or a run of a sub-flow for each item."""
+        return self.over is not None
 
     @property
     def title(self) -> str:
@@ -149,12 +154,44 @@ def read_source(value: Any, name: str, flow: Flow[Any], location: Location) -> S
     """
     source = source_of(value)
     if source is None or source.kind not in ("payload", "result"):
+        of_item = source is not None and source.kind == "each"
         raise location.error(
             HandlerSignatureError,
-            f"`{name}` must be a part of the payload or of a result",
-            hint=f"write `{name}=flow.payload.at` or `{name}=plan.result.at`",
+            f"`{name}` must be a part of the payload or of a result"
+            + (f", and `{source}` is an item of a list" if of_item else ""),
+            hint="for a run for each item write `flow.map_sub_flow(...)`"
+            if of_item
+            else f"write `{name}=flow.payload.at` or `{name}=plan.result.at`",
         )
     check_owner(f"`{name}`", source, flow, location)
+    return source
+
+
+def read_item(value: Any, name: str, flow: Flow[Any], location: Location) -> Source:
+    """Return the item of a list, or the part of one, that the option *name* names.
+
+    Raises:
+        HandlerSignatureError: something else.
+        UnknownDepError: of another flow.
+    """
+    source = source_of(value)
+    over = None if source is None else source.over
+    if source is None or over is None:
+        raise location.error(
+            HandlerSignatureError,
+            f"`{name}` must be an item of a list, of which each gets a run"
+            + ("" if source is None else f", and `{source}` is none"),
+            hint=f"write `{name}=<step>.each` or `{name}=each[flow.payload.<list>]`; for one run "
+            "there is `flow.sub_flow(...)`",
+        )
+    check_owner(f"`{name}` takes", source, flow, location)
+    if over.kind not in ("payload", "result") or over.if_completed:
+        raise location.error(
+            HandlerSignatureError,
+            f"`{name}` takes `{source}`, which is no item of a list of the payload or of a result",
+            hint="go over one list; where it is a list of lists, return a flat one from a step "
+            "before",
+        )
     return source
 
 

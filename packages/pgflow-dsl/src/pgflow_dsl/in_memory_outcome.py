@@ -19,7 +19,7 @@ class FlowTestFailedError(PgflowError):
     """A flow that ran in memory failed, or waits for a signal that the test does not send.
 
     Where a handler failed, its exception is the `__cause__`. *step_slug* is None when the run came
-    to its deadline; *task_index* says which item of a map step it was, from 0; *attempts* are those
+    to its deadline; *task_index* says which item of a map it was, from 0; *attempts* are those
     of that item, 0 where no handler was called.
     """
 
@@ -52,15 +52,15 @@ class FlowTestFailedError(PgflowError):
 
 
 def step_failure(
-    step: Step[Any], cause: Exception, *, attempts: int = 0, task_index: int = 0
+    step: Step[Any], cause: Exception, *, attempts: int = 0, task_index: int | None = None
 ) -> FlowTestFailedError:
     """Return the error of *step*, which failed for good because of *cause*."""
+    where = "" if task_index is None or not step.handler.is_map else f" at item {task_index}"
     if attempts:
-        where = f" at item {task_index}" if step.kind == "map" else ""
         when = f"{where} after {attempts} attempt{'' if attempts == 1 else 's'}"
         why = f"{type(cause).__name__}: {cause}"
     else:
-        when = " before its first attempt" if step.kind == "map" else ""
+        when = " before its first attempt" if step.kind == "map" else where
         why = cause.message if isinstance(cause, PgflowError) else str(cause)
     whose = "is the handler's own" if attempts else "says what is wrong"
     error = FlowTestFailedError(
@@ -68,7 +68,7 @@ def step_failure(
         hint=f"the exception above this one {whose}",
         flow_slug=step.flow_slug,
         step_slug=step.slug,
-        task_index=task_index,
+        task_index=task_index or 0,
         attempts=attempts,
     )
     error.__cause__ = cause

@@ -27,10 +27,12 @@ from pgflow_dsl.virtual_clock import Rank, VirtualClock
 from pgflow_manifest import (
     ConditionUnmetError,
     HandlerRaisedError,
+    ResultInvalidError,
     RunDeadlineError,
     RunStatus,
     StepKind,
     StepStatus,
+    SubFlowError,
     TaskError,
 )
 
@@ -143,7 +145,7 @@ class Run:
             error: why.
             always: whether the run fails whatever the policy of the step is.
         """
-        fate = fate_when_failed(step.kind, step.conduct.on_failure)
+        fate = fate_when_failed(step.conduct.on_failure, is_map=step.handler.is_map)
         if always or fate == "gap":
             fate = FAILED
         self._end(step, fate)
@@ -181,11 +183,12 @@ class Run:
         else:
             self._begin_tasks(handler)
 
-    def start_sub_run(self, flow: Flow[Any], payload: Any, on_end: Callable[[Run], None]) -> None:
-        """Start a run of *flow*; *on_end* is called once it has ended, if this one goes on."""
+    def start_sub_run(self, flow: Flow[Any], payload: Any, on_end: Callable[[Run], None]) -> Run:
+        """Start a run of *flow*; *on_end* is called once it has ended."""
         run = Run(self.world, flow, payload, depth=self.depth + 1, on_end=on_end)
         self._sub_runs.append(run)
         run.begin()
+        return run
 
     def outcome(self) -> TestRun:
         """Return what there is to be told."""
@@ -315,7 +318,8 @@ class Run:
 def _error_document(error: FlowTestFailedError, step: Step[Any] | None) -> dict[str, Any]:
     """Return why the run failed as the worker and the engine would write it down."""
     cause = error.__cause__
-    has_index = step is not None and step.kind == "map" and error.attempts
+    is_of_item = error.attempts or isinstance(cause, SubFlowError | ResultInvalidError)
+    has_index = step is not None and step.handler.is_map and is_of_item
     return {
         "code": cause.code if isinstance(cause, TaskError) else HandlerRaisedError.code,
         "type": type(cause).__name__,

@@ -96,7 +96,7 @@ class Tasks:
             return
         else:
             failure = step_failure(step, error, attempts=attempt, task_index=index)
-            if fate_when_failed(step.kind, step.conduct.on_failure) != "gap":
+            if fate_when_failed(step.conduct.on_failure, is_map=step.handler.is_map) != "gap":
                 self._run.fail(step, failure)
                 return
             self._run.failures.setdefault(step.slug, []).append(failure)

@@ -10,27 +10,21 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from pgflow_dsl.in_memory_outcome import step_failure
+from pgflow_dsl.in_memory_sub_flows import start_sub_flow
 from pgflow_dsl.in_memory_values import NOTHING, Kept
-from pgflow_dsl.payloads import payload_document
 from pgflow_dsl.step import Step
 from pgflow_dsl.virtual_clock import Rank
-from pgflow_dsl.waiting import LONGEST, PAYLOAD, UNTIL
+from pgflow_dsl.waiting import LONGEST, UNTIL
 from pgflow_manifest import (
     ArgumentsInvalidError,
-    PayloadInvalidError,
-    ResultInvalidError,
     RunFinishedError,
     SignalNotAwaitedError,
     SleepInvalidError,
     StepKind,
-    SubFlowError,
 )
 
 if TYPE_CHECKING:
     from pgflow_dsl.in_memory_run import Run
-
-_DEEPEST: Final = 16
-"""How deep a run may be inside others, as in the engine."""
 
 
 def deliver(run: Run) -> None:
@@ -103,53 +97,9 @@ def _seconds_until(run: Run, step: Step[Any]) -> float:
     )
 
 
-def _start_sub_flow(run: Run, step: Step[Any]) -> None:
-    assert step.sub_flow is not None
-    flow, result = step.sub_flow
-    why = f"runs may be inside each other {_DEEPEST} deep" if run.depth == _DEEPEST else None
-    payload: Any = None
-    try:
-        payload = payload_document(flow, run.values.arguments(step, None)[PAYLOAD])
-    except (ArgumentsInvalidError, PayloadInvalidError) as error:
-        why = why or f"the payload does not fit: {error.message}"
-    if why is not None:
-        cause = SubFlowError(f"no run of flow {flow.slug!r} was started: {why}")
-        run.fail(step, step_failure(step, cause))
-        return
-    run.start_sub_run(flow, payload, lambda ended: _end_sub_flow(run, step, ended, result))
-
-
-def _end_sub_flow(run: Run, step: Step[Any], ended: Run, result: Step[Any]) -> None:
-    """Complete or fail *step*, whose run has ended."""
-    if not run.is_started(step):
-        return
-    if ended.status != "completed":
-        cause = SubFlowError(
-            f"run {ended.run_id} of flow {ended.flow.slug!r} has failed: "
-            f"{ended.values.error['message']}",
-            details={"sub_run_id": str(ended.run_id), "error": ended.values.error},
-        )
-        cause.__cause__ = ended.error
-        run.fail(step, step_failure(step, cause))
-    elif ended.is_skipped(result) and not step.result_json_type().may_be_none:
-        run.fail(
-            step,
-            step_failure(
-                step,
-                ResultInvalidError(
-                    f"step {result.slug!r} of flow {ended.flow.slug!r} was skipped, and its result "
-                    "is null",
-                    hint="let it be skipped with `skip`, so that the type says so",
-                ),
-            ),
-        )
-    else:
-        run.complete(step, ended.values.kept(result))
-
-
 STARTERS: Final[Mapping[StepKind, Callable[[Run, Step[Any]], None]]] = {
     "signal": _start_signal,
     "sleep": _start_sleep,
-    "flow": _start_sub_flow,
+    "flow": start_sub_flow,
 }
 """How a step of each kind that has no handler starts."""

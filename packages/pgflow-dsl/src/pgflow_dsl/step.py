@@ -150,7 +150,9 @@ class Step(Generic[R_co]):
     def may_be_null(self) -> bool:
         """Whether the step can be skipped so that those that take its result find None there."""
         conduct = self.conduct
-        return conduct.is_skipped_unmet or (conduct.on_failure == "skip" and self.kind != "map")
+        return conduct.is_skipped_unmet or (
+            conduct.on_failure == "skip" and not self.handler.is_map
+        )
 
     @property
     def condition(self) -> Condition | None:
@@ -239,7 +241,7 @@ class Step(Generic[R_co]):
         """
         if self._result is None:
             whole = self._returned_json_type()
-            if self.kind == "map":
+            if self.handler.is_map:
                 item: Any = whole.annotation
                 if self.conduct.on_failure == "skip":
                     item = Optional[item]  # noqa: UP045 - built at run time
@@ -296,7 +298,7 @@ class Step(Generic[R_co]):
                     returned,
                     self.handler.title,
                     # the list around it is one more
-                    levels=MAX_JSON_DEPTH - (self.kind == "map"),
+                    levels=MAX_JSON_DEPTH - self.handler.is_map,
                 ),
             )
         return self._binding

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pgflow_dsl.conduct import read_conduct
 from pgflow_dsl.defining import check_new_slug
-from pgflow_dsl.handlers import Handler, read_after, read_source
+from pgflow_dsl.handlers import Handler, read_after, read_item, read_source
 from pgflow_dsl.location import location_of_caller
 from pgflow_dsl.options import step_options
 from pgflow_dsl.source import Source
@@ -114,8 +114,12 @@ def add_sub_flow(
     conduct: Mapping[str, Any],
     after: tuple[Step[Any], ...],
     description: str,
+    of_items: bool = False,
 ) -> Step[Any]:
-    """Add a step that starts a run of another flow, and ends as it ends; see `Flow.sub_flow`."""
+    """Add a step that starts a run of another flow, or one for each item of a list.
+
+    See `Flow.sub_flow` and `Flow.map_sub_flow`.
+    """
     location = _location(flow, slug)
     if sub_flow.steps.get(result.slug) is not result:
         raise location.error(
@@ -124,7 +128,7 @@ def add_sub_flow(
             hint="name a step of the flow that is started",
         )
 
-    whole = result.result_json_type()
+    read, whole = read_item if of_items else read_source, result.result_json_type()
     step = _step(
         flow,
         kind="flow",
@@ -134,7 +138,7 @@ def add_sub_flow(
         conduct=conduct,
         location=location,
         description=description,
-        sources={PAYLOAD: read_source(payload, PAYLOAD, flow, location)},
+        sources={PAYLOAD: read(payload, PAYLOAD, flow, location)},
         takes=sub_flow.payload_type,
     )
     step.sub_flow = (sub_flow, result)

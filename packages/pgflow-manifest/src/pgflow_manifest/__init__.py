@@ -147,6 +147,7 @@ if typing.TYPE_CHECKING:
         WhenUnmet,
     )
     from pgflow_manifest.schema_keywords import SchemaDifference
+    from pgflow_manifest.shown_conditions import shown_condition, shown_source
     from pgflow_manifest.sources import EachInput, ErrorInput, PayloadInput, ResultInput
     from pgflow_manifest.subtyping import schema_difference
 else:
@@ -155,6 +156,7 @@ else:
             "models",
             "sources",
             "conditions",
+            "shown_conditions",
             "inferred",
             "codec",
             "digest",
@@ -305,6 +307,8 @@ __all__ = [
     "operands_of",
     "read_manifest",
     "schema_difference",
+    "shown_condition",
+    "shown_source",
     "slug_problem",
     "topological_order",
     "with_digests",

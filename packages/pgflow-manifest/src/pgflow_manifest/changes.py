@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from pgflow_manifest.conduct_changes import FIELDS, conduct_changes
 from pgflow_manifest.models import FlowSpec, JsonSchema, Manifest, StepSpec
 from pgflow_manifest.schema_keywords import SchemaDifference
 from pgflow_manifest.subtyping import schema_difference
@@ -25,6 +26,7 @@ _COMPARED_OF_STEPS: Final = frozenset(
     {
         *("slug", "description", "kind", "over", "deps", "inputs", "result_schema", "inferred"),
         *("options", "digest"),
+        *FIELDS,
     }
 )
 _COMPARED_OF_FLOWS: Final = frozenset(
@@ -138,8 +140,8 @@ def _of_step(old: StepSpec, new: StepSpec, before: FlowSpec, after: FlowSpec) ->
         yield "additive", "its result is in the run output now, since no step waits for it"
     if old.deps != new.deps:
         yield "additive", _of_sets("waits", frozenset(old.deps), frozenset(new.deps))
-    if old.over != new.over and old.kind == new.kind:
-        yield "additive", "it goes over another list"
+    if old.kind == new.kind:
+        yield from _of_runs_it_starts(old, new)
     if old.inputs != new.inputs:
         names = sorted(
             name
@@ -147,7 +149,8 @@ def _of_step(old: StepSpec, new: StepSpec, before: FlowSpec, after: FlowSpec) ->
             if old.inputs.get(name) != new.inputs.get(name)
         )
         yield "additive", f"its handler takes other arguments: {', '.join(names)}"
-    if old.digest != new.digest and old.inputs == new.inputs and not _schemas_say_why(old, new):
+    yield from conduct_changes(old, new, before, after)
+    if old.digest != new.digest and old.inputs == new.inputs and not _says_why(old, new):
         yield "additive", "what its arguments take has another schema"
     yield from _of_options(
         old.options.model_dump(exclude_none=True), new.options.model_dump(exclude_none=True)
@@ -157,8 +160,21 @@ def _of_step(old: StepSpec, new: StepSpec, before: FlowSpec, after: FlowSpec) ->
     yield from _of_other_fields(old, new, _COMPARED_OF_STEPS)
 
 
-def _schemas_say_why(old: StepSpec, new: StepSpec) -> bool:
-    return old.result_schema != new.result_schema or old.kind != new.kind or old.over != new.over
+def _of_runs_it_starts(old: StepSpec, new: StepSpec) -> Iterator[_Found]:
+    """Say what changed of the list that the step goes over, and of the sub-flows that it starts."""
+    if (old.over is None) != (new.over is None):
+        one, each = "one run of a sub-flow", "one for each item of a list"
+        before, after = (one, each) if old.over is None else (each, one)
+        yield "breaking", f"it started {before} and starts {after}"
+    elif old.over != new.over:
+        yield "additive", "it goes over another list"
+
+
+def _says_why(old: StepSpec, new: StepSpec) -> bool:
+    return any(
+        getattr(old, name) != getattr(new, name)
+        for name in ("result_schema", "kind", "over", "flow", "flow_step")
+    )
 
 
 def _of_result(old: JsonSchema, new: JsonSchema) -> _Found:

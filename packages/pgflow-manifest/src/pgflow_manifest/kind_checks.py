@@ -13,7 +13,7 @@ _FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "map": frozenset({"over"}),
     "signal": frozenset(),
     "sleep": frozenset({"seconds", "until"}),
-    "flow": frozenset({"flow", "flow_step"}),
+    "flow": frozenset({"over", "flow", "flow_step"}),
     "failure": frozenset(),
 }
 """Which of the fields that belong to some kinds a step of each kind may have."""

@@ -101,7 +101,8 @@ class StepSpec(_Model):
     description: str = ""
     kind: StepKind = "single"
     over: Annotated[Over | None, _unless(None)] = None
-    """The list of a map step, which has one task for each item; left out of the file otherwise."""
+    """The list of a map step, which has one task for each item, or of a map of sub-flows, which has
+    one run for each; left out of the file otherwise."""
     when: Annotated[Condition | None, _unless(None)] = None
     """The step starts only if this holds once its deps have ended."""
     when_unmet: Annotated[WhenUnmet, _unless("skip")] = "skip"
@@ -120,7 +121,8 @@ class StepSpec(_Model):
     inputs: Annotated[dict[Slug, Input], Field(json_schema_extra=_NO_OTHER_NAMES)] = {}
     """The arguments that the engine fills in, by the handler's parameter name."""
     result_schema: JsonSchema
-    """Of the whole result; that of a map step is an array of what its tasks return (`items`)."""
+    """Of the whole result; that of a map step is an array of what its tasks return (`items`), that
+    of a map of sub-flows one of the results of their runs."""
     inferred: Annotated[InferredResult | None, _unless(None)] = None
     """For a handler without return annotation; left out of the file otherwise.
 

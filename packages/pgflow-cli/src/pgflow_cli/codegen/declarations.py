@@ -9,30 +9,28 @@ of them alike: no name comes to mean something else when another flow is added.
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from pgflow_cli.codegen.names import RESERVED_NAMES, camel_case, free_name
 from pgflow_cli.codegen.renaming import replaced
 from pgflow_cli.codegen.schema_reader import Found, ReadSchema, read_schema
 from pgflow_cli.codegen.type_model import (
+    NULL,
     AnyJson,
     Declaration,
     Declarations,
     FlowTypes,
     Named,
-    Scalar,
     Type,
     Union,
+    union_of,
 )
-from pgflow_manifest import FlowSpec, Manifest
+from pgflow_manifest import FlowSpec, Manifest, StepSpec
 
 _Place: TypeAlias = tuple[str, str | None]
 """Flow, and step or None for the payload."""
 _Key: TypeAlias = tuple[str, str | None, str]
 """A place, and the JSON pointer of a type in its schema."""
-
-
-_NULL: Final = Scalar(name="null")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +39,7 @@ class _FlowNames:
     identifier: str
     output: str
     results: str
+    signals: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,42 +72,53 @@ def declarations_of(manifest: Manifest) -> Declarations:
         )
         for number, group in enumerate(groups)
     ]
+    named = {
+        place: replaced(schema.type, _naming((*place, ""), name_of))
+        for place, schema in schemas.items()
+    }
     return Declarations(
         types=tuple(sorted(types, key=lambda declared: declared.name)),
-        flows=tuple(
-            FlowTypes(
-                slug=flow.slug,
-                description=flow.description,
-                client_startable=flow.client_startable,
-                payload=replaced(
-                    schemas[flow.slug, None].type, _naming((flow.slug, None, ""), name_of)
-                ),
-                results={
-                    step.slug: _or_null(
-                        replaced(
-                            schemas[flow.slug, step.slug].type,
-                            _naming((flow.slug, step.slug, ""), name_of),
-                        ),
-                        can_be_null=step.slug in flow.skippable_slugs,
-                    )
-                    for step in flow.steps
-                },
-                leaf_slugs=flow.leaf_slugs,
-                identifier=flow_names[flow.slug].identifier,
-                output_name=flow_names[flow.slug].output,
-                results_name=flow_names[flow.slug].results,
-            )
-            for flow in flows
-        ),
+        flows=tuple(_flow_types(flow, flow_names[flow.slug], named) for flow in flows),
     )
+
+
+def _flow_types(flow: FlowSpec, names: _FlowNames, named: Mapping[_Place, Type]) -> FlowTypes:
+    skippable = flow.skippable_slugs
+    return FlowTypes(
+        slug=flow.slug,
+        description=flow.description,
+        client_startable=flow.client_startable,
+        payload=named[flow.slug, None],
+        results={
+            step.slug: _or_null(named[flow.slug, step.slug], can_be_null=step.slug in skippable)
+            for step in flow.steps
+        },
+        signals={
+            step.slug: _sent(named[flow.slug, step.slug], step)
+            for step in flow.steps
+            if step.kind == "signal"
+        },
+        leaf_slugs=flow.leaf_slugs,
+        identifier=names.identifier,
+        output_name=names.output,
+        results_name=names.results,
+        signals_name=names.signals,
+    )
+
+
+def _sent(type_: Type, step: StepSpec) -> Type:
+    """Return the type of what is sent to a signal: not the null that stands for a timeout."""
+    if step.options.timeout_seconds is None or not isinstance(type_, Union):
+        return type_
+    return union_of([member for member in type_.members if member != NULL])
 
 
 def _or_null(type_: Type, *, can_be_null: bool) -> Type:
     """Return the type of a result, for which null stands where its step was skipped."""
-    if not can_be_null or isinstance(type_, AnyJson) or type_ == _NULL:
+    if not can_be_null or isinstance(type_, AnyJson) or type_ == NULL:
         return type_
     members = type_.members if isinstance(type_, Union) else (type_,)
-    return type_ if _NULL in members else Union(members=(*members, _NULL))
+    return type_ if NULL in members else Union(members=(*members, NULL))
 
 
 def _schemas_of(flow: FlowSpec, prefix: str) -> Mapping[_Place, ReadSchema]:
@@ -143,8 +153,14 @@ def _flow_names(slugs: Sequence[str], taken: set[str]) -> Mapping[str, _FlowName
             apart = {*taken, *(name.removeprefix("Async") for name in taken)}
             results = free_name(f"{prefix}Results", "Type", apart)
             taken |= {output, results, f"Async{results}"}
+            signals = free_name(f"{prefix}Signals", "Type", taken)
+            taken.add(signals)
             names[slug] = _FlowNames(
-                prefix=prefix, identifier=identifiers[slug], output=output, results=results
+                prefix=prefix,
+                identifier=identifiers[slug],
+                output=output,
+                results=results,
+                signals=signals,
             )
     return names
 

@@ -24,15 +24,15 @@ _TYPESCRIPT_TYPES: Final = """
     URLSearchParams WeakMap WeakRef WeakSet
 """
 _TYPESCRIPT_DECLARED: Final = """
-    CallOptions CompletedRun ErrorFacts ErrorReport FailedRun FlowRef FlowTypes Flows FlowsClient
-    FlowsConnection Json ListOptions NoResultError PgflowError PostgrestOptions RpcCall RpcRequest
-    RunFacts RunFailedError RunHandle RunSnapshot RunStatus RunSummary SchemaFault StartOptions
-    StartedRun StepFacts StepSnapshot SupabaseLike TaskCounts UnreachableError WaitOptions
-    WaitTimeoutError
+    CallOptions CompletedRun ErrorFacts ErrorReport FailedRun FlowRef Flows FlowsClient
+    FlowsConnection FlowTypes Json ListOptions NoResultError PgflowError PostgrestOptions RpcCall
+    RpcRequest RunFacts RunFailedError RunHandle RunSnapshot RunStatus RunSummary SchemaFault
+    SignalOutcome SkipReason StartedRun StartOptions StepFacts StepKind StepSnapshot SupabaseLike
+    TaskCounts UnreachableError WaitOptions WaitTimeoutError
 """
 _PYTHON_NAMES: Final = """
     annotations overload Any AsyncClient AsyncRunHandle Client Dict FlowRef Json List Literal
-    NotRequired Optional Protocol RunHandle Tuple TypeAlias TypeAliasType TypedDict Union
+    NotRequired Optional Protocol RunHandle SignalRef Tuple TypeAlias TypeAliasType TypedDict Union
 """
 # What the module `site` adds is not there in every interpreter.
 _PYTHON_BUILTINS: Final = {name for name in dir(builtins) if not name.startswith("_")} - {

@@ -10,6 +10,7 @@ import unicodedata
 from typing import Final
 
 from pgflow_cli.codegen.declarations import declarations_of
+from pgflow_cli.codegen.names import free_name
 from pgflow_cli.codegen.renaming import names_in
 from pgflow_cli.codegen.type_model import (
     AnyJson,
@@ -46,11 +47,11 @@ _SCALARS: Final[dict[ScalarName, str]] = {
     "string": "str",
 }
 _USED_IN_CLASSES: Final = frozenset(
-    {*_SCALARS.values(), "dict", "list", "Json", "Literal", "NotRequired"}
+    {*_SCALARS.values(), "dict", "list", "Json", "Literal", "NotRequired", "SignalRef"}
 )
 _IMPORTS: Final = (
     ("typing", ("Literal", "Protocol", "TypeAlias", "overload")),
-    ("pgflow_client", ("FlowRef", "Json")),
+    ("pgflow_client", ("FlowRef", "Json", "SignalRef")),
     ("typing_extensions", ("NotRequired", "TypeAliasType", "TypedDict")),
 )
 
@@ -142,16 +143,38 @@ class _Module:
         )
         results = flow.results_name
         types = [self._type(flow.payload), flow.output_name, results, f"Async{results}"]
+        arguments = [_quoted(flow.slug)]
+        parts = [
+            self._object(flow.output_name, output, f"The run output of `{flow.slug}`."),
+            self._results(flow, results, "def"),
+            self._results(flow, f"Async{results}", "async def"),
+        ]
+        if flow.signals:
+            parts.append(self._signals(flow))
+            types.append(flow.signals_name)
+            arguments.append(f"{flow.signals_name}()")
         annotation = f"{self._use('FlowRef')}[{', '.join(types)}]"
-        reference = f"{flow.identifier}: {annotation} = FlowRef({_quoted(flow.slug)})"
-        return "\n\n\n".join(
-            [
-                self._object(flow.output_name, output, f"The run output of `{flow.slug}`."),
-                self._results(flow, results, "def"),
-                self._results(flow, f"Async{results}", "async def"),
-                "\n".join([reference, *_docstring(flow.description, "")]),
-            ]
-        )
+        reference = f"{flow.identifier}: {annotation} = FlowRef({', '.join(arguments)})"
+        return "\n\n\n".join([*parts, "\n".join([reference, *_docstring(flow.description, "")])])
+
+    def _signals(self, flow: FlowTypes) -> str:
+        """Write the type of `FlowRef.signals`, with an attribute for each signal."""
+        lines = [
+            f"class {flow.signals_name}:",
+            *_docstring(f"The signals of `{flow.slug}`.", "    "),
+            "",
+        ]
+        reference = self._use("SignalRef")
+        taken = {slug for slug in flow.signals if self._can_be_attribute(slug)}
+        for slug, type_ in flow.signals.items():
+            name = slug
+            if slug not in taken:
+                # a leading word, lest Python takes two underscores for something of its own
+                wanted = f"signal{slug}" if slug.startswith("__") else f"{slug}_"
+                name = free_name(wanted, "_", {*taken, *self._hidden_by_fields})
+                taken.add(name)
+            lines.append(f"    {name} = {reference}[{self._type(type_)}]({_quoted(slug)})")
+        return "\n".join(lines)
 
     def _results(self, flow: FlowTypes, name: str, define: str) -> str:
         """Write the type of `run.result`: from the slug of a step to the type of its result."""

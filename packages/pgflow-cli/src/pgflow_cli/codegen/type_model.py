@@ -115,6 +115,8 @@ class FlowTypes:
     payload: Type
     results: Mapping[str, Type]
     """What each step returns, by slug, in topological order."""
+    signals: Mapping[str, Type]
+    """What may be sent to each signal, by slug; without the null of one whose time is over."""
     leaf_slugs: tuple[str, ...]
     """The steps whose results are the run output."""
     identifier: str
@@ -124,6 +126,8 @@ class FlowTypes:
     results_name: str
     """A name that is free for the type of all results, such as `VoiceMemoResults`; with `Async`
     before it, it is free as well."""
+    signals_name: str
+    """A name that is free for the type of all signals, such as `TripsSignals`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

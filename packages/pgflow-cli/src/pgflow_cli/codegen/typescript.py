@@ -114,11 +114,17 @@ def _flows(declarations: Declarations) -> str:
         f"    payload: {_type(flow.payload)};\n"
         f"    results: {flow.results_name};\n"
         f"    output: {flow.output_name};\n"
+        f"    signals: {_signals(flow)};\n"
         "  };\n"
         for flow in declarations.flows
     ]
     doc = "/** Every flow, with what it takes and gives. */\n"
     return f"{doc}export type Flows = {_block(entries)};\n"
+
+
+def _signals(flow: FlowTypes) -> str:
+    entries = (f"      {_key(slug)}: {_type(type_)};\n" for slug, type_ in flow.signals.items())
+    return _block(entries, indent="    ")
 
 
 def _about(flow: FlowTypes) -> str:

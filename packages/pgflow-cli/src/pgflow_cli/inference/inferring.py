@@ -239,7 +239,7 @@ class _Inference:
 
 def _as_taken(shape: Shape, step: Step[Any], *, if_completed: bool) -> Shape:
     """Return what dependents find of *step*, whose handler returns *shape*."""
-    if step.kind == "map":
+    if step.handler.is_map:
         has_gaps = step.conduct.on_failure == "skip"
         items = unite([shape, NoneShape()]) if has_gaps else shape
         shape = CollectionShape(kind="list", items=items)

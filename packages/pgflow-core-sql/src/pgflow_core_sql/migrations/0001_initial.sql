@@ -47,6 +47,16 @@ create type pgflow.ended_attempt as (
 );
 comment on column pgflow.ended_attempt.retry_at is 'null: no further attempt, the step fails';
 
+-- item_outcome: what one item of a map of sub-flows came to.
+create type pgflow.item_outcome as (
+  run_id uuid,
+  step_slug text,
+  task_index integer,
+  result jsonb,
+  error jsonb
+);
+comment on column pgflow.item_outcome.error is 'null: its sub-run has completed, and the result fits';
+
 -- ready_step: a step of a run whose deps have all ended, and which needs more than a task.
 create type pgflow.ready_step as (
   run_id uuid,
@@ -161,7 +171,7 @@ comment on column pgflow.contracts.max_result_bytes is 'budget of the result of 
 comment on column pgflow.contracts.start_delay_seconds is
   'how long its first attempt waits after the step has started';
 comment on column pgflow.contracts.over_source is
-  'where the list of a map step is; null: the step is no map, it has one task';
+  'where the list of a map step, or of a map of sub-flows, is; null: the step is no map';
 
 -- steps: the nodes of each flow version.
 create table pgflow.steps (
@@ -309,7 +319,7 @@ create table pgflow.map_results (
   primary key (run_id, step_slug, task_index)
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
--- maps: the map steps of a run that have begun: how many tasks each has, and what these share.
+-- maps: the map steps of a run that have begun: how many tasks or sub-runs each has, and what these share.
 -- What the tasks share is gathered once, when the step starts: a claim that took it out of payload and
 -- results for each task would read the whole payload as often as there are items in it.
 create table pgflow.maps (
@@ -318,17 +328,21 @@ create table pgflow.maps (
   tasks_count integer not null,
   completed_count integer not null default 0,
   skipped_count integer not null default 0,
-  open_index integer not null,
+  open_index integer,
   shared_args jsonb,
-  primary key (run_id, step_slug)
+  begun_count integer,
+  primary key (run_id, step_slug),
+  constraint tasks_or_sub_runs check ((open_index is null) <> (begun_count is null))
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 comment on column pgflow.maps.tasks_count is 'one for each item of the list';
 comment on column pgflow.maps.completed_count is
-  'written when the step ends; until then those have completed that neither wait, are leased nor were skipped';
+  'written when the step ends; until then those have completed that neither wait, are at work nor were skipped';
 comment on column pgflow.maps.skipped_count is
   'tasks that failed for good in a step that goes on without them: null in their place';
 comment on column pgflow.maps.open_index is
-  'every task with a higher index has completed or was skipped; -1 when all have';
+  'every task with a higher index has completed or was skipped; -1 when all have; null in a map of sub-flows';
+comment on column pgflow.maps.begun_count is
+  'of a map of sub-flows: how many items have a sub-run, or were refused one; null in other maps';
 comment on column pgflow.maps.shared_args is
   'arguments that are the same for every item, by parameter; null once the step has ended';
 
@@ -356,6 +370,7 @@ create table pgflow.runs (
   payload jsonb not null,
   parent_run_id uuid,
   parent_step_slug text,
+  parent_task_index integer,
   depth integer,
   started_at timestamptz not null,
   status text not null default 'started',
@@ -371,6 +386,8 @@ create index runs_by_owner on pgflow.runs (owner, run_id);
 comment on column pgflow.runs.owner is
   'who started it: the JWT subject behind a trusted gateway, else the database role';
 comment on column pgflow.runs.parent_run_id is 'of a sub-run, the run whose step has started it; null otherwise';
+comment on column pgflow.runs.parent_task_index is
+  'of a sub-run, the item of the map that has started it; 0 where the step is no map; null otherwise';
 comment on column pgflow.runs.depth is 'of a sub-run, how many runs it is inside of; null otherwise';
 comment on column pgflow.runs.error is 'why it failed or was cancelled; null otherwise';
 
@@ -431,10 +448,16 @@ comment on column pgflow.step_states.cascades is
 create table pgflow.sub_runs (
   run_id uuid not null,
   step_slug text not null,
+  task_index integer not null default 0,
   sub_run_id uuid not null,
-  primary key (run_id, step_slug)
-);
+  is_open boolean not null default true,
+  primary key (run_id, step_slug, task_index)
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+-- Of a map of 100,000 items at most some are open: whoever counts or ends them passes no others.
+create index sub_runs_open on pgflow.sub_runs (run_id, step_slug, task_index) where is_open;
 comment on column pgflow.sub_runs.run_id is 'the parent: runs.parent_run_id of sub_run_id';
+comment on column pgflow.sub_runs.task_index is 'of a map, the item that it was started for; else 0';
+comment on column pgflow.sub_runs.is_open is 'the step waits for it';
 
 -- tasks: the queue. A row waits here until it is claimed; then it is a row of `leases` instead.
 -- Two tables, so that claiming never wades through what is already taken, expiry scans only what
@@ -463,7 +486,8 @@ create table pgflow.timers (
   step_slug text not null,
   kind text not null,
   due_at timestamptz not null,
-  primary key (run_id, step_slug, kind),
+  task_index integer not null default 0,
+  primary key (run_id, step_slug, kind, task_index),
   constraint kind_is_known check (kind in ('sleep', 'signal', 'sub_flow', 'deadline', 'start', 'parent')),
   constraint step_where_it_is_about_one check ((step_slug = '') = (kind in ('deadline', 'start', 'parent')))
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
@@ -472,6 +496,9 @@ comment on column pgflow.timers.kind is
   'sleep: the step completes; signal: it is waited for no longer; sub_flow: the run it waits for has ended; '
   'deadline: the run fails; start: the run begins; parent: the run that has started it has ended';
 comment on column pgflow.timers.step_slug is 'empty when it is about the run';
+comment on column pgflow.timers.task_index is
+  'of a map of sub-flows, the item whose sub-run has ended, so that no two of them share a row: one that is being '
+  'deleted would hide the other; -1: further ones are to begin';
 
 -- watches: the runs that a client looks at, until when. NOTIFY takes a database-wide lock at
 -- commit, so it is sent for these runs only.
@@ -1119,7 +1146,8 @@ begin
 end;
 $$;
 
--- _check_map: refuse a map without list, item or list of results, and any of these in another step.
+-- _check_map: refuse a map, of tasks or of sub-flows, without list, item or list of results, and any of these
+-- in another step.
 -- Called by: _check_step.
 -- Locks:     none.
 -- Raises:    PF205 list of a step that is no dep; PF206 not a manifest.
@@ -1140,10 +1168,13 @@ begin
   where i.value ->> 'source' = 'each'
   limit 1;
 
-  if p_step ->> 'kind' is distinct from 'map' then
+  if p_step ->> 'kind' is distinct from 'map'
+    and (p_step ->> 'kind' is distinct from 'flow' or coalesce(p_step -> 'over', 'null') = 'null')
+  then
     if coalesce(p_step -> 'over', 'null') <> 'null' then
       perform pgflow._raise_manifest_invalid(
-        'PF206', p_at || '/over', format('flow %L: only a map step goes over a list', p_flow_slug)
+        'PF206', p_at || '/over',
+        format('flow %L: only a map step, and one that starts flows, goes over a list', p_flow_slug)
       );
     end if;
     if v_of_item is not null then
@@ -1191,7 +1222,7 @@ end;
 $$;
 
 -- _check_nulls: refuse a step whose result, or an item of it, may be null, if its schema allows none.
--- So it is with a map step that skips items which fail, and with a signal whose time can be over: nothing else
+-- So it is with a map that skips items which fail, and with a signal whose time can be over: nothing else
 -- holds these nulls against the schema.
 -- Called by: deploy, when the schemas are stored.
 -- Locks:     none.
@@ -1205,11 +1236,12 @@ declare
   v_wrong record;
 begin
   select
-    s.value ->> 'slug' as step_slug, s.ordinality - 1 as step_index, s.value ->> 'kind' = 'map' as is_map
+    s.value ->> 'slug' as step_slug, s.ordinality - 1 as step_index,
+    coalesce(s.value -> 'over', 'null') <> 'null' as is_map
   into v_wrong
   from jsonb_array_elements(p_flow -> 'steps') with ordinality as s
   where (
-    s.value ->> 'kind' = 'map' and s.value ->> 'on_failure' = 'skip'
+    coalesce(s.value -> 'over', 'null') <> 'null' and s.value ->> 'on_failure' = 'skip'
     or s.value ->> 'kind' = 'signal' and s.value #> '{options,timeout_seconds}' <> 'null'
   )
   and pgflow._check_value(pgflow._schema_id(pgflow._task_schema(s.value)), 'null') is not null
@@ -1791,7 +1823,7 @@ begin
     select coalesce(jsonb_strip_nulls(p_flow -> 'options'), '{}')
       || coalesce(jsonb_strip_nulls(s.value -> 'options'), '{}') as options
   ) as o
-  left join lateral (select s.value -> 'over' as value) as m on s.value ->> 'kind' = 'map'
+  left join lateral (select nullif(s.value -> 'over', 'null') as value) as m on true
   on conflict (flow_slug, step_slug, digest) do update
     set max_attempts = excluded.max_attempts,
       base_delay_seconds = excluded.base_delay_seconds,
@@ -1953,7 +1985,7 @@ begin
     format('the schema of one task of map step %L of flow %L', s.value ->> 'slug', v_slug)
   )
   from jsonb_array_elements(p_flow -> 'steps') with ordinality as s
-  where s.value ->> 'kind' = 'map';
+  where coalesce(s.value -> 'over', 'null') <> 'null';
 end;
 $$;
 
@@ -2057,7 +2089,7 @@ language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when p_step ->> 'kind' = 'map' then
+    when coalesce(p_step -> 'over', 'null') <> 'null' then
       (s.whole -> 'items')
       || case when s.whole ? '$schema' then jsonb_build_object('$schema', s.whole -> '$schema') else '{}' end
       || case
@@ -2245,6 +2277,53 @@ as $$
     and ss.status = 'skipped';
 $$;
 
+-- _explain_sub_runs: how far the maps of sub-flows of a run are, and which sub-runs they wait for.
+-- Called by: explain_run.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   one row with the reason `waits_for_runs` for each map; then `waits_for_run` for each sub-run that is
+--            open, ten of a step at most: explain these for more.
+create or replace function pgflow._explain_sub_runs(p_run_id uuid, p_flow_slug text, p_version integer)
+returns table (step_slug text, task_index integer, reason text, message text, detail jsonb)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with map as materialized (
+    select m.step_slug, s.sub_flow_slug, p.tasks
+    from pgflow.maps as m
+    join pgflow.step_states as ss
+      on ss.run_id = m.run_id and ss.step_slug = m.step_slug and ss.status = 'started'
+    join pgflow.steps as s
+      on s.flow_slug = p_flow_slug and s.version = p_version and s.step_slug = m.step_slug
+    cross join lateral pgflow._sub_flow_progress(p_run_id, m.step_slug, 'started') as p
+    where m.run_id = p_run_id
+      and m.begun_count is not null
+  )
+  select
+    m.step_slug, null::integer, 'waits_for_runs',
+    format(
+      'waits for runs of flow %s: %s of %s items have completed%s, %s runs are open, %s are to begin',
+      m.sub_flow_slug, m.tasks ->> 'completed', m.tasks ->> 'total',
+      case when m.tasks ->> 'skipped' <> '0' then format(' and %s were skipped', m.tasks ->> 'skipped') else '' end,
+      m.tasks ->> 'running', m.tasks ->> 'waiting'
+    ),
+    jsonb_build_object('flow_slug', m.sub_flow_slug, 'tasks', m.tasks)
+  from map as m
+  union all
+  select
+    m.step_slug, o.task_index, 'waits_for_run',
+    format('waits for run %s of flow %s', o.sub_run_id, m.sub_flow_slug),
+    jsonb_build_object('run_id', o.sub_run_id, 'flow_slug', m.sub_flow_slug, 'tasks_count', m.tasks -> 'running')
+  from map as m
+  cross join lateral (
+    select x.task_index, x.sub_run_id
+    from pgflow.sub_runs as x
+    where x.run_id = p_run_id and x.step_slug = m.step_slug and x.is_open
+    order by x.task_index
+    limit 10
+  ) as o;
+$$;
+
 -- _explain_tasks: the tasks of a run that wait in the queue.
 -- Called by: explain_run.
 -- Locks:     none.
@@ -2357,10 +2436,14 @@ as $$
     on s.flow_slug = p_flow_slug and s.version = p_version and s.step_slug = ss.step_slug
   left join pgflow.timers as t
     on t.run_id = p_run_id and t.step_slug = ss.step_slug and t.kind = s.kind
-  left join pgflow.sub_runs as x on x.run_id = p_run_id and x.step_slug = ss.step_slug
+  left join pgflow.sub_runs as x on x.run_id = p_run_id and x.step_slug = ss.step_slug and x.task_index = 0
   where ss.run_id = p_run_id
     and ss.status = 'started'
     and s.kind in ('signal', 'sleep', 'flow')
+    -- maps of sub-flows are of _explain_sub_runs
+    and not exists (
+      select 1 from pgflow.maps as m where m.run_id = p_run_id and m.step_slug = ss.step_slug
+    )
   union all
   select
     s.step_slug, null, 'starts_at', 'the run begins at ' || pgflow._told_time(t.due_at),
@@ -2413,7 +2496,7 @@ begin
 
   return query
   select
-    s.step_slug, case when s.kind = 'map' then e.task_index end, e.reason, e.message, e.detail
+    s.step_slug, case when s.kind in ('map', 'flow') then e.task_index end, e.reason, e.message, e.detail
   from (
     select * from pgflow._explain_deps(p_run_id, v_run.flow_slug, v_run.version)
     union all
@@ -2422,6 +2505,8 @@ begin
     select * from pgflow._explain_tasks(p_run_id)
     union all
     select * from pgflow._explain_waits(p_run_id, v_run.flow_slug, v_run.version)
+    union all
+    select * from pgflow._explain_sub_runs(p_run_id, v_run.flow_slug, v_run.version)
     union all
     select * from pgflow._explain_skips(p_run_id, v_run.flow_slug, v_run.version)
   ) as e (step_slug, task_index, reason, message, detail)
@@ -2508,6 +2593,47 @@ as $$
     or w.status = 'dead'
     or (w.status = 'running' and pgflow._is_silent(w.last_beat_at, w.beat_seconds))
   order by l.leased_until;
+$$;
+
+-- _release_leases: give back what stopped workers still hold; the attempts do not count.
+-- stop_worker does it itself, but for a claim of its worker that was under way: to wait for that one could
+-- be a deadlock, since whoever claims may hold runs.
+-- Called by: sweep.
+-- Locks:     runs by id, skipping those that others hold, then tasks and leases.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._release_leases(p_limit integer) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run_ids uuid[];
+begin
+  -- As in _expire_leases: candidates, then their runs, then again what is still held.
+  v_run_ids := array(
+    select r.run_id
+    from pgflow.runs as r
+    where r.run_id = any (
+      array(
+        select l.run_id
+        from pgflow.leases as l
+        join pgflow.workers as w on w.worker_id = l.worker_id
+        where w.status = 'stopped'
+      )
+    )
+    order by r.run_id
+    for no key update skip locked
+    limit p_limit
+  );
+  perform pgflow.release_tasks(
+    array_agg(l.run_id), array_agg(l.step_slug), array_agg(l.task_index), array_agg(l.lease_id)
+  )
+  from pgflow.leases as l
+  join pgflow.workers as w on w.worker_id = l.worker_id
+  where w.status = 'stopped'
+    and l.run_id = any (v_run_ids)
+  having count(*) > 0;
+end;
 $$;
 
 -- status: what there is to do, who does it, and what nobody can do.
@@ -2629,6 +2755,7 @@ begin
       select greatest(extract(epoch from min(t.due_at) - v_now), 0) from pgflow.timers as t
     );
   end if;
+  perform pgflow._release_leases(p_limit);
   expired := pgflow._expire_leases(p_limit);
 
   -- Last: claim_tasks and stop_worker touch the row of a worker while they hold runs or tasks.
@@ -2732,7 +2859,8 @@ begin
 end;
 $$;
 
--- _end_map_steps: nothing of map steps that are skipped while they are at work stays queued, leased or kept.
+-- _end_map_steps: nothing of map steps that are skipped while they are at work stays queued, leased or kept, and
+-- no sub-run goes on.
 -- Called by: _fail_steps. The caller holds the locks of the runs.
 -- Locks:     tasks, leases of the steps.
 -- Raises:    nothing.
@@ -2783,11 +2911,13 @@ begin
   delete from pgflow.map_items as i
   using unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
   where i.run_id = n.run_id and i.step_slug = n.step_slug;
+
+  perform pgflow._tell_sub_runs(p_run_ids, p_step_slugs);
 end;
 $$;
 
--- _gather_results: complete map steps with the list of the results of their tasks.
--- Called by: _complete_items, _gather_results. The caller holds the locks of the runs.
+-- _gather_results: complete map steps with the list of the results of their tasks or sub-runs.
+-- Called by: _complete_items, _gather_results, _advance_sub_flow_maps. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further.
 -- Raises:    nothing.
 -- Returns:   the steps that have completed, or were skipped: one whose list is more than a jsonb can hold
@@ -2853,7 +2983,7 @@ begin
 end;
 $$;
 
--- _map_progress: how far a map step is.
+-- _map_progress: how far a map step is; a map of sub-flows is of _sub_flow_progress.
 -- A task that neither waits, is leased nor was skipped has completed, so of a step at work only those are read, and
 -- of one that has ended none.
 -- Called by: get_run.
@@ -3097,7 +3227,9 @@ as $$
     and i.source <> 'each';
 $$;
 
--- _start_map_wave: start map steps: write their items and queue a task for each.
+-- _start_map_wave: start map steps: write their items and queue a task for each. Those of a map of sub-flows
+-- begin by a timer (_advance_sub_flow_maps): were it here, a flow that maps a flow that maps one would be a
+-- transaction of all their runs.
 -- One over an empty list completes at once, one over no list fails, and with it the run, or is skipped.
 -- Called by: _start_special_wave. The caller holds the locks of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
@@ -3115,13 +3247,14 @@ declare
   v_run_ids uuid[];
   v_step_slugs text[];
   v_queued_contract_ids integer[];
+  v_has_sub_flows boolean;
   v_failed_run_ids uuid[];
   v_failed_step_slugs text[];
   v_errors jsonb[];
 begin
   with opened as materialized (
     select
-      n.run_id, n.step_slug, n.contract_id, o.list,
+      n.run_id, n.step_slug, n.contract_id, n.kind, o.list,
       v_now + make_interval(secs => c.start_delay_seconds) as available_at,
       case when jsonb_typeof(o.list) = 'array' then jsonb_array_length(o.list) end as tasks_count
     from unnest(p_maps) as n
@@ -3141,10 +3274,12 @@ begin
     from opened as o
   ),
   begun as (
-    insert into pgflow.maps (run_id, step_slug, tasks_count, open_index, shared_args)
+    insert into pgflow.maps (run_id, step_slug, tasks_count, open_index, shared_args, begun_count)
     select
-      o.run_id, o.step_slug, o.tasks_count, o.tasks_count - 1,
-      case when o.tasks_count > 0 then pgflow._shared_args(o.run_id, o.contract_id) end
+      o.run_id, o.step_slug, o.tasks_count,
+      case o.kind when 'map' then o.tasks_count - 1 end,
+      case when o.kind = 'map' and o.tasks_count > 0 then pgflow._shared_args(o.run_id, o.contract_id) end,
+      case o.kind when 'flow' then 0 end
     from opened as o
     where o.tasks_count is not null
   ),
@@ -3161,18 +3296,33 @@ begin
     select o.run_id, o.step_slug, n.task_index, o.contract_id, o.available_at
     from opened as o
     cross join lateral generate_series(0, o.tasks_count - 1) as n (task_index)
+    where o.kind = 'map'
+  ),
+  told as (
+    insert into pgflow.timers (run_id, step_slug, kind, due_at, task_index)
+    select o.run_id, o.step_slug, 'sub_flow', v_now, -1
+    from opened as o
+    where o.kind = 'flow' and o.tasks_count > 0
   )
   select
     array_agg(o.run_id) filter (where o.tasks_count = 0),
     array_agg(o.step_slug) filter (where o.tasks_count = 0),
-    array_agg(distinct o.contract_id) filter (where o.tasks_count > 0 and o.available_at <= v_now),
+    array_agg(distinct o.contract_id) filter (
+      where o.kind = 'map' and o.tasks_count > 0 and o.available_at <= v_now
+    ),
+    bool_or(o.kind = 'flow' and o.tasks_count > 0),
     array_agg(o.run_id) filter (where o.tasks_count is null),
     array_agg(o.step_slug) filter (where o.tasks_count is null),
     array_agg(pgflow._no_list_error(o.contract_id, o.list)) filter (where o.tasks_count is null)
-  into v_run_ids, v_step_slugs, v_queued_contract_ids, v_failed_run_ids, v_failed_step_slugs, v_errors
+  into
+    v_run_ids, v_step_slugs, v_queued_contract_ids, v_has_sub_flows, v_failed_run_ids, v_failed_step_slugs,
+    v_errors
   from opened as o;
 
   perform pgflow._wake_workers(v_queued_contract_ids, p_worker_id);
+  if v_has_sub_flows then
+    perform pgflow._announce_timers(v_now);
+  end if;
   if v_failed_run_ids is not null then
     select v_run_ids || array_agg(f.run_id), v_step_slugs || array_agg(f.step_slug)
     into v_run_ids, v_step_slugs
@@ -3326,6 +3476,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_run_ids uuid[];
   v_sub_run_ids uuid[];
 begin
   with candidate as (
@@ -3362,9 +3513,13 @@ begin
       )
     returning r.run_id, r.parent_run_id
   )
-  select array_agg(e.run_id) into v_sub_run_ids
-  from ended as e
-  where e.parent_run_id is not null;
+  select array_agg(e.run_id), array_agg(e.run_id) filter (where e.parent_run_id is not null)
+  into v_run_ids, v_sub_run_ids
+  from ended as e;
+  if v_run_ids is not null then
+    -- The deadline: a run that is done in a second would leave it behind for days.
+    delete from pgflow.timers as t where t.run_id = any (v_run_ids);
+  end if;
   if v_sub_run_ids is not null then
     perform pgflow._tell_parents(v_sub_run_ids);
   end if;
@@ -3498,7 +3653,7 @@ end;
 $$;
 
 -- _run_output: the results of the leaf steps of a run by slug, or the result of one step.
--- Called by: _end_sub_flows.
+-- Called by: _end_sub_flows, _sub_run_outcomes.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the run output, or the result; JSON null for a step without one.
@@ -3555,7 +3710,7 @@ $$;
 
 -- _start_runs: write the runs, queue the steps that wait for nothing, and set the deadline.
 -- One function for both, because a further call costs every start 7 % of its time.
--- Called by: start_flow, start_flows, _start_sub_flows, _fire_timers. Who gives no payloads holds the locks
+-- Called by: start_flow, start_flows, _open_sub_runs, _fire_timers. Who gives no payloads holds the locks
 --            of the runs, or made them.
 -- Locks:     none further; what is written is new. Those of runs that a step fails at once.
 -- Raises:    nothing.
@@ -3695,7 +3850,8 @@ $$;
 --            steps by slug, once completed), error, started_at, ended_at, and steps in topological
 --            order, those that still wait among them as 'created'. A failure handler is among them once it
 --            has begun; a step that was skipped tells why (skip_reason). A map step that has begun tells
---            its tasks by state; attempts, error and retry_at are then as _map_progress says.
+--            its tasks by state; attempts, error and retry_at are then as _map_progress says. A step that has
+--            started a run tells its id, and a map of them what _sub_flow_progress says.
 create or replace function pgflow.get_run(p_run_id uuid) returns jsonb
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -3729,8 +3885,9 @@ begin
         'running', l.lease_id is not null or coalesce((m.tasks ->> 'running')::integer > 0, false),
         'worker', w.name,
         'retry_at', coalesce(m.retry_at, case when t.attempts_count > 0 then t.available_at end),
-        'tasks', m.tasks,
-        'sub_run_id', x.sub_run_id
+        'tasks', coalesce(m.tasks, x.tasks),
+        'sub_run_id', x.sub_run_id,
+        'sub_runs', x.sub_runs
       )
       order by s.step_index
     ),
@@ -3759,7 +3916,12 @@ begin
     where s.kind = 'map'
     offset 0
   ) as m on true
-  left join pgflow.sub_runs as x on x.run_id = p_run_id and x.step_slug = s.step_slug
+  left join lateral (
+    select p.*
+    from pgflow._sub_flow_progress(p_run_id, s.step_slug, ss.status) as p
+    where s.kind = 'flow'
+    offset 0
+  ) as x on true
   left join pgflow.workers as w on w.worker_id = coalesce(l.worker_id, ss.worker_id, last_attempt.worker_id)
   where s.flow_slug = v_run.flow_slug
     and s.version = v_run.version
@@ -4232,10 +4394,11 @@ end;
 $$;
 
 -- _fail_steps: fail steps, and with them their runs; or skip them, if that is their policy.
--- A map step whose policy is to skip puts null in the place of an item (_give_up); what is wrong with the
--- step as a whole fails it, for whoever takes its result is promised a list.
+-- A map whose policy is to skip puts null in the place of an item (_give_up, _keep_item_outcomes); what is
+-- wrong with the step as a whole fails it, for whoever takes its result is promised a list.
 -- A failure handler fails alone: its run has failed before.
--- Called by: _give_up, _end_sub_flows, _start_sub_flows, _start_special_wave, _start_map_wave,
+-- Called by: _give_up, _end_sub_flows, _advance_sub_flow_maps, _start_sub_flows, _start_special_wave,
+--            _start_map_wave,
 --            _start_sleeps, _gather_results. The caller holds the locks
 --            of the runs.
 -- Locks:     step states, tasks, leases of the runs.
@@ -4261,19 +4424,20 @@ begin
   with failure as (
     -- A step fails for one reason, even when two of its tasks fail in the same batch.
     select distinct on (n.run_id, n.step_slug)
-      n.run_id, n.step_slug, n.error, s.kind,
+      n.run_id, n.step_slug, n.error, s.is_map,
       case
         when s.kind = 'failure' then 'alone'
-        when p_always or s.on_failure = 'skip' and s.kind = 'map' then 'fail'
+        when p_always or s.on_failure = 'skip' and s.is_map then 'fail'
         else s.on_failure
       end as policy
     from unnest(p_run_ids, p_step_slugs, p_errors)
       with ordinality as n (run_id, step_slug, error, ordinal)
     cross join lateral (
-      select s.kind, s.on_failure
+      select s.kind, s.on_failure, c.over_source is not null as is_map
       from pgflow.runs as r
       join pgflow.steps as s
         on s.flow_slug = r.flow_slug and s.version = r.version and s.step_slug = n.step_slug
+      join pgflow.contracts as c on c.contract_id = s.contract_id
       where r.run_id = n.run_id
       offset 0
     ) as s
@@ -4290,7 +4454,7 @@ begin
     where s.run_id = n.run_id
       and s.step_slug = n.step_slug
       and s.status = 'started'
-    returning s.run_id, s.step_slug, n.error, n.policy, n.kind
+    returning s.run_id, s.step_slug, n.error, n.policy, n.is_map
   ),
   failed as (
     -- A run fails for one reason, even when two of its steps fail in the same batch.
@@ -4302,7 +4466,7 @@ begin
   select
     array_agg(e.run_id) filter (where e.policy in ('skip', 'skip_cascade')),
     array_agg(e.step_slug) filter (where e.policy in ('skip', 'skip_cascade')),
-    bool_or(e.kind = 'map' and e.policy = 'skip_cascade'),
+    bool_or(e.is_map and e.policy = 'skip_cascade'),
     (select array_agg(f.run_id order by f.run_id) from failed as f),
     (
       select array_agg(jsonb_build_object('step', f.step_slug) || coalesce(f.error, '{}') order by f.run_id)
@@ -4598,7 +4762,17 @@ declare
   v_step_slugs text[];
 begin
   with decided as materialized (
-    select n as step, n.run_id, n.step_slug, n.kind, f.fate, f.error
+    select
+      n as step, n.run_id, n.step_slug, f.fate, f.error,
+      case
+        when n.kind = 'flow' and exists (
+          select 1
+          from pgflow.contracts as c
+          where c.contract_id = n.contract_id and c.over_source is not null
+          offset 0
+        ) then 'map'
+        else n.kind
+      end as kind
     from unnest(p_steps) as n
     cross join lateral pgflow._fate(n) as f
   ),
@@ -4728,8 +4902,168 @@ begin
 end;
 $$;
 
--- _check_sub_flow: why a step cannot start a run of its sub-flow.
--- Called by: _start_sub_flows.
+-- _advance_sub_flow_maps: take in what the sub-runs of maps came to, and begin the next ones. A map completes with
+-- the last of them; the first that fails, fails it, unless its policy puts null in its place.
+-- Called by: _end_sub_flows, which holds the locks of the parents and has noted that the sub-runs are open no more.
+-- Locks:     step states, tasks, leases of runs that fail; otherwise none further.
+-- Raises:    nothing.
+-- Returns:   the steps that have ended; what waits for them may be ready now.
+create or replace function pgflow._advance_sub_flow_maps(p_due pgflow.timers [])
+returns table (run_id uuid, step_slug text)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_run_ids uuid[];
+  v_step_slugs text[];
+  v_refused pgflow.item_outcome[];
+  v_failed_run_ids uuid[];
+  v_failed_step_slugs text[];
+  v_errors jsonb[];
+  v_done_run_ids uuid[];
+  v_done_step_slugs text[];
+begin
+  select array_agg(n.run_id), array_agg(n.step_slug) into v_run_ids, v_step_slugs
+  from (select distinct d.run_id, d.step_slug from unnest(p_due) as d) as n
+  join pgflow.runs as r on r.run_id = n.run_id and r.status = 'started'
+  join pgflow.step_states as s
+    on s.run_id = n.run_id and s.step_slug = n.step_slug and s.status = 'started';
+  if v_run_ids is null then
+    return;
+  end if;
+
+  select array_agg(k.run_id), array_agg(k.step_slug), array_agg(k.error)
+  into v_failed_run_ids, v_failed_step_slugs, v_errors
+  from pgflow._keep_item_outcomes(pgflow._sub_run_outcomes(p_due)) as k;
+  if v_failed_run_ids is not null then
+    select array_agg(n.run_id), array_agg(n.step_slug) into v_run_ids, v_step_slugs
+    from (
+      select n.run_id, n.step_slug from unnest(v_run_ids, v_step_slugs) as n (run_id, step_slug)
+      except
+      select f.run_id, f.step_slug from unnest(v_failed_run_ids, v_failed_step_slugs) as f (run_id, step_slug)
+    ) as n;
+  end if;
+  if v_run_ids is not null then
+    v_refused := array(select b from pgflow._begin_sub_runs(v_run_ids, v_step_slugs) as b);
+    select
+      v_failed_run_ids || array_agg(k.run_id),
+      v_failed_step_slugs || array_agg(k.step_slug),
+      v_errors || array_agg(k.error)
+    into v_failed_run_ids, v_failed_step_slugs, v_errors
+    from pgflow._keep_item_outcomes(v_refused) as k;
+    select d.run_ids, d.step_slugs into v_done_run_ids, v_done_step_slugs
+    from pgflow._sub_flow_maps_done(v_run_ids, v_step_slugs, v_failed_run_ids, v_failed_step_slugs) as d;
+  end if;
+  if v_done_run_ids is not null then
+    return query
+    select g.run_id, g.step_slug from pgflow._gather_results(v_done_run_ids, v_done_step_slugs) as g;
+  end if;
+  if v_failed_run_ids is not null then
+    return query
+    select f.run_id, f.step_slug from pgflow._fail_steps(v_failed_run_ids, v_failed_step_slugs, v_errors) as f;
+  end if;
+  perform pgflow._notify_watchers(array_agg(distinct d.run_id)) from unnest(p_due) as d;
+end;
+$$;
+
+-- _begin_sub_runs: begin the next sub-runs of maps of sub-flows, as many as may be open.
+-- At most a thousand in one call, so that its transaction stays short however many maps go on at once; each
+-- gets its share.
+-- Called by: _advance_sub_flow_maps, which holds the locks of the parents.
+-- Locks:     none further; the rows are new.
+-- Raises:    nothing.
+-- Returns:   the items for which no run could be started, with the error. When the step fails by that, none
+--            of its others was begun either.
+create or replace function pgflow._begin_sub_runs(
+  p_run_ids uuid [], p_step_slugs text []
+) returns setof pgflow.item_outcome
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  c_most constant integer := 1000;
+  v_share integer := greatest(c_most / cardinality(p_run_ids), 1);
+  v_flow record;
+begin
+  for v_flow in
+    with step as materialized (
+      select
+        n.run_id, n.step_slug, r.owner, coalesce(r.depth, 0) + 1 as depth, s.sub_flow_slug, s.on_failure,
+        f.current_version, i.path, m.begun_count as first_index,
+        m.begun_count
+          + least(v_share, pgflow._most_sub_runs() - o.open_count, m.tasks_count - m.begun_count) as end_index
+      from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+      join pgflow.runs as r on r.run_id = n.run_id
+      join pgflow.maps as m on m.run_id = n.run_id and m.step_slug = n.step_slug
+      join pgflow.steps as s
+        on s.flow_slug = r.flow_slug and s.version = r.version and s.step_slug = n.step_slug
+      join pgflow.step_inputs as i on i.contract_id = s.contract_id and i.parameter = 'payload'
+      left join pgflow.flows as f on f.flow_slug = s.sub_flow_slug
+      cross join lateral (
+        select count(*)::integer as open_count
+        from pgflow.sub_runs as x
+        where x.run_id = n.run_id and x.step_slug = n.step_slug and x.is_open
+        offset 0
+      ) as o
+    ),
+    noted as (
+      update pgflow.maps as m
+      set begun_count = s.end_index
+      from step as s
+      where m.run_id = s.run_id
+        and m.step_slug = s.step_slug
+        and s.end_index > s.first_index
+    ),
+    wanted as materialized (
+      select s.*, p.task_index, p.payload, pgflow._check_sub_flow(s.sub_flow_slug, p.payload, s.depth) as error
+      from step as s
+      cross join lateral (
+        select i.task_index, coalesce(i.item #> s.path, 'null') as payload
+        from pgflow.map_items as i
+        where i.run_id = s.run_id
+          and i.step_slug = s.step_slug
+          and i.task_index >= s.first_index
+          and i.task_index < s.end_index
+        offset 0
+      ) as p
+    ),
+    judged as (
+      select
+        w.*,
+        w.on_failure <> 'skip' and bool_or(w.error is not null) over (partition by w.run_id, w.step_slug) as is_lost
+      from wanted as w
+    )
+    select
+      j.sub_flow_slug, j.current_version, j.error is null as is_fine,
+      array_agg(j.run_id) as run_ids, array_agg(j.step_slug) as step_slugs,
+      array_agg(j.task_index) as task_indexes, array_agg(j.error) as errors,
+      array_agg(j.owner) as owners, array_agg(j.depth) as depths, array_agg(j.payload) as payloads
+    from judged as j
+    where j.error is not null or not j.is_lost
+    group by j.sub_flow_slug, j.current_version, j.error is null
+  loop
+    if v_flow.is_fine then
+      perform pgflow._open_sub_runs(
+        v_flow.sub_flow_slug, v_flow.current_version, v_flow.run_ids, v_flow.step_slugs, v_flow.task_indexes,
+        v_flow.owners, v_flow.depths, v_flow.payloads
+      );
+    else
+      return query
+      select n.run_id, n.step_slug, n.task_index, null::jsonb, n.error
+      from unnest(v_flow.run_ids, v_flow.step_slugs, v_flow.task_indexes, v_flow.errors)
+        as n (run_id, step_slug, task_index, error);
+    end if;
+  end loop;
+end;
+$$;
+
+-- _check_sub_flow: why a step cannot start a run of its sub-flow, for an item if it is a map.
+-- Called by: _start_sub_flows, _begin_sub_runs.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the error that the step gets; null when it can. Code: PF630.
@@ -4771,7 +5105,7 @@ begin
 end;
 $$;
 
--- _end_sub_flows: complete or fail the steps whose sub-runs have ended, by how these ended.
+-- _end_sub_flows: complete or fail the steps whose sub-runs have ended, by how these ended. Maps of them go on.
 -- Called by: _fire_timers, which holds the locks of the parents.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further.
 -- Raises:    nothing.
@@ -4779,6 +5113,8 @@ $$;
 create or replace function pgflow._end_sub_flows(p_due pgflow.timers []) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_now timestamptz := pgflow._now();
@@ -4788,7 +5124,16 @@ declare
   v_failed_step_slugs text[];
   v_errors jsonb[];
   v_skipped record;
+  v_of_maps pgflow.timers[];
 begin
+  update pgflow.sub_runs as x
+  set is_open = false
+  from unnest(p_due) as d
+  where x.run_id = d.run_id
+    and x.step_slug = d.step_slug
+    and x.task_index = d.task_index
+    and x.is_open;
+
   with ended as materialized (
     select d.run_id, d.step_slug, o.result, pgflow._sub_flow_error(x.sub_run_id, c.result_schema_id, o.result) as error
     from unnest(p_due) as d
@@ -4797,8 +5142,8 @@ begin
       on s.run_id = d.run_id and s.step_slug = d.step_slug and s.status = 'started'
     join pgflow.steps as p
       on p.flow_slug = r.flow_slug and p.version = r.version and p.step_slug = d.step_slug
-    join pgflow.contracts as c on c.contract_id = p.contract_id
-    join pgflow.sub_runs as x on x.run_id = d.run_id and x.step_slug = d.step_slug
+    join pgflow.contracts as c on c.contract_id = p.contract_id and c.over_source is null
+    join pgflow.sub_runs as x on x.run_id = d.run_id and x.step_slug = d.step_slug and x.task_index = 0
     cross join lateral (
       select pgflow._run_output(x.sub_run_id, p.sub_step_slug) as result offset 0
     ) as o
@@ -4826,13 +5171,126 @@ begin
     v_run_ids := v_run_ids || v_skipped.run_ids;
     v_step_slugs := v_step_slugs || v_skipped.step_slugs;
   end if;
+
+  select array_agg(d) into v_of_maps
+  from unnest(p_due) as d
+  where exists (select 1 from pgflow.maps as m where m.run_id = d.run_id and m.step_slug = d.step_slug offset 0);
+  if v_of_maps is not null then
+    select v_run_ids || array_agg(m.run_id), v_step_slugs || array_agg(m.step_slug) into v_run_ids, v_step_slugs
+    from pgflow._advance_sub_flow_maps(v_of_maps) as m;
+  end if;
   if v_run_ids is not null then
     perform pgflow._advance_runs(v_run_ids, v_step_slugs);
   end if;
 end;
 $$;
 
--- _start_sub_flows: start the runs of sub-flows. Each belongs to the owner of its parent.
+-- _keep_item_outcomes: keep what items of maps of sub-flows came to: results, and null for those that may fail.
+-- Called by: _advance_sub_flow_maps, which holds the locks of the parents.
+-- Locks:     none further.
+-- Raises:    nothing.
+-- Returns:   the steps that fail by it, each with the error of the first of its items.
+create or replace function pgflow._keep_item_outcomes(p_outcomes pgflow.item_outcome [])
+returns table (run_id uuid, step_slug text, error jsonb)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+begin
+  return query
+  with outcome as materialized (
+    select o.run_id, o.step_slug, o.task_index, o.result, o.error, s.may_skip
+    from unnest(p_outcomes) as o
+    cross join lateral (
+      select s.on_failure = 'skip' as may_skip
+      from pgflow.runs as r
+      join pgflow.steps as s
+        on s.flow_slug = r.flow_slug and s.version = r.version and s.step_slug = o.step_slug
+      where r.run_id = o.run_id
+      offset 0
+    ) as s
+  ),
+  kept as (
+    insert into pgflow.map_results (run_id, step_slug, task_index, result)
+    select o.run_id, o.step_slug, o.task_index, case when o.error is null then o.result else 'null' end
+    from outcome as o
+    where o.error is null or o.may_skip
+  ),
+  counted as (
+    update pgflow.maps as m
+    set skipped_count = m.skipped_count + n.skipped_count
+    from (
+      select o.run_id, o.step_slug, count(*) as skipped_count
+      from outcome as o
+      where o.error is not null and o.may_skip
+      group by o.run_id, o.step_slug
+    ) as n
+    where m.run_id = n.run_id
+      and m.step_slug = n.step_slug
+  )
+  select distinct on (o.run_id, o.step_slug)
+    o.run_id, o.step_slug, o.error || jsonb_build_object('task_index', o.task_index)
+  from outcome as o
+  where o.error is not null and not o.may_skip
+  order by o.run_id, o.step_slug, o.task_index;
+end;
+$$;
+
+-- _most_sub_runs: how many sub-runs of one map are open at the same time; the others begin as these end.
+-- Called by: _begin_sub_runs, _sub_flow_maps_done.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   the number.
+create or replace function pgflow._most_sub_runs() returns integer
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select 1000;
+$$;
+
+-- _open_sub_runs: start runs of one flow for steps of other runs. Each belongs to the owner of its parent.
+-- Called by: _start_sub_flows, _begin_sub_runs. The caller holds the locks of the parents, or made them.
+-- Locks:     none further; the rows are new.
+-- Raises:    nothing.
+-- Returns:   nothing.
+create or replace function pgflow._open_sub_runs(
+  p_flow_slug text,
+  p_version integer,
+  p_run_ids uuid [],  -- the parents
+  p_step_slugs text [],
+  p_task_indexes integer [],
+  p_owners text [],
+  p_depths integer [],
+  p_payloads jsonb []
+) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := pgflow._now();
+  v_sub_run_ids uuid[] := array(select pgflow._uuid_v7() from unnest(p_run_ids));
+begin
+  insert into pgflow.sub_runs (run_id, step_slug, task_index, sub_run_id)
+  select n.run_id, n.step_slug, n.task_index, n.sub_run_id
+  from unnest(p_run_ids, p_step_slugs, p_task_indexes, v_sub_run_ids)
+    as n (run_id, step_slug, task_index, sub_run_id);
+  insert into pgflow.runs (
+    run_id, flow_slug, version, owner, payload, started_at,
+    parent_run_id, parent_step_slug, parent_task_index, depth
+  )
+  select
+    n.sub_run_id, p_flow_slug, p_version, n.owner, n.payload, v_now,
+    n.run_id, n.step_slug, n.task_index, n.depth
+  from unnest(
+    v_sub_run_ids, p_owners, p_payloads, p_run_ids, p_step_slugs, p_task_indexes, p_depths
+  ) as n (sub_run_id, owner, payload, run_id, step_slug, task_index, depth);
+  perform pgflow._start_runs(p_flow_slug, p_version, v_sub_run_ids, null);
+end;
+$$;
+
+-- _start_sub_flows: start the runs of sub-flows, one for each step; maps of them are of _start_map_wave.
 -- Called by: _start_special_wave. The caller holds the locks of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
 -- Raises:    nothing.
@@ -4880,8 +5338,7 @@ begin
     select
       w.sub_flow_slug, w.current_version, w.error is null as is_fine,
       array_agg(w.run_id) as run_ids, array_agg(w.step_slug) as step_slugs, array_agg(w.error) as errors,
-      array_agg(w.owner) as owners, array_agg(w.depth) as depths, array_agg(w.payload) as payloads,
-      array_agg(pgflow._uuid_v7()) as sub_run_ids
+      array_agg(w.owner) as owners, array_agg(w.depth) as depths, array_agg(w.payload) as payloads
     from wanted as w
     group by w.sub_flow_slug, w.current_version, w.error is null
   loop
@@ -4891,19 +5348,10 @@ begin
       v_errors := v_errors || v_flow.errors;
       continue;
     end if;
-    insert into pgflow.sub_runs (run_id, step_slug, sub_run_id)
-    select n.run_id, n.step_slug, n.sub_run_id
-    from unnest(v_flow.run_ids, v_flow.step_slugs, v_flow.sub_run_ids) as n (run_id, step_slug, sub_run_id);
-    insert into pgflow.runs (
-      run_id, flow_slug, version, owner, payload, started_at, parent_run_id, parent_step_slug, depth
-    )
-    select
-      n.sub_run_id, v_flow.sub_flow_slug, v_flow.current_version, n.owner, n.payload, v_now,
-      n.run_id, n.step_slug, n.depth
-    from unnest(
-      v_flow.sub_run_ids, v_flow.owners, v_flow.payloads, v_flow.run_ids, v_flow.step_slugs, v_flow.depths
-    ) as n (sub_run_id, owner, payload, run_id, step_slug, depth);
-    perform pgflow._start_runs(v_flow.sub_flow_slug, v_flow.current_version, v_flow.sub_run_ids, null);
+    perform pgflow._open_sub_runs(
+      v_flow.sub_flow_slug, v_flow.current_version, v_flow.run_ids, v_flow.step_slugs,
+      array_fill(0, array[cardinality(v_flow.run_ids)]), v_flow.owners, v_flow.depths, v_flow.payloads
+    );
   end loop;
 
   if v_failed_run_ids is not null then
@@ -4915,7 +5363,7 @@ end;
 $$;
 
 -- _sub_flow_error: what is wrong about a sub-run that has ended.
--- Called by: _end_sub_flows.
+-- Called by: _end_sub_flows, _sub_run_outcomes.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the error that the step gets; null when the run has completed with a result that fits.
@@ -4949,7 +5397,164 @@ begin
 end;
 $$;
 
--- _tell_parents: let the runs that have started these, which have ended, know it.
+-- _sub_flow_maps_done: which maps of sub-flows have an end of each item; those that may begin more get a timer.
+-- Of those that fail, neither.
+-- Called by: _advance_sub_flow_maps, which holds the locks of the parents.
+-- Locks:     the queue of notifications, at commit, when there are further ones to begin.
+-- Raises:    nothing.
+-- Returns:   one row: the steps that are done, or nulls.
+create or replace function pgflow._sub_flow_maps_done(
+  p_run_ids uuid [], p_step_slugs text [], p_failed_run_ids uuid [], p_failed_step_slugs text []
+) returns table (run_ids uuid [], step_slugs text [])
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := pgflow._now();
+  v_has_more boolean;
+begin
+  with map as materialized (
+    select n.run_id, n.step_slug, m.begun_count = m.tasks_count as has_begun, o.open_count
+    from (
+      select n.run_id, n.step_slug from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+      except
+      select f.run_id, f.step_slug from unnest(p_failed_run_ids, p_failed_step_slugs) as f (run_id, step_slug)
+    ) as n
+    join pgflow.maps as m on m.run_id = n.run_id and m.step_slug = n.step_slug
+    cross join lateral (
+      select count(*) as open_count
+      from pgflow.sub_runs as x
+      where x.run_id = n.run_id and x.step_slug = n.step_slug and x.is_open
+      offset 0
+    ) as o
+  ),
+  more as (
+    insert into pgflow.timers (run_id, step_slug, kind, due_at, task_index)
+    select m.run_id, m.step_slug, 'sub_flow', v_now, -1
+    from map as m
+    where not m.has_begun and m.open_count < pgflow._most_sub_runs()
+    on conflict do nothing
+    returning true
+  )
+  select
+    array_agg(m.run_id) filter (where m.has_begun and m.open_count = 0),
+    array_agg(m.step_slug) filter (where m.has_begun and m.open_count = 0),
+    exists (select 1 from more)
+  into run_ids, step_slugs, v_has_more
+  from map as m;
+  if v_has_more then
+    perform pgflow._announce_timers(v_now);
+  end if;
+  return next;
+end;
+$$;
+
+-- _sub_flow_progress: which run a step has started; of a map of sub-flows, how far it is.
+-- Called by: get_run, _explain_sub_runs.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   one row for a step that has begun: the sub-run of a step that is no map; of a map, its items by
+--            state, running those whose sub-run is open, and five of its sub-runs, of those that are open while
+--            it is at work.
+create or replace function pgflow._sub_flow_progress(p_run_id uuid, p_step_slug text, p_status text)
+returns table (sub_run_id uuid, tasks jsonb, sub_runs jsonb)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    null::uuid,
+    jsonb_build_object(
+      'total', m.tasks_count,
+      'completed', case
+        when p_status = 'started' then m.begun_count - o.running - m.skipped_count else m.completed_count
+      end,
+      'skipped', m.skipped_count,
+      'running', o.running,
+      'waiting', case when p_status = 'started' then m.tasks_count - m.begun_count else 0 end
+    ),
+    (
+      select coalesce(
+        jsonb_agg(
+          jsonb_build_object('task_index', n.task_index, 'run_id', n.sub_run_id) order by n.task_index
+        ),
+        '[]'
+      )
+      from (
+        (
+          select x.task_index, x.sub_run_id
+          from pgflow.sub_runs as x
+          where x.run_id = p_run_id and x.step_slug = p_step_slug and x.is_open and p_status = 'started'
+          order by x.task_index
+          limit 5
+        )
+        union all
+        (
+          select x.task_index, x.sub_run_id
+          from pgflow.sub_runs as x
+          where x.run_id = p_run_id and x.step_slug = p_step_slug and p_status <> 'started'
+          order by x.task_index
+          limit 5
+        )
+      ) as n
+    )
+  from pgflow.maps as m
+  cross join lateral (
+    select count(*) as running
+    from pgflow.sub_runs as x
+    where x.run_id = p_run_id and x.step_slug = p_step_slug and x.is_open and p_status = 'started'
+  ) as o
+  where m.run_id = p_run_id
+    and m.step_slug = p_step_slug
+  union all
+  select x.sub_run_id, null, null
+  from pgflow.sub_runs as x
+  where x.run_id = p_run_id
+    and x.step_slug = p_step_slug
+    and x.task_index = 0
+    and not exists (
+      select 1 from pgflow.maps as m where m.run_id = p_run_id and m.step_slug = p_step_slug
+    );
+$$;
+
+-- _sub_run_outcomes: what the sub-runs of maps that have ended came to.
+-- Called by: _advance_sub_flow_maps, which holds the locks of the parents.
+-- Locks:     none.
+-- Raises:    nothing.
+-- Returns:   one for each; none for items of steps that do not wait any more.
+create or replace function pgflow._sub_run_outcomes(p_due pgflow.timers []) returns pgflow.item_outcome []
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return array(
+    select (
+      x.run_id, x.step_slug, x.task_index, o.result,
+      pgflow._sub_flow_error(x.sub_run_id, c.result_schema_id, o.result)
+    )::pgflow.item_outcome
+    from unnest(p_due) as d
+    join pgflow.runs as r on r.run_id = d.run_id and r.status = 'started'
+    join pgflow.step_states as ss
+      on ss.run_id = d.run_id and ss.step_slug = d.step_slug and ss.status = 'started'
+    join pgflow.sub_runs as x
+      on x.run_id = d.run_id and x.step_slug = d.step_slug and x.task_index = d.task_index
+    join pgflow.steps as s
+      on s.flow_slug = r.flow_slug and s.version = r.version and s.step_slug = d.step_slug
+    join pgflow.contracts as c on c.contract_id = s.contract_id
+    cross join lateral (
+      select pgflow._run_output(x.sub_run_id, s.sub_step_slug) as result offset 0
+    ) as o
+  );
+end;
+$$;
+
+-- _tell_parents: let the runs that have started these, which have ended, know it, if they still wait for them.
 -- By a timer that is due, not at once: a run and its parent are never locked in one transaction, whose
 -- order of locks would depend on who started whom.
 -- Called by: _complete_runs, _end_runs.
@@ -4961,30 +5566,54 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  insert into pgflow.timers (run_id, step_slug, kind, due_at)
-  select r.parent_run_id, r.parent_step_slug, 'sub_flow', pgflow._now()
+  insert into pgflow.timers (run_id, step_slug, kind, due_at, task_index)
+  select r.parent_run_id, r.parent_step_slug, 'sub_flow', pgflow._now(), r.parent_task_index
   from pgflow.runs as r
+  cross join lateral (
+    select 1
+    from pgflow.sub_runs as s
+    where s.run_id = r.parent_run_id
+      and s.step_slug = r.parent_step_slug
+      and s.task_index = r.parent_task_index
+      and s.is_open
+    offset 0
+  ) as s
   where r.run_id = any (p_sub_run_ids)
   on conflict do nothing;
-  perform pgflow._announce_timers(pgflow._now());
+  if found then
+    perform pgflow._announce_timers(pgflow._now());
+  end if;
 end;
 $$;
 
--- _tell_sub_runs: let what these runs, which have ended early, have started end as well.
+-- _tell_sub_runs: let what these runs, or some steps of them, have started end as well: they have ended early.
 -- By timers, as _tell_parents says.
--- Called by: _end_runs.
+-- Called by: _end_runs, _end_map_steps.
 -- Locks:     the queue of notifications, at commit, when there is any.
 -- Raises:    nothing.
 -- Returns:   nothing.
-create or replace function pgflow._tell_sub_runs(p_run_ids uuid []) returns void
+create or replace function pgflow._tell_sub_runs(
+  p_run_ids uuid [],
+  p_step_slugs text [] default null  -- of each run, which step has ended; null: all
+) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 begin
+  with told as (
+    update pgflow.sub_runs as s
+    set is_open = false
+    from unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
+    where s.run_id = n.run_id
+      and s.step_slug = coalesce(n.step_slug, s.step_slug)
+      and s.is_open
+    returning s.sub_run_id
+  )
   insert into pgflow.timers (run_id, step_slug, kind, due_at)
-  select s.sub_run_id, '', 'parent', pgflow._now()
-  from pgflow.sub_runs as s
-  where s.run_id = any (p_run_ids)
+  select t.sub_run_id, '', 'parent', pgflow._now()
+  from told as t
   on conflict do nothing;
   if found then
     perform pgflow._announce_timers(pgflow._now());
@@ -5147,7 +5776,14 @@ begin
     perform pgflow._fail_unfit(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, v_errors);
   end if;
   if handed is not null and (v_unfit > 0 or v_special is not null) then
-    -- What was handed over is gone when its run has failed by another step of the batch.
+    -- What was handed over is gone when its run has failed by another step of the batch. Nobody was told
+    -- of it, so there was no attempt.
+    delete from pgflow.attempt_log as a
+    using unnest(handed) as h
+    where a.run_id = h.run_id
+      and a.step_slug = h.step_slug
+      and a.task_index = h.task_index
+      and a.lease_id = h.lease_id;
     handed := array(
       select h
       from unnest(handed) as h
@@ -5956,7 +6592,8 @@ end;
 $$;
 
 -- _announce_timers: tell the workers of a timer that may be due before they sweep again anyway.
--- Called by: _start_signals, _tell_parents, _tell_sub_runs, _start_sleeps, _start_runs.
+-- Called by: _start_signals, _tell_parents, _tell_sub_runs, _start_sleeps, _start_runs,
+--            _start_map_wave, _sub_flow_maps_done.
 -- Locks:     the queue of notifications, at commit.
 -- Raises:    nothing.
 -- Returns:   nothing.
@@ -6048,7 +6685,7 @@ begin
     array_agg(r.run_id),
     'cancelled',
     array_agg(jsonb_build_object(
-      'message', 'cancelled', 'reason', format('run %s, which had started it, has ended', r.parent_run_id)
+      'message', 'cancelled', 'reason', format('run %s, which had started it, waits for it no longer', r.parent_run_id)
     ))
   )
   from unnest(v_due) as d
@@ -6307,6 +6944,7 @@ begin
     on o.flow_slug = t.flow_slug and o.version = t.from_version and o.step_slug = ss.step_slug
   left join pgflow.steps as n
     on n.flow_slug = t.flow_slug and n.version = t.to_version and n.step_slug = ss.step_slug
+  left join pgflow.maps as m on m.run_id = t.run_id and m.step_slug = ss.step_slug
   left join lateral (
     select string_agg(d.from_step_slug, ', ' order by d.from_step_slug) as slugs
     from pgflow.deps as d
@@ -6331,7 +6969,7 @@ begin
       when ss.status = 'completed' then
         pgflow._misfit('its result', pgflow._schema_id(n.result_schema), ss.step_result)
       when ss.status = 'skipped' then null
-      when o.kind = 'map' then 'it is at work on its items, for another contract'
+      when m.run_id is not null then 'it is at work on its items, for another contract'
       when o.kind <> 'single' then format('it waits as a %s, for another contract', o.kind)
       when exists (
         select 1 from pgflow.leases as l where l.run_id = t.run_id and l.step_slug = ss.step_slug
@@ -6583,7 +7221,7 @@ $$;
 -- _uuid_v7: a run id that sorts by time (RFC 9562, section 5.7), on every supported version.
 -- Inserts then stay at the right edge of the primary key, and runs list in the order of their
 -- start; uuidv7() exists only from 18 on.
--- Called by: start_flow, _start_sub_flows, start_flows.
+-- Called by: start_flow, _open_sub_runs, start_flows.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   48 bits of milliseconds, version 7, 12 bits of their fraction (section 6.2, method
@@ -10352,7 +10990,8 @@ begin
 end;
 $$;
 
--- stop_worker: a worker says goodbye; what it still held is released.
+-- stop_worker: a worker says goodbye; what it still held is released. A claim of it that is under way is
+-- released by the next sweep.
 -- Called by: worker, at its end.
 -- Locks:     runs by id, then tasks and leases, then the row of the worker.
 -- Raises:    PF503 isolation level.

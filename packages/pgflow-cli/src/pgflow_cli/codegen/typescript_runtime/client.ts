@@ -6,7 +6,14 @@ import {
   UnreachableError,
   WaitTimeoutError,
 } from "./errors.ts";
-import type { CompletedRun, FlowTypes, RunSnapshot, RunStatus, RunSummary } from "./snapshots.ts";
+import type {
+  CompletedRun,
+  FlowTypes,
+  RunSnapshot,
+  RunStatus,
+  RunSummary,
+  SignalOutcome,
+} from "./snapshots.ts";
 import type { RpcCall } from "./transport.ts";
 
 export type CallOptions = {
@@ -137,7 +144,7 @@ export class RunHandle<F extends FlowTypes> {
   }
 
   /**
-   * Return what a step returned, without waiting for it.
+   * Return what a step returned, without waiting for it; null when it was skipped.
    *
    * @throws {NoResultError} It has none, or none yet.
    */
@@ -147,7 +154,9 @@ export class RunHandle<F extends FlowTypes> {
   ): Promise<F["results"][Slug]> {
     const run = await this.get(options);
     const step = run.steps.find(({ slug }) => slug === stepSlug);
-    if (step?.status === "completed") return step.result as F["results"][Slug];
+    if (step?.status === "completed" || step?.status === "skipped") {
+      return step.result as F["results"][Slug];
+    }
     const of = `run ${run.run_id} of flow ${run.flow_slug}`;
     if (step === undefined) {
       const hint = `its steps are ${run.steps.map(({ slug }) => slug).join(", ")}`;
@@ -156,6 +165,23 @@ export class RunHandle<F extends FlowTypes> {
     const why = step.error === null ? "" : `: ${described(step.error)}`;
     const problem = `has no result of step ${stepSlug}, which is ${step.status}${why}`;
     throw new NoResultError(`${of} ${problem}`);
+  }
+
+  /**
+   * Send *payload* to a step of the run that waits for a signal, or will wait for it. Sending the
+   * same again changes nothing. Not null: PostgREST hands it over as SQL null.
+   *
+   * @throws {PgflowError} PF202 the payload does not fit, `errors` says where, and the step goes on
+   *   waiting; PF305 another payload was sent before; PF302 the run has ended; PF306 the time to
+   *   wait was over.
+   */
+  async signal<Slug extends keyof F["signals"] & string>(
+    signalSlug: Slug,
+    payload: F["signals"][Slug],
+    options: CallOptions = {},
+  ): Promise<SignalOutcome> {
+    const args = { p_run_id: this.runId, p_step_slug: signalSlug, p_payload: payload };
+    return (await this.#call("send_signal", args, options.signal)) as SignalOutcome;
   }
 
   /** End the run now. PF302 when it has completed or failed; twice is no error. */

@@ -5,6 +5,8 @@ export type FlowTypes = {
   results: { [step: string]: unknown };
   /** The results of the leaf steps, by slug. */
   output: unknown;
+  /** What may be sent to each signal, by slug. */
+  signals: { [signal: string]: unknown };
 };
 
 export type RunStatus = "started" | "completed" | "failed" | "cancelled";
@@ -36,11 +38,26 @@ export type ErrorReport = {
 };
 
 /** How far a map step is: its tasks, one for each item of the list, by state. */
-export type TaskCounts = { total: number; completed: number; running: number; waiting: number };
+export type TaskCounts = {
+  total: number;
+  completed: number;
+  /** How many failed for good and left null in the list, as `on_failure="skip"` has it. */
+  skipped: number;
+  running: number;
+  waiting: number;
+};
+
+export type StepKind = "single" | "map" | "signal" | "sleep" | "flow" | "failure";
+
+/** Why a step was skipped: by its condition, with a dep, or since it failed for good. */
+export type SkipReason = "condition_unmet" | "dependency_skipped" | "handler_failed";
+
+/** A step waited for the signal; none does yet; or the same was sent before. */
+export type SignalOutcome = "completed" | "kept" | "repeated";
 
 type StepFacts<Slug> = {
   slug: Slug;
-  kind: "single" | "map";
+  kind: StepKind;
   /** Of a map step that has begun; otherwise null. */
   tasks: TaskCounts | null;
   /** How many attempts were counted so far, the one that runs included. */
@@ -53,17 +70,21 @@ type StepFacts<Slug> = {
   worker: string | null;
   /** When the next attempt may begin, after one that failed. */
   retry_at: string | null;
+  /** The run of a sub-flow that the step has started. */
+  sub_run_id?: string | null;
 };
 
 /** One step of a run; `slug` and `status` together say what `result` is. */
 export type StepSnapshot<F extends FlowTypes = FlowTypes> = {
   [Slug in keyof F["results"] & string]: StepFacts<Slug> &
     (
-      | { status: "completed"; result: F["results"][Slug]; error: null }
+      | { status: "completed"; result: F["results"][Slug]; error: null; skip_reason?: null }
+      | { status: "skipped"; result: null; error: ErrorReport | null; skip_reason: SkipReason }
       | {
           status: "created" | "started" | "failed" | "cancelled";
           result: null;
           error: ErrorReport | null;
+          skip_reason?: null;
         }
     );
 }[keyof F["results"] & string];
@@ -71,6 +92,8 @@ export type StepSnapshot<F extends FlowTypes = FlowTypes> = {
 type RunFacts<F extends FlowTypes> = {
   run_id: string;
   flow_slug: string;
+  /** The run whose step has started this one, as a sub-flow. */
+  parent_run_id?: string | null;
   /** The version of the flow that the run keeps to its end. */
   version: number;
   owner: string;

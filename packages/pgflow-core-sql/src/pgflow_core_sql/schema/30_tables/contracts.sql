@@ -31,4 +31,4 @@ comment on column pgflow.contracts.max_result_bytes is 'budget of the result of 
 comment on column pgflow.contracts.start_delay_seconds is
   'how long its first attempt waits after the step has started';
 comment on column pgflow.contracts.over_source is
-  'where the list of a map step is; null: the step is no map, it has one task';
+  'where the list of a map step, or of a map of sub-flows, is; null: the step is no map';

@@ -10,6 +10,7 @@ create table pgflow.runs (
   payload jsonb not null,
   parent_run_id uuid,
   parent_step_slug text,
+  parent_task_index integer,
   depth integer,
   started_at timestamptz not null,
   status text not null default 'started',
@@ -25,5 +26,7 @@ create index runs_by_owner on pgflow.runs (owner, run_id);
 comment on column pgflow.runs.owner is
   'who started it: the JWT subject behind a trusted gateway, else the database role';
 comment on column pgflow.runs.parent_run_id is 'of a sub-run, the run whose step has started it; null otherwise';
+comment on column pgflow.runs.parent_task_index is
+  'of a sub-run, the item of the map that has started it; 0 where the step is no map; null otherwise';
 comment on column pgflow.runs.depth is 'of a sub-run, how many runs it is inside of; null otherwise';
 comment on column pgflow.runs.error is 'why it failed or was cancelled; null otherwise';

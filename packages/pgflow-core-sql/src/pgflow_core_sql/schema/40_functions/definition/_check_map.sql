@@ -1,4 +1,5 @@
--- _check_map: refuse a map without list, item or list of results, and any of these in another step.
+-- _check_map: refuse a map, of tasks or of sub-flows, without list, item or list of results, and any of these
+-- in another step.
 -- Called by: _check_step.
 -- Locks:     none.
 -- Raises:    PF205 list of a step that is no dep; PF206 not a manifest.
@@ -19,10 +20,13 @@ begin
   where i.value ->> 'source' = 'each'
   limit 1;
 
-  if p_step ->> 'kind' is distinct from 'map' then
+  if p_step ->> 'kind' is distinct from 'map'
+    and (p_step ->> 'kind' is distinct from 'flow' or coalesce(p_step -> 'over', 'null') = 'null')
+  then
     if coalesce(p_step -> 'over', 'null') <> 'null' then
       perform pgflow._raise_manifest_invalid(
-        'PF206', p_at || '/over', format('flow %L: only a map step goes over a list', p_flow_slug)
+        'PF206', p_at || '/over',
+        format('flow %L: only a map step, and one that starts flows, goes over a list', p_flow_slug)
       );
     end if;
     if v_of_item is not null then

@@ -1,5 +1,5 @@
 -- _check_nulls: refuse a step whose result, or an item of it, may be null, if its schema allows none.
--- So it is with a map step that skips items which fail, and with a signal whose time can be over: nothing else
+-- So it is with a map that skips items which fail, and with a signal whose time can be over: nothing else
 -- holds these nulls against the schema.
 -- Called by: deploy, when the schemas are stored.
 -- Locks:     none.
@@ -13,11 +13,12 @@ declare
   v_wrong record;
 begin
   select
-    s.value ->> 'slug' as step_slug, s.ordinality - 1 as step_index, s.value ->> 'kind' = 'map' as is_map
+    s.value ->> 'slug' as step_slug, s.ordinality - 1 as step_index,
+    coalesce(s.value -> 'over', 'null') <> 'null' as is_map
   into v_wrong
   from jsonb_array_elements(p_flow -> 'steps') with ordinality as s
   where (
-    s.value ->> 'kind' = 'map' and s.value ->> 'on_failure' = 'skip'
+    coalesce(s.value -> 'over', 'null') <> 'null' and s.value ->> 'on_failure' = 'skip'
     or s.value ->> 'kind' = 'signal' and s.value #> '{options,timeout_seconds}' <> 'null'
   )
   and pgflow._check_value(pgflow._schema_id(pgflow._task_schema(s.value)), 'null') is not null

@@ -42,7 +42,7 @@ begin
     select coalesce(jsonb_strip_nulls(p_flow -> 'options'), '{}')
       || coalesce(jsonb_strip_nulls(s.value -> 'options'), '{}') as options
   ) as o
-  left join lateral (select s.value -> 'over' as value) as m on s.value ->> 'kind' = 'map'
+  left join lateral (select nullif(s.value -> 'over', 'null') as value) as m on true
   on conflict (flow_slug, step_slug, digest) do update
     set max_attempts = excluded.max_attempts,
       base_delay_seconds = excluded.base_delay_seconds,

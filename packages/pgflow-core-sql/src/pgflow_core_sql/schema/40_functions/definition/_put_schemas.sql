@@ -28,6 +28,6 @@ begin
     format('the schema of one task of map step %L of flow %L', s.value ->> 'slug', v_slug)
   )
   from jsonb_array_elements(p_flow -> 'steps') with ordinality as s
-  where s.value ->> 'kind' = 'map';
+  where coalesce(s.value -> 'over', 'null') <> 'null';
 end;
 $$;

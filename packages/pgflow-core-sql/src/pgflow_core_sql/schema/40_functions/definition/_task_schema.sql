@@ -8,7 +8,7 @@ language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when p_step ->> 'kind' = 'map' then
+    when coalesce(p_step -> 'over', 'null') <> 'null' then
       (s.whole -> 'items')
       || case when s.whole ? '$schema' then jsonb_build_object('$schema', s.whole -> '$schema') else '{}' end
       || case

@@ -24,10 +24,14 @@ as $$
     on s.flow_slug = p_flow_slug and s.version = p_version and s.step_slug = ss.step_slug
   left join pgflow.timers as t
     on t.run_id = p_run_id and t.step_slug = ss.step_slug and t.kind = s.kind
-  left join pgflow.sub_runs as x on x.run_id = p_run_id and x.step_slug = ss.step_slug
+  left join pgflow.sub_runs as x on x.run_id = p_run_id and x.step_slug = ss.step_slug and x.task_index = 0
   where ss.run_id = p_run_id
     and ss.status = 'started'
     and s.kind in ('signal', 'sleep', 'flow')
+    -- maps of sub-flows are of _explain_sub_runs
+    and not exists (
+      select 1 from pgflow.maps as m where m.run_id = p_run_id and m.step_slug = ss.step_slug
+    )
   union all
   select
     s.step_slug, null, 'starts_at', 'the run begins at ' || pgflow._told_time(t.due_at),

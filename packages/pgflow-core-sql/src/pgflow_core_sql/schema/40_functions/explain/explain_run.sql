@@ -28,7 +28,7 @@ begin
 
   return query
   select
-    s.step_slug, case when s.kind = 'map' then e.task_index end, e.reason, e.message, e.detail
+    s.step_slug, case when s.kind in ('map', 'flow') then e.task_index end, e.reason, e.message, e.detail
   from (
     select * from pgflow._explain_deps(p_run_id, v_run.flow_slug, v_run.version)
     union all
@@ -37,6 +37,8 @@ begin
     select * from pgflow._explain_tasks(p_run_id)
     union all
     select * from pgflow._explain_waits(p_run_id, v_run.flow_slug, v_run.version)
+    union all
+    select * from pgflow._explain_sub_runs(p_run_id, v_run.flow_slug, v_run.version)
     union all
     select * from pgflow._explain_skips(p_run_id, v_run.flow_slug, v_run.version)
   ) as e (step_slug, task_index, reason, message, detail)

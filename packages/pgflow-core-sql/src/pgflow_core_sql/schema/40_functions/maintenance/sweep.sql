@@ -34,6 +34,7 @@ begin
       select greatest(extract(epoch from min(t.due_at) - v_now), 0) from pgflow.timers as t
     );
   end if;
+  perform pgflow._release_leases(p_limit);
   expired := pgflow._expire_leases(p_limit);
 
   -- Last: claim_tasks and stop_worker touch the row of a worker while they hold runs or tasks.

@@ -1,4 +1,5 @@
--- _end_map_steps: nothing of map steps that are skipped while they are at work stays queued, leased or kept.
+-- _end_map_steps: nothing of map steps that are skipped while they are at work stays queued, leased or kept, and
+-- no sub-run goes on.
 -- Called by: _fail_steps. The caller holds the locks of the runs.
 -- Locks:     tasks, leases of the steps.
 -- Raises:    nothing.
@@ -49,5 +50,7 @@ begin
   delete from pgflow.map_items as i
   using unnest(p_run_ids, p_step_slugs) as n (run_id, step_slug)
   where i.run_id = n.run_id and i.step_slug = n.step_slug;
+
+  perform pgflow._tell_sub_runs(p_run_ids, p_step_slugs);
 end;
 $$;

@@ -1,5 +1,5 @@
--- _gather_results: complete map steps with the list of the results of their tasks.
--- Called by: _complete_items, _gather_results. The caller holds the locks of the runs.
+-- _gather_results: complete map steps with the list of the results of their tasks or sub-runs.
+-- Called by: _complete_items, _gather_results, _advance_sub_flow_maps. The caller holds the locks of the runs.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further.
 -- Raises:    nothing.
 -- Returns:   the steps that have completed, or were skipped: one whose list is more than a jsonb can hold

@@ -1,4 +1,4 @@
--- _map_progress: how far a map step is.
+-- _map_progress: how far a map step is; a map of sub-flows is of _sub_flow_progress.
 -- A task that neither waits, is leased nor was skipped has completed, so of a step at work only those are read, and
 -- of one that has ended none.
 -- Called by: get_run.

@@ -1,4 +1,6 @@
--- _start_map_wave: start map steps: write their items and queue a task for each.
+-- _start_map_wave: start map steps: write their items and queue a task for each. Those of a map of sub-flows
+-- begin by a timer (_advance_sub_flow_maps): were it here, a flow that maps a flow that maps one would be a
+-- transaction of all their runs.
 -- One over an empty list completes at once, one over no list fails, and with it the run, or is skipped.
 -- Called by: _start_special_wave. The caller holds the locks of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
@@ -16,13 +18,14 @@ declare
   v_run_ids uuid[];
   v_step_slugs text[];
   v_queued_contract_ids integer[];
+  v_has_sub_flows boolean;
   v_failed_run_ids uuid[];
   v_failed_step_slugs text[];
   v_errors jsonb[];
 begin
   with opened as materialized (
     select
-      n.run_id, n.step_slug, n.contract_id, o.list,
+      n.run_id, n.step_slug, n.contract_id, n.kind, o.list,
       v_now + make_interval(secs => c.start_delay_seconds) as available_at,
       case when jsonb_typeof(o.list) = 'array' then jsonb_array_length(o.list) end as tasks_count
     from unnest(p_maps) as n
@@ -42,10 +45,12 @@ begin
     from opened as o
   ),
   begun as (
-    insert into pgflow.maps (run_id, step_slug, tasks_count, open_index, shared_args)
+    insert into pgflow.maps (run_id, step_slug, tasks_count, open_index, shared_args, begun_count)
     select
-      o.run_id, o.step_slug, o.tasks_count, o.tasks_count - 1,
-      case when o.tasks_count > 0 then pgflow._shared_args(o.run_id, o.contract_id) end
+      o.run_id, o.step_slug, o.tasks_count,
+      case o.kind when 'map' then o.tasks_count - 1 end,
+      case when o.kind = 'map' and o.tasks_count > 0 then pgflow._shared_args(o.run_id, o.contract_id) end,
+      case o.kind when 'flow' then 0 end
     from opened as o
     where o.tasks_count is not null
   ),
@@ -62,18 +67,33 @@ begin
     select o.run_id, o.step_slug, n.task_index, o.contract_id, o.available_at
     from opened as o
     cross join lateral generate_series(0, o.tasks_count - 1) as n (task_index)
+    where o.kind = 'map'
+  ),
+  told as (
+    insert into pgflow.timers (run_id, step_slug, kind, due_at, task_index)
+    select o.run_id, o.step_slug, 'sub_flow', v_now, -1
+    from opened as o
+    where o.kind = 'flow' and o.tasks_count > 0
   )
   select
     array_agg(o.run_id) filter (where o.tasks_count = 0),
     array_agg(o.step_slug) filter (where o.tasks_count = 0),
-    array_agg(distinct o.contract_id) filter (where o.tasks_count > 0 and o.available_at <= v_now),
+    array_agg(distinct o.contract_id) filter (
+      where o.kind = 'map' and o.tasks_count > 0 and o.available_at <= v_now
+    ),
+    bool_or(o.kind = 'flow' and o.tasks_count > 0),
     array_agg(o.run_id) filter (where o.tasks_count is null),
     array_agg(o.step_slug) filter (where o.tasks_count is null),
     array_agg(pgflow._no_list_error(o.contract_id, o.list)) filter (where o.tasks_count is null)
-  into v_run_ids, v_step_slugs, v_queued_contract_ids, v_failed_run_ids, v_failed_step_slugs, v_errors
+  into
+    v_run_ids, v_step_slugs, v_queued_contract_ids, v_has_sub_flows, v_failed_run_ids, v_failed_step_slugs,
+    v_errors
   from opened as o;
 
   perform pgflow._wake_workers(v_queued_contract_ids, p_worker_id);
+  if v_has_sub_flows then
+    perform pgflow._announce_timers(v_now);
+  end if;
   if v_failed_run_ids is not null then
     select v_run_ids || array_agg(f.run_id), v_step_slugs || array_agg(f.step_slug)
     into v_run_ids, v_step_slugs

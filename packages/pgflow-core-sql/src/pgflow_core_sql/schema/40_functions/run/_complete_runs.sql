@@ -13,6 +13,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_run_ids uuid[];
   v_sub_run_ids uuid[];
 begin
   with candidate as (
@@ -49,9 +50,13 @@ begin
       )
     returning r.run_id, r.parent_run_id
   )
-  select array_agg(e.run_id) into v_sub_run_ids
-  from ended as e
-  where e.parent_run_id is not null;
+  select array_agg(e.run_id), array_agg(e.run_id) filter (where e.parent_run_id is not null)
+  into v_run_ids, v_sub_run_ids
+  from ended as e;
+  if v_run_ids is not null then
+    -- The deadline: a run that is done in a second would leave it behind for days.
+    delete from pgflow.timers as t where t.run_id = any (v_run_ids);
+  end if;
   if v_sub_run_ids is not null then
     perform pgflow._tell_parents(v_sub_run_ids);
   end if;

@@ -1,5 +1,5 @@
 -- _run_output: the results of the leaf steps of a run by slug, or the result of one step.
--- Called by: _end_sub_flows.
+-- Called by: _end_sub_flows, _sub_run_outcomes.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the run output, or the result; JSON null for a step without one.

@@ -1,6 +1,6 @@
 -- _start_runs: write the runs, queue the steps that wait for nothing, and set the deadline.
 -- One function for both, because a further call costs every start 7 % of its time.
--- Called by: start_flow, start_flows, _start_sub_flows, _fire_timers. Who gives no payloads holds the locks
+-- Called by: start_flow, start_flows, _open_sub_runs, _fire_timers. Who gives no payloads holds the locks
 --            of the runs, or made them.
 -- Locks:     none further; what is written is new. Those of runs that a step fails at once.
 -- Raises:    nothing.

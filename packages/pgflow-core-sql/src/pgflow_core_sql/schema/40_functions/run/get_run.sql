@@ -7,7 +7,8 @@
 --            steps by slug, once completed), error, started_at, ended_at, and steps in topological
 --            order, those that still wait among them as 'created'. A failure handler is among them once it
 --            has begun; a step that was skipped tells why (skip_reason). A map step that has begun tells
---            its tasks by state; attempts, error and retry_at are then as _map_progress says.
+--            its tasks by state; attempts, error and retry_at are then as _map_progress says. A step that has
+--            started a run tells its id, and a map of them what _sub_flow_progress says.
 create or replace function pgflow.get_run(p_run_id uuid) returns jsonb
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -41,8 +42,9 @@ begin
         'running', l.lease_id is not null or coalesce((m.tasks ->> 'running')::integer > 0, false),
         'worker', w.name,
         'retry_at', coalesce(m.retry_at, case when t.attempts_count > 0 then t.available_at end),
-        'tasks', m.tasks,
-        'sub_run_id', x.sub_run_id
+        'tasks', coalesce(m.tasks, x.tasks),
+        'sub_run_id', x.sub_run_id,
+        'sub_runs', x.sub_runs
       )
       order by s.step_index
     ),
@@ -71,7 +73,12 @@ begin
     where s.kind = 'map'
     offset 0
   ) as m on true
-  left join pgflow.sub_runs as x on x.run_id = p_run_id and x.step_slug = s.step_slug
+  left join lateral (
+    select p.*
+    from pgflow._sub_flow_progress(p_run_id, s.step_slug, ss.status) as p
+    where s.kind = 'flow'
+    offset 0
+  ) as x on true
   left join pgflow.workers as w on w.worker_id = coalesce(l.worker_id, ss.worker_id, last_attempt.worker_id)
   where s.flow_slug = v_run.flow_slug
     and s.version = v_run.version

@@ -26,7 +26,17 @@ declare
   v_step_slugs text[];
 begin
   with decided as materialized (
-    select n as step, n.run_id, n.step_slug, n.kind, f.fate, f.error
+    select
+      n as step, n.run_id, n.step_slug, f.fate, f.error,
+      case
+        when n.kind = 'flow' and exists (
+          select 1
+          from pgflow.contracts as c
+          where c.contract_id = n.contract_id and c.over_source is not null
+          offset 0
+        ) then 'map'
+        else n.kind
+      end as kind
     from unnest(p_steps) as n
     cross join lateral pgflow._fate(n) as f
   ),

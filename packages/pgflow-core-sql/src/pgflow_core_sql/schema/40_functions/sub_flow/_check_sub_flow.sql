@@ -1,5 +1,5 @@
--- _check_sub_flow: why a step cannot start a run of its sub-flow.
--- Called by: _start_sub_flows.
+-- _check_sub_flow: why a step cannot start a run of its sub-flow, for an item if it is a map.
+-- Called by: _start_sub_flows, _begin_sub_runs.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the error that the step gets; null when it can. Code: PF630.

@@ -1,4 +1,4 @@
--- _start_sub_flows: start the runs of sub-flows. Each belongs to the owner of its parent.
+-- _start_sub_flows: start the runs of sub-flows, one for each step; maps of them are of _start_map_wave.
 -- Called by: _start_special_wave. The caller holds the locks of the runs, or made them.
 -- Locks:     step states, tasks, leases of runs that fail; otherwise none further, the rows are new.
 -- Raises:    nothing.
@@ -46,8 +46,7 @@ begin
     select
       w.sub_flow_slug, w.current_version, w.error is null as is_fine,
       array_agg(w.run_id) as run_ids, array_agg(w.step_slug) as step_slugs, array_agg(w.error) as errors,
-      array_agg(w.owner) as owners, array_agg(w.depth) as depths, array_agg(w.payload) as payloads,
-      array_agg(pgflow._uuid_v7()) as sub_run_ids
+      array_agg(w.owner) as owners, array_agg(w.depth) as depths, array_agg(w.payload) as payloads
     from wanted as w
     group by w.sub_flow_slug, w.current_version, w.error is null
   loop
@@ -57,19 +56,10 @@ begin
       v_errors := v_errors || v_flow.errors;
       continue;
     end if;
-    insert into pgflow.sub_runs (run_id, step_slug, sub_run_id)
-    select n.run_id, n.step_slug, n.sub_run_id
-    from unnest(v_flow.run_ids, v_flow.step_slugs, v_flow.sub_run_ids) as n (run_id, step_slug, sub_run_id);
-    insert into pgflow.runs (
-      run_id, flow_slug, version, owner, payload, started_at, parent_run_id, parent_step_slug, depth
-    )
-    select
-      n.sub_run_id, v_flow.sub_flow_slug, v_flow.current_version, n.owner, n.payload, v_now,
-      n.run_id, n.step_slug, n.depth
-    from unnest(
-      v_flow.sub_run_ids, v_flow.owners, v_flow.payloads, v_flow.run_ids, v_flow.step_slugs, v_flow.depths
-    ) as n (sub_run_id, owner, payload, run_id, step_slug, depth);
-    perform pgflow._start_runs(v_flow.sub_flow_slug, v_flow.current_version, v_flow.sub_run_ids, null);
+    perform pgflow._open_sub_runs(
+      v_flow.sub_flow_slug, v_flow.current_version, v_flow.run_ids, v_flow.step_slugs,
+      array_fill(0, array[cardinality(v_flow.run_ids)]), v_flow.owners, v_flow.depths, v_flow.payloads
+    );
   end loop;
 
   if v_failed_run_ids is not null then

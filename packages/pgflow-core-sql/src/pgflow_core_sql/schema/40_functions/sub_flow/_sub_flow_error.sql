@@ -1,5 +1,5 @@
 -- _sub_flow_error: what is wrong about a sub-run that has ended.
--- Called by: _end_sub_flows.
+-- Called by: _end_sub_flows, _sub_run_outcomes.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   the error that the step gets; null when the run has completed with a result that fits.

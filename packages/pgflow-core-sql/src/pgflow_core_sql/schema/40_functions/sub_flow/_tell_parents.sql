@@ -1,4 +1,4 @@
--- _tell_parents: let the runs that have started these, which have ended, know it.
+-- _tell_parents: let the runs that have started these, which have ended, know it, if they still wait for them.
 -- By a timer that is due, not at once: a run and its parent are never locked in one transaction, whose
 -- order of locks would depend on who started whom.
 -- Called by: _complete_runs, _end_runs.
@@ -10,11 +10,22 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  insert into pgflow.timers (run_id, step_slug, kind, due_at)
-  select r.parent_run_id, r.parent_step_slug, 'sub_flow', pgflow._now()
+  insert into pgflow.timers (run_id, step_slug, kind, due_at, task_index)
+  select r.parent_run_id, r.parent_step_slug, 'sub_flow', pgflow._now(), r.parent_task_index
   from pgflow.runs as r
+  cross join lateral (
+    select 1
+    from pgflow.sub_runs as s
+    where s.run_id = r.parent_run_id
+      and s.step_slug = r.parent_step_slug
+      and s.task_index = r.parent_task_index
+      and s.is_open
+    offset 0
+  ) as s
   where r.run_id = any (p_sub_run_ids)
   on conflict do nothing;
-  perform pgflow._announce_timers(pgflow._now());
+  if found then
+    perform pgflow._announce_timers(pgflow._now());
+  end if;
 end;
 $$;

@@ -112,7 +112,14 @@ begin
     perform pgflow._fail_unfit(p_run_ids, p_step_slugs, p_task_indexes, p_lease_ids, v_errors);
   end if;
   if handed is not null and (v_unfit > 0 or v_special is not null) then
-    -- What was handed over is gone when its run has failed by another step of the batch.
+    -- What was handed over is gone when its run has failed by another step of the batch. Nobody was told
+    -- of it, so there was no attempt.
+    delete from pgflow.attempt_log as a
+    using unnest(handed) as h
+    where a.run_id = h.run_id
+      and a.step_slug = h.step_slug
+      and a.task_index = h.task_index
+      and a.lease_id = h.lease_id;
     handed := array(
       select h
       from unnest(handed) as h

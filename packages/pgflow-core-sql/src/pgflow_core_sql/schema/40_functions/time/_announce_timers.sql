@@ -1,5 +1,6 @@
 -- _announce_timers: tell the workers of a timer that may be due before they sweep again anyway.
--- Called by: _start_signals, _tell_parents, _tell_sub_runs, _start_sleeps, _start_runs.
+-- Called by: _start_signals, _tell_parents, _tell_sub_runs, _start_sleeps, _start_runs,
+--            _start_map_wave, _sub_flow_maps_done.
 -- Locks:     the queue of notifications, at commit.
 -- Raises:    nothing.
 -- Returns:   nothing.

@@ -75,7 +75,7 @@ begin
     array_agg(r.run_id),
     'cancelled',
     array_agg(jsonb_build_object(
-      'message', 'cancelled', 'reason', format('run %s, which had started it, has ended', r.parent_run_id)
+      'message', 'cancelled', 'reason', format('run %s, which had started it, waits for it no longer', r.parent_run_id)
     ))
   )
   from unnest(v_due) as d

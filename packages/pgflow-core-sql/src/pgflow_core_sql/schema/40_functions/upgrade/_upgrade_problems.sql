@@ -40,6 +40,7 @@ begin
     on o.flow_slug = t.flow_slug and o.version = t.from_version and o.step_slug = ss.step_slug
   left join pgflow.steps as n
     on n.flow_slug = t.flow_slug and n.version = t.to_version and n.step_slug = ss.step_slug
+  left join pgflow.maps as m on m.run_id = t.run_id and m.step_slug = ss.step_slug
   left join lateral (
     select string_agg(d.from_step_slug, ', ' order by d.from_step_slug) as slugs
     from pgflow.deps as d
@@ -64,7 +65,7 @@ begin
       when ss.status = 'completed' then
         pgflow._misfit('its result', pgflow._schema_id(n.result_schema), ss.step_result)
       when ss.status = 'skipped' then null
-      when o.kind = 'map' then 'it is at work on its items, for another contract'
+      when m.run_id is not null then 'it is at work on its items, for another contract'
       when o.kind <> 'single' then format('it waits as a %s, for another contract', o.kind)
       when exists (
         select 1 from pgflow.leases as l where l.run_id = t.run_id and l.step_slug = ss.step_slug

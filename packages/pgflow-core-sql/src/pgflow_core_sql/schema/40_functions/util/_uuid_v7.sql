@@ -1,7 +1,7 @@
 -- _uuid_v7: a run id that sorts by time (RFC 9562, section 5.7), on every supported version.
 -- Inserts then stay at the right edge of the primary key, and runs list in the order of their
 -- start; uuidv7() exists only from 18 on.
--- Called by: start_flow, _start_sub_flows, start_flows.
+-- Called by: start_flow, _open_sub_runs, start_flows.
 -- Locks:     none.
 -- Raises:    nothing.
 -- Returns:   48 bits of milliseconds, version 7, 12 bits of their fraction (section 6.2, method

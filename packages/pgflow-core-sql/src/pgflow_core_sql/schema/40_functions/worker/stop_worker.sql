@@ -1,4 +1,5 @@
--- stop_worker: a worker says goodbye; what it still held is released.
+-- stop_worker: a worker says goodbye; what it still held is released. A claim of it that is under way is
+-- released by the next sweep.
 -- Called by: worker, at its end.
 -- Locks:     runs by id, then tasks and leases, then the row of the worker.
 -- Raises:    PF503 isolation level.
