@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 from tests.support.builders import (
+    DIAMOND_RESULTS,
     a_claimed_task,
     a_diamond,
     a_flow,
@@ -92,10 +93,12 @@ def test_4_zombie_cannot_fail_the_task_of_the_worker_that_took_over(
     [task] = claim(tx, living)
     assert fail(tx, [zombies]) == ["stale"]
     assert release(tx, [zombies]) == ["stale"]
-    assert complete(tx, [zombies]) == ["stale"]
+    assert complete(tx, [zombies], [{"transcription": "of a zombie"}]) == ["stale"]
     assert scalar(tx, "select count(*) from pgflow.tasks") == 0
+    assert column(tx, "select lease_id from pgflow.leases") == [task.lease_id]
     assert complete(tx, [task]) == ["completed"]
-    assert get_step(tx, task.run_id, "transcribe")["attempts"] == 2
+    step = get_step(tx, task.run_id, "transcribe")
+    assert (step["result"], step["attempts"]) == (DIAMOND_RESULTS["transcribe"], 2)
     outcomes = [outcome for _, _, outcome in attempts(tx, task.run_id)]
     assert outcomes == ["expired", "completed"]
 
