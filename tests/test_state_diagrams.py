@@ -47,6 +47,14 @@ def drawn(name: str) -> set[Change]:
     return set(re.findall(r"^ +(\S+) --> ([\w*\[\]]+)", found[1], re.MULTILINE))
 
 
+@pytest.mark.parametrize("document", sorted(DOCUMENT.parent.glob("*.md")), ids=lambda p: p.name)
+def test_labels_have_nothing_that_mermaid_takes_for_their_end(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for diagram in re.findall(r"```mermaid\nstateDiagram-v2\n(.*?)```", text, re.DOTALL):
+        for label in re.findall(r"-->[^:\n]*:(.*)", diagram):
+            assert not {":", ";"} & set(label), label
+
+
 @pytest.mark.parametrize(("name", "statuses"), [("run", RUN_STATUSES), ("step", STEP_STATUSES)])
 def test_diagram_has_every_status_and_no_way_out_of_the_last_ones(
     name: str, statuses: tuple[str, ...]
