@@ -105,7 +105,12 @@ class Run:
         """Start the steps that wait for nothing, and all that waits for a time."""
         deadline = self.flow.options.deadline_seconds
         if deadline is not None:
-            self.clock.call_after(deadline, Rank.DEADLINE, self._come_to_deadline)
+            self.clock.call_after(
+                deadline,
+                Rank.DEADLINE,
+                self._come_to_deadline,
+                is_wanted=lambda: self.status == "started",
+            )
         deliver(self)
         self._advance()
 
@@ -173,7 +178,7 @@ class Run:
                 sub_run.end("cancelled")
         on_end = self._on_end
         if on_end is not None:
-            self.clock.call_after(0, Rank.NEWS, lambda: on_end(self))
+            self.clock.call_after(0, Rank.NEWS, lambda: on_end(self), is_wanted=lambda: True)
         handler = None
         if error is not None:
             self.values.error = _error_document(error, step)
@@ -210,7 +215,7 @@ class Run:
             },
             failures=self.failures,
             error=None if self.values.error is None else RunError(**self.values.error),
-            elapsed=self._ended_at - self._began,
+            elapsed=self._seconds - self._began,
             now=self.now,
             times={slug: self._times[slug] for slug in steps if slug in self._times},
             attempt_seconds=self._attempt_seconds,
@@ -221,8 +226,11 @@ class Run:
     @property
     def now(self) -> datetime:
         """The time: until the run has ended, that of the clock."""
-        seconds = self.clock.seconds if self.status == "started" else self._ended_at
-        return self.clock.time_at(seconds)
+        return self.clock.time_at(self._seconds)
+
+    @property
+    def _seconds(self) -> float:
+        return self.clock.seconds if self.status == "started" else self._ended_at
 
     def _status(self, step: Step[Any]) -> StepStatus:
         if step.slug in self._ended:
@@ -302,8 +310,6 @@ class Run:
                 self._ready.append(slug)
 
     def _come_to_deadline(self) -> None:
-        if self.status != "started":
-            return
         cause = RunDeadlineError(f"the run has not ended by {self.now.isoformat(' ')}")
         error = FlowTestFailedError(
             f"flow {self.flow.slug!r}: {cause.message}",

@@ -64,11 +64,12 @@ class Tasks:
         self._works.clear()
 
     def _plan(self, index: int, item: Any, attempt: int, delay: float) -> None:
-        def begin() -> None:
-            if not self._is_stopped:
-                self._begin(index, item, attempt)
-
-        self._run.clock.call_after(delay, Rank.TASK, begin)
+        self._run.clock.call_after(
+            delay,
+            Rank.TASK,
+            lambda: self._begin(index, item, attempt),
+            is_wanted=lambda: not self._is_stopped,
+        )
 
     def _begin(self, index: int, item: Any, attempt: int) -> None:
         cancel_event = threading.Event()

@@ -38,8 +38,6 @@ def deliver(run: Run) -> None:
 
 def _deliver(run: Run, step: Step[Any], seconds: float, payload: Kept) -> None:
     def come() -> None:
-        if run.status != "started":
-            return
         if run.has_ended(step):
             run.signals[step.slug] = SignalNotAwaitedError.code or ""
         elif run.is_started(step):
@@ -49,7 +47,12 @@ def _deliver(run: Run, step: Step[Any], seconds: float, payload: Kept) -> None:
             run.signals[step.slug] = "kept"
             run.kept[step.slug] = payload
 
-    run.clock.call_at(max(seconds, run.clock.seconds), Rank.SIGNAL, come)
+    run.clock.call_at(
+        max(seconds, run.clock.seconds),
+        Rank.SIGNAL,
+        come,
+        is_wanted=lambda: run.status == "started",
+    )
 
 
 def _start_signal(run: Run, step: Step[Any]) -> None:
@@ -74,11 +77,12 @@ def _start_sleep(run: Run, step: Step[Any]) -> None:
 
 
 def _complete_later(run: Run, step: Step[Any], seconds: float) -> None:
-    def complete() -> None:
-        if run.is_started(step):
-            run.complete(step, NOTHING)
-
-    run.clock.call_after(seconds, Rank.TIMER, complete)
+    run.clock.call_after(
+        seconds,
+        Rank.TIMER,
+        lambda: run.complete(step, NOTHING),
+        is_wanted=lambda: run.is_started(step),
+    )
 
 
 def _seconds_until(run: Run, step: Step[Any]) -> float:

@@ -12,6 +12,7 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
 from functools import partial
@@ -51,6 +52,17 @@ class Work:
             self.task.cancel()
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class _Due:
+    """What happens at a time, unless it is no longer wanted by then."""
+
+    seconds: float
+    rank: Rank
+    number: int
+    call: Callable[[], None] = field(compare=False)
+    is_wanted: Callable[[], bool] = field(compare=False)
+
+
 class VirtualClock:
     """Runs what is due, in order, and the handlers of one test."""
 
@@ -59,7 +71,7 @@ class VirtualClock:
         self.seconds = 0.0
         """How long it is since the start."""
         self._order = itertools.count()
-        self._due: list[tuple[float, Rank, int, Callable[[], None]]] = []
+        self._due: list[_Due] = []
         self._waiting: deque[Work] = deque()
         self._running: set[Work] = set()
         self._ended: deque[Work] = deque()
@@ -72,13 +84,30 @@ class VirtualClock:
         except OverflowError:
             return datetime.max.replace(tzinfo=self.start.tzinfo)
 
-    def call_at(self, seconds: float, rank: Rank, call: Callable[[], None]) -> None:
-        """Let *call* happen so many seconds after the start; what is past happens next."""
-        heapq.heappush(self._due, (seconds, rank, next(self._order), call))
+    def call_at(
+        self,
+        seconds: float,
+        rank: Rank,
+        call: Callable[[], None],
+        *,
+        is_wanted: Callable[[], bool],
+    ) -> None:
+        """Let *call* happen so many seconds after the start; what is past happens next.
 
-    def call_after(self, seconds: float, rank: Rank, call: Callable[[], None]) -> None:
-        """Let *call* happen in so many seconds."""
-        self.call_at(self.seconds + seconds, rank, call)
+        Once *is_wanted* says no, it never happens, and no time passes for it.
+        """
+        heapq.heappush(self._due, _Due(seconds, rank, next(self._order), call, is_wanted))
+
+    def call_after(
+        self,
+        seconds: float,
+        rank: Rank,
+        call: Callable[[], None],
+        *,
+        is_wanted: Callable[[], bool],
+    ) -> None:
+        """Let *call* happen in so many seconds, as `call_at` does."""
+        self.call_at(self.seconds + seconds, rank, call, is_wanted=is_wanted)
 
     def begin(
         self,
@@ -97,14 +126,15 @@ class VirtualClock:
         What is neither a result nor an `Exception` of a handler is raised here.
         """
         while is_wanted():
-            if self._due and self._due[0][0] <= self.seconds:
-                heapq.heappop(self._due)[3]()
+            due = self._next()
+            if due is not None and due.seconds <= self.seconds:
+                heapq.heappop(self._due).call()
             elif self._ended:
                 self._take(self._ended.popleft())
             elif self._running:
-                await self._wait()
-            elif self._due:
-                self.seconds = self._due[0][0]
+                await self._wait(due)
+            elif due is not None:
+                self.seconds = due.seconds
             else:
                 return
 
@@ -139,11 +169,19 @@ class VirtualClock:
         elif not work.task.cancelled():
             work.task.exception()  # looked at, so that asyncio does not complain
 
-    async def _wait(self) -> None:
-        """Wait until a handler ends; at most as long, in reality, as it is until what is due."""
+    def _next(self) -> _Due | None:
+        """Return what happens next; drop what is no longer wanted and would come before it."""
+        while self._due and not self._due[0].is_wanted():
+            heapq.heappop(self._due)
+        return self._due[0] if self._due else None
+
+    async def _wait(self, due: _Due | None) -> None:
+        """Wait until a handler ends; at most as long, in reality, as it is until *due*."""
         self._has_ended.clear()
         try:
-            async with asyncio.timeout(self._due[0][0] - self.seconds if self._due else None):
+            async with asyncio.timeout(None if due is None else due.seconds - self.seconds):
                 await self._has_ended.wait()
         except TimeoutError:
-            self.seconds = self._due[0][0]
+            if due is None:
+                raise
+            self.seconds = due.seconds
