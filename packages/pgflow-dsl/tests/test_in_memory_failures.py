@@ -1,6 +1,7 @@
 """Attempts in memory fail, are repeated and end as they would in production."""
 
 import asyncio
+import threading
 import time
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -15,8 +16,11 @@ from pgflow_dsl import (
     FlowTestFailedError,
     GiveUp,
     Retry,
+    StepContext,
+    each,
 )
 from pgflow_manifest import (
+    HandlerRaisedError,
     HandlerTimeoutError,
     ResultInvalidError,
 )
@@ -78,10 +82,16 @@ def test_giving_up_ends_the_step_at_once() -> None:
     assert len(contexts) == 1
 
 
-def test_a_handler_that_leaves_as_cancelled_ends_the_run() -> None:
-    flow, _ = flow_raising(Cancelled("gone"))
-    with pytest.raises(Cancelled):
+@pytest.mark.parametrize("error", [Cancelled("gone"), asyncio.CancelledError()], ids=repr)
+def test_a_handler_that_ends_as_cancelled_unasked_has_failed(error: BaseException) -> None:
+    flow, _ = flow_raising(error)
+    assert flow.test(Memo(name="")).attempts["work"] == 2
+    flow, contexts = flow_raising(error, error)
+    with pytest.raises(FlowTestFailedError, match="nobody asked it to stop") as caught:
         flow.test(Memo(name=""))
+    assert isinstance(caught.value.__cause__, HandlerRaisedError)
+    assert caught.value.__cause__.__cause__ is not None
+    assert len(contexts) == 2
 
 
 def test_the_context_tells_the_attempt() -> None:
@@ -120,6 +130,48 @@ def test_a_timeout_fails_the_attempt() -> None:
     with pytest.raises(FlowTestFailedError, match=r"longer than its timeout of 0\.01 s") as caught:
         flow.test(Memo(name=""))
     assert isinstance(caught.value.__cause__, HandlerTimeoutError)
+
+
+def test_a_timeout_tells_a_handler_in_a_thread_and_does_not_wait_for_it() -> None:
+    flow = Flow("hangs", payload=Memo, max_attempts=1, timeout=0.05)
+    told = threading.Event()
+    never = threading.Event()
+
+    @flow.step
+    def wait(context: StepContext = flow.context) -> None:
+        context.cancel_event.wait()
+        told.set()
+        never.wait()
+
+    with pytest.raises(FlowTestFailedError, match="ran longer than its timeout"):
+        flow.test(Memo(name=""))
+    assert told.wait(10)
+    never.set()
+
+
+def test_handlers_in_threads_do_not_wait_for_each_other() -> None:
+    flow = Flow("together", payload=list[int])
+    all_there = threading.Barrier(60)
+
+    @flow.map
+    def meet(n: int = each[flow.payload]) -> int:
+        all_there.wait(10)
+        return n
+
+    assert flow.test(list(range(60))).result(meet) == list(range(60))
+
+
+def test_what_pgflow_says_of_a_result_is_told_once() -> None:
+    flow = Flow("wrong", payload=Memo)
+
+    @flow.step
+    def work() -> int:
+        return "text"  # type: ignore[return-value]
+
+    with pytest.raises(FlowTestFailedError, match="ResultNotSerializableError") as caught:
+        flow.test(Memo(name=""))
+    assert "mend" not in caught.value.message
+    assert "says what is wrong" in (caught.value.hint or "")
 
 
 def test_a_timeout_that_the_handler_raises_itself_is_its_own() -> None:

@@ -18,6 +18,7 @@ from pgflow_dsl import (
     StepContext,
     StepTime,
     TestRun,
+    at,
     each,
 )
 from pgflow_manifest import InvalidArgumentError, RunDeadlineError, SleepInvalidError
@@ -143,6 +144,30 @@ def test_handlers_that_really_take_time_hold_the_clock_only_so_long() -> None:
 
     assert flow.test(Plan()).times["real"] == StepTime(0, 0)
     assert order == ["real", "later"]
+
+
+def test_no_time_passes_for_what_is_no_longer_wanted() -> None:
+    inner = Flow("inner", payload=Plan, deadline=0.01)
+    asked = inner.signal("asked", int, timeout=0.01)
+    flow = Flow("f", payload=Plan)
+    sub = flow.sub_flow("sub", inner, payload=flow.payload, result=asked)
+
+    @flow.step
+    async def real(n: int | None = sub.result) -> int | None:
+        await asyncio.sleep(0.05)
+        return n
+
+    run = flow.test(Plan(), signals={asked: 1})
+    assert (run.times["real"], run.elapsed) == (StepTime(0, 0), 0)
+
+
+def test_run_that_waits_for_ever_tells_when_it_came_so_far() -> None:
+    flow = Flow("f", payload=Plan)
+    first = flow.signal("first", int, timeout=1000)
+    flow.signal("second", int, after=(first,))
+    with failing() as runs:
+        flow.test(Plan(), signals={first: at(5, 1)}, now=NOON)
+    assert (runs[0].elapsed, runs[0].now) == (5, NOON + timedelta(seconds=5))
 
 
 def test_handler_that_never_ends_does_not_hold_up_what_is_due_in_a_moment() -> None:

@@ -58,11 +58,13 @@ def step_failure(
     where = "" if task_index is None or not step.handler.is_map else f" at item {task_index}"
     if attempts:
         when = f"{where} after {attempts} attempt{'' if attempts == 1 else 's'}"
-        why = f"{type(cause).__name__}: {cause}"
+        told = cause.message if isinstance(cause, PgflowError) else cause
+        why = f"{type(cause).__name__}: {told}"
     else:
         when = " before its first attempt" if step.kind == "map" else where
         why = cause.message if isinstance(cause, PgflowError) else str(cause)
-    whose = "is the handler's own" if attempts else "says what is wrong"
+    is_own = attempts and not isinstance(cause, PgflowError)
+    whose = "is the handler's own" if is_own else "says what is wrong"
     error = FlowTestFailedError(
         f"flow {step.flow_slug!r}: step {step.slug!r} failed{when}: {why}",
         hint=f"the exception above this one {whose}",

@@ -17,11 +17,11 @@ from pgflow_dsl.context import StepContext
 from pgflow_dsl.fate import fate_when_failed, retry_delay
 from pgflow_dsl.in_memory_outcome import step_failure
 from pgflow_dsl.in_memory_values import NOTHING, Kept
-from pgflow_dsl.outcomes import GiveUp, Retry
+from pgflow_dsl.outcomes import Cancelled, GiveUp, Retry
 from pgflow_dsl.replacements import Callee
 from pgflow_dsl.step import Step
 from pgflow_dsl.virtual_clock import Rank, Work
-from pgflow_manifest import HandlerTimeoutError, TaskError
+from pgflow_manifest import HandlerRaisedError, HandlerTimeoutError, TaskError
 
 if TYPE_CHECKING:
     from pgflow_dsl.in_memory_run import Run
@@ -87,7 +87,7 @@ class Tasks:
         self._works[index] = self._run.clock.begin(work, then), cancel_event
 
     def _take(self, index: int, item: Any, attempt: int, done: asyncio.Task[Kept]) -> None:
-        step, error = self._step, done.exception()
+        step, error = self._step, _error_of(done)
         if error is None:
             self._results[index] = done.result()
         elif not isinstance(error, Exception):
@@ -136,6 +136,7 @@ class Tasks:
         except TimeoutError as error:
             if not limit.expired():
                 raise
+            cancel_event.set()
             raise HandlerTimeoutError(
                 f"step {step.slug!r} ran longer than its timeout of {timeout:g} s",
                 hint="raise the timeout of the step, or give it less work",
@@ -162,6 +163,18 @@ class Tasks:
             log=logging.LoggerAdapter(logging.getLogger("pgflow.test"), facts),
             cancel_event=cancel_event,
         )
+
+
+def _error_of(done: asyncio.Task[Kept]) -> BaseException | None:
+    """Return what ended an attempt, which we have not stopped; None when it has a result."""
+    error = asyncio.CancelledError() if done.cancelled() else done.exception()
+    if not isinstance(error, (asyncio.CancelledError, Cancelled)):
+        return error
+    told = HandlerRaisedError(
+        f"the handler ended by {type(error).__name__}, but nobody asked it to stop"
+    )
+    told.__cause__ = error
+    return told
 
 
 def _is_retryable(error: Exception) -> bool:

@@ -4,13 +4,18 @@ A replacement names only those of the handler's arguments that it wants. Next: `
 """
 
 import asyncio
+import contextvars
 import inspect
+import threading
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from pgflow_dsl.step import Step
 from pgflow_manifest import DefinitionError, HandlerSignatureError
+
+_T = TypeVar("_T")
 
 Replacements: TypeAlias = Mapping[Step[Any], Callable[..., object]]
 """By step, the function to call instead of its handler."""
@@ -26,7 +31,10 @@ class Callee:
     """The arguments it is given; None for all."""
 
     async def call(self, arguments: Mapping[str, Any]) -> object:
-        """Return what the function returns; a sync one runs in a thread, as in the worker."""
+        """Return what the function returns; a sync one runs in a thread, as in the worker.
+
+        Cancelled, it leaves the thread to itself.
+        """
         given = {
             name: value
             for name, value in arguments.items()
@@ -35,10 +43,25 @@ class Callee:
         if self.is_async:
             value = self.fn(**given)
         else:
-            value, error = await asyncio.to_thread(_outcome, self.fn, given)
+            value, error = await _in_thread(lambda: _outcome(self.fn, given))
             if error is not None:
                 raise error
         return await value if inspect.isawaitable(value) else value
+
+
+async def _in_thread(call: Callable[[], _T]) -> _T:
+    """Return what *call*, which must not raise, returns, from a thread of its own.
+
+    Not `asyncio.to_thread`: of its few threads handlers would wait for each other, which counts
+    for their timeouts, and one that hangs would keep the test from ending.
+    """
+    future: Future[_T] = Future()
+    future.set_running_or_notify_cancel()
+    context = contextvars.copy_context()
+    threading.Thread(
+        target=lambda: future.set_result(context.run(call)), name="pgflow-test", daemon=True
+    ).start()
+    return await asyncio.wrap_future(future)
 
 
 def _outcome(
