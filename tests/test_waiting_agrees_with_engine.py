@@ -25,6 +25,14 @@ class Trip(BaseModel):
     cities: list[str]
 
 
+class Word(BaseModel):
+    """What may be sent in part."""
+
+    text: str
+    loud: bool = True
+    by: str | None = None
+
+
 class Booker:
     """Fails as often as the payload says: attempts are counted here, not in the context."""
 
@@ -200,6 +208,32 @@ def test_wait_of_an_hour_is_an_hour_in_both(conn: Conn, set_clock: SetClock) -> 
     here = in_memory(flow, 1, {asked: at(7.25, 3)})
     assert_same(here, there, flow)
     assert here.times["hour"].took == 3600
+
+
+@pytest.mark.parametrize(
+    ("sent", "result"),
+    [
+        ({"text": "go"}, "go! by None"),
+        ({"text": "go", "by": "Ada"}, "go! by Ada"),
+        ({"text": "go", "loud": False}, None),
+    ],
+)
+def test_what_a_signal_leaves_out_has_its_default_in_both(
+    conn: Conn, set_clock: SetClock, sent: dict[str, object], result: str | None
+) -> None:
+    flow = Flow("says", payload=int)
+    said = flow.signal("said", Word)
+
+    @flow.step(when=said.result.loud)
+    def shout(word: Word = said.result, by: str | None = said.result.by) -> str:
+        return f"{word.text}{'!' if word.loud else '.'} by {by}"
+
+    machine = TimeMachine(conn=conn, set_clock=set_clock, flows=[flow])
+    there = machine.run(1, {said: (5, sent)})
+    here = in_memory(flow, 1, {said: at(5, sent)})
+    assert (here.signals, there.results["said"]) == (there.answers, sent)
+    assert here.results["shout"] == there.results.get("shout") == result
+    assert dict(here.statuses) == there.statuses
 
 
 @pytest.mark.parametrize("word", ["x", "y"])

@@ -249,3 +249,18 @@ def test_condition_of_what_waits_is_checked_as_any_other() -> None:
     with pytest.raises(HandlerSignatureError, match="no condition that could be unmet"):
         wrong.signal("answer", Approval, when_unmet="fail")  # type: ignore[call-overload]
     assert not wrong.steps
+
+
+def test_what_is_sent_is_compiled_as_a_payload_and_so_is_the_result_of_its_sub_flow() -> None:
+    class Word(BaseModel):
+        text: str
+        loud: bool = True
+
+    inner = Flow("inner", payload=int)
+    said = inner.signal("said", Word, timeout=5)
+    outer = Flow("outer", payload=int)
+    taken = outer.sub_flow("taken", inner, payload=outer.payload, result=said)
+    sent = inner.compile().step("said").result_schema
+    assert sent["$defs"]["Word"]["required"] == ["text"]
+    assert outer.compile().step("taken").result_schema == sent
+    assert outer.test(1, signals={said: {"text": "go"}}).result(taken) == Word(text="go")

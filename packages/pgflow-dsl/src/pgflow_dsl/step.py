@@ -63,6 +63,7 @@ class Step(Generic[R_co]):
         self.conduct = conduct
         self.handler = handler
         self.sub_flow: tuple[Flow[Any], Step[Any]] | None = None  # it starts; whose result it has
+        self.is_sent = False  # the result is as a client sends it: without what has a default
         self.seconds: float | None = None  # of a sleep
         self._flow = flow
         self._local_names = local_names
@@ -258,7 +259,8 @@ class Step(Generic[R_co]):
             annotation = self._adopted
             if self.handler.says_result:
                 annotation, _ = awaited_type(self._hints["return"])
-            self._returned = result_type(annotation, self.location)
+            read = payload_type if self.is_sent else result_type
+            self._returned = read(annotation, self.location)
         return self._returned
 
     def adopt(self, inferred: InferredResult, annotation: Any) -> None:

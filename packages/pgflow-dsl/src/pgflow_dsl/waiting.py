@@ -58,6 +58,7 @@ def add_signal(
         location=location,
         description=description,
     )
+    step.is_sent = True
     return _added(flow, step)
 
 
@@ -141,7 +142,7 @@ def add_sub_flow(
         sources={PAYLOAD: read(payload, PAYLOAD, flow, location)},
         takes=sub_flow.payload_type,
     )
-    step.sub_flow = (sub_flow, result)
+    step.sub_flow, step.is_sent = (sub_flow, result), result.is_sent
     return _added(flow, step)
 
 
