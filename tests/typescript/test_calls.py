@@ -150,10 +150,13 @@ async def test_signals_are_sent_and_what_was_skipped_is_null(
     assert {fault["at"] for fault in told["faults"]["errors"]} == {"", "/approved"}
     assert told["sent"] == ["completed", "repeated", "completed"]
     assert told["other"]["code"] == "PF305"
-    assert told["outputs"] == [{"book": "row 7, 0 wishes"}, {"book": None}]
+    assert told["outputs"] == [
+        {"book": "row 7, 0 wishes", "extra": None},
+        {"book": None, "extra": None},
+    ]
     assert told["skipped"] is None
     assert told["seat"] == {"row": 7}
-    assert told["reasons"] == [[None] * 5, [*[None] * 4, "condition_unmet"]]
+    assert told["reasons"] == [[None] * 6, [*[None] * 5, "condition_unmet"]]
     assert told["subRuns"] == ["seat"]
 
 

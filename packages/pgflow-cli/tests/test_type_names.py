@@ -210,3 +210,15 @@ def test_the_names_do_not_depend_on_the_order_of_the_flows() -> None:
     assert declarations_of(Manifest(flows=(one, two, three))) == declarations_of(
         Manifest(flows=(three, two, one))
     )
+
+
+def test_what_is_sent_to_a_signal_is_named_as_a_payload() -> None:
+    signal = a_step("asked", result_schema=order(a="null")).model_copy(update={"kind": "signal"})
+    flow = a_flow(
+        "f",
+        signal,
+        a_step("gives", result_schema=order(b="null")),
+        payload_schema=order(a="null"),
+    )
+    declarations = declarations_of(Manifest(flows=(flow,)))
+    assert [declared.name for declared in declarations.types] == ["OrderPayload", "OrderResult"]

@@ -1,6 +1,6 @@
 """A flow that waits: for signals, a time, and a run of another flow; and skips."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from pgflow_dsl import Flow
 
@@ -25,6 +25,7 @@ def best(row: int = seats.payload) -> Seat:
 trips = Flow("trips", payload=int, client_startable=True)
 approval = trips.signal("approval", Approval)
 wishes = trips.signal("wishes", list[str], timeout=0.1)
+extra = trips.signal("extra", JsonValue, timeout=0.1)
 pause = trips.sleep("pause", seconds=0, after=(approval,))
 seat = trips.sub_flow("seat", seats, payload=trips.payload, result=best, after=(pause,))
 

@@ -43,7 +43,7 @@ class FlowRef(Generic[PayloadT_contra, OutputT_co, ResultsT_co, AsyncResultsT_co
 
     slug: str
     # the default is that of the type variable; checkers compare it with every type instead
-    signals: SignalsT_co = field(default=cast("Any", None), repr=False)
+    signals: SignalsT_co = field(default=cast("Any", None), repr=False, compare=False)
     """A `SignalRef` for each signal of the flow: `trips.signals.approval.send(...)`."""
 
     @overload

@@ -7,7 +7,7 @@ of them alike: no name comes to mean something else when another flow is added.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -62,7 +62,10 @@ def declarations_of(manifest: Manifest) -> Declarations:
     }
     groups = _groups(schemas)
     prefixes = {slug: names.prefix for slug, names in flow_names.items()}
-    names = _names(groups, prefixes, taken)
+    sent = {
+        (flow.slug, step.slug) for flow in flows for step in flow.steps if step.kind == "signal"
+    }
+    names = _names(groups, prefixes, sent, taken)
     name_of = {key: names[number] for number, group in enumerate(groups) for key in group.keys}
     types = [
         Declaration(
@@ -201,8 +204,20 @@ def _naming(key: _Key, names: Mapping[_Key, str]) -> Callable[[str], Type]:
     return lambda pointer: Named(name=names[flow, step, pointer])
 
 
-def _names(groups: Sequence[_Group], prefixes: Mapping[str, str], taken: set[str]) -> list[str]:
-    """Return the names of *groups*, in their order, and add them to *taken*."""
+def _names(
+    groups: Sequence[_Group],
+    prefixes: Mapping[str, str],
+    sent: Collection[tuple[str, str]],
+    taken: set[str],
+) -> list[str]:
+    """Return the names of *groups*, in their order, and add them to *taken*.
+
+    Args:
+        groups: the types.
+        prefixes: by flow, what tells its types from those of others.
+        sent: flow and step of each signal, whose type is that of a payload.
+        taken: names that cannot be given.
+    """
     by_base: dict[str, list[int]] = defaultdict(list)
     for number, group in enumerate(groups):
         by_base[group.found.base].append(number)
@@ -211,13 +226,15 @@ def _names(groups: Sequence[_Group], prefixes: Mapping[str, str], taken: set[str
     for _, numbers in sorted(by_base.items(), key=lambda item: (len(item[1]) > 1, item[0])):
         alike = [groups[number] for number in numbers]
         suffix = "Type" if len(alike) == 1 else ""
-        for number, wanted in zip(numbers, _told_apart(alike, prefixes), strict=True):
+        for number, wanted in zip(numbers, _told_apart(alike, prefixes, sent), strict=True):
             names[number] = free_name(wanted, suffix, taken)
             taken.add(names[number])
     return names
 
 
-def _told_apart(groups: Sequence[_Group], prefixes: Mapping[str, str]) -> list[str]:
+def _told_apart(
+    groups: Sequence[_Group], prefixes: Mapping[str, str], sent: Collection[tuple[str, str]]
+) -> list[str]:
     """Return names for *groups* of one base, made in the first way in which all are different."""
     base = groups[0].found.base
     if len(groups) == 1:
@@ -226,7 +243,10 @@ def _told_apart(groups: Sequence[_Group], prefixes: Mapping[str, str]) -> list[s
     for group in groups:
         flow, step, _ = group.keys[0]
         prefix = prefixes[flow]
-        modes = {"Payload" if step is None else "Result" for _, step, _ in group.keys}
+        modes = {
+            "Payload" if step is None or (flow, step) in sent else "Result"
+            for flow, step, _ in group.keys
+        }
         mode = modes.pop() if len(modes) == 1 else ""
         place = f"{prefix}{camel_case(step) if step is not None else 'Payload'}"
         candidates.append(

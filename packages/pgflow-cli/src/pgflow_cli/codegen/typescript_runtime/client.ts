@@ -169,7 +169,7 @@ export class RunHandle<F extends FlowTypes> {
 
   /**
    * Send *payload* to a step of the run that waits for a signal, or will wait for it. Sending the
-   * same again changes nothing. Not null: PostgREST hands it over as SQL null.
+   * same again changes nothing. Null cannot be sent: PostgREST would hand it over as SQL null.
    *
    * @throws {PgflowError} PF202 the payload does not fit, `errors` says where, and the step goes on
    *   waiting; PF305 another payload was sent before; PF302 the run has ended; PF306 the time to
@@ -177,7 +177,7 @@ export class RunHandle<F extends FlowTypes> {
    */
   async signal<Slug extends keyof F["signals"] & string>(
     signalSlug: Slug,
-    payload: F["signals"][Slug],
+    payload: NonNullable<F["signals"][Slug]>,
     options: CallOptions = {},
   ): Promise<SignalOutcome> {
     const args = { p_run_id: this.runId, p_step_slug: signalSlug, p_payload: payload };
