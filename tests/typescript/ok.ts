@@ -71,7 +71,7 @@ export async function waiting(flows: FlowsClient): Promise<void> {
   const run = await flows.trips.start(3);
   exactly<SignalOutcome>()(await run.signal("approval", { approved: true, by: "Ada" }));
   await run.signal("wishes", ["window"], { signal: AbortSignal.timeout(1000) });
-  await run.signal("extra", { seats: [1, null] });
+  await run.signal("extra", ["lunch"]);
   exactly<Approval>()(await run.result("approval"));
   exactly<string[] | null>()(await run.result("wishes"));
   exactly<null>()(await run.result("pause"));

@@ -49,7 +49,7 @@ export async function waiting(flows: FlowsClient): Promise<void> {
   await run.signal("approval", { approved: "yes", by: "Ada" });
   // @ts-expect-error null stands for a time that is over, and is not sent
   await run.signal("wishes", null);
-  // @ts-expect-error null is JSON, but PostgREST would hand it over as SQL null
+  // @ts-expect-error null fits, but PostgREST would hand it over as SQL null
   await run.signal("extra", null);
   // @ts-expect-error a step that is no signal
   await run.signal("seat", { row: 1 });
