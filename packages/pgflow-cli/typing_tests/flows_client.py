@@ -13,7 +13,7 @@ from typing_extensions import NotRequired, TypeAliasType, TypedDict
 
 class Approval(TypedDict):
     approved: bool
-    by: str | None
+    by: NotRequired[str | None]
 
 
 class Card(TypedDict):

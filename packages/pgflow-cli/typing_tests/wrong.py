@@ -55,7 +55,7 @@ async def asynchronous(client: AsyncClient, right: OrdersOrder) -> None:
 def waiting(client: Client) -> None:
     run = trips.run(3, client=client)
     signals = trips.signals
-    signals.approval.send(run.run_id, {"approved": True}, client=client)  # error
+    signals.approval.send(run.run_id, {"by": "Ada"}, client=client)  # error
     signals.approval.send(run.run_id, {"approved": "yes", "by": None}, client=client)  # error
     signals.approval.send(run.run_id, [1], client=client)  # error
     signals.approval.send(run, {"approved": True, "by": None}, client=client)  # error
