@@ -97,6 +97,7 @@ def waiting(client: Client) -> None:
     run = trips.run(3, client=client)
     sent = trips.signals.approval.send(run.run_id, {"approved": True, "by": None}, client=client)
     assert_type(sent, SignalOutcome)
+    trips.signals.approval.send(run.run_id, {"approved": True}, client=client)
     assert_type(trips.signals.list_, SignalRef[list[int]])
     trips.signals.list_.send(str(run.run_id), [1, 2], client=client)
     assert_type(run.result("approval"), Approval)

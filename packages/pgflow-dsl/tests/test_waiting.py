@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from pgflow_dsl import Flow, FlowTestFailedError, is_null
+from pgflow_dsl import Flow, FlowTestFailedError, each, is_null
 from pgflow_manifest import (
     DefinitionError,
     DuplicateStepError,
@@ -264,3 +264,9 @@ def test_what_is_sent_is_compiled_as_a_payload_and_so_is_the_result_of_its_sub_f
     assert sent["$defs"]["Word"]["required"] == ["text"]
     assert outer.compile().step("taken").result_schema == sent
     assert outer.test(1, signals={said: {"text": "go"}}).result(taken) == Word(text="go")
+    many = Flow("many", payload=list[int])
+    each_taken = many.map_sub_flow("each", inner, payload=each[many.payload], result=said)
+    items = many.compile().step("each").result_schema
+    assert items["$defs"]["Word"]["required"] == ["text"]
+    run = many.test([1, 2], signals={said: {"text": "go"}})
+    assert run.result(each_taken) == [Word(text="go")] * 2

@@ -63,7 +63,7 @@ class Step(Generic[R_co]):
         self.conduct = conduct
         self.handler = handler
         self.sub_flow: tuple[Flow[Any], Step[Any]] | None = None  # it starts; whose result it has
-        self.is_sent = False  # the result is as a client sends it: without what has a default
+        self.read_type = result_type  # payload_type where it is what a client sent, as it was sent
         self.seconds: float | None = None  # of a sleep
         self._flow = flow
         self._local_names = local_names
@@ -246,8 +246,7 @@ class Step(Generic[R_co]):
                 item: Any = whole.annotation
                 if self.conduct.on_failure == "skip":
                     item = Optional[item]  # noqa: UP045 - built at run time
-                annotation: Any = list.__class_getitem__(item)
-                whole = self._read_type(annotation)
+                whole = self.read_type(list.__class_getitem__(item), self.location)
             self._result = whole
         return self._result
 
@@ -259,11 +258,8 @@ class Step(Generic[R_co]):
             annotation = self._adopted
             if self.handler.says_result:
                 annotation, _ = awaited_type(self._hints["return"])
-            self._returned = self._read_type(annotation)
+            self._returned = self.read_type(annotation, self.location)
         return self._returned
-
-    def _read_type(self, annotation: Any) -> JsonType:
-        return (payload_type if self.is_sent else result_type)(annotation, self.location)
 
     def adopt(self, inferred: InferredResult, annotation: Any) -> None:
         """Take *annotation*, which *inferred* stands for, as the type that the handler returns."""

@@ -20,7 +20,7 @@ from pgflow_dsl.location import location_of_caller
 from pgflow_dsl.options import step_options
 from pgflow_dsl.source import Source
 from pgflow_dsl.step import Step
-from pgflow_dsl.types.json_type import or_null
+from pgflow_dsl.types.json_type import or_null, payload_type
 from pgflow_manifest import DefinitionError, PgflowError, StepKind, StepOptions, UnknownDepError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def add_signal(
         location=location,
         description=description,
     )
-    step.is_sent = True
+    step.read_type = payload_type
     return _added(flow, step)
 
 
@@ -142,7 +142,7 @@ def add_sub_flow(
         sources={PAYLOAD: read(payload, PAYLOAD, flow, location)},
         takes=sub_flow.payload_type,
     )
-    step.sub_flow, step.is_sent = (sub_flow, result), result.is_sent
+    step.sub_flow, step.read_type = (sub_flow, result), result.read_type
     return _added(flow, step)
 
 
