@@ -81,7 +81,9 @@ class Command:
 
     def end(self) -> tuple[int, str]:
         """Wait for the end; return exit code and stdout."""
+        deadline = time.monotonic() + 3 * _PATIENCE_SECONDS
         while self._process.poll() is None:
+            assert time.monotonic() < deadline, "it does not end:\n" + "\n".join(self.said)
             self._look()
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(0.1)
