@@ -258,11 +258,19 @@ def _downloaded_suite(session: nox.Session) -> Path:
 
 @nox.session
 def nightly(session: nox.Session) -> None:
-    """The model-based test with 2,000 programs, and whether it finds the bugs that are planted."""
+    """The model-based test with 2,000 programs, the bugs planted for it, and 2,000 random flows."""
     everything(
         session,
-        ("pytest", "-q", f"{tests_of('core-sql')}/model", *PARALLEL, *session.posargs),
+        (
+            "pytest",
+            "-q",
+            f"{tests_of('core-sql')}/model",
+            "tests/test_random_flows_agree_with_engine.py",
+            *PARALLEL,
+            *session.posargs,
+        ),
         PGFLOW_MODEL_EXAMPLES="2000",
+        PGFLOW_RANDOM_FLOWS="2000",
         PGFLOW_NIGHTLY="1",
     )
 

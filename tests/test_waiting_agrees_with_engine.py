@@ -7,10 +7,11 @@ from typing import Any
 import psycopg
 import pytest
 from pydantic import BaseModel
+from tests.support.agreement import assert_same, in_memory
 from tests.support.fix_clock import SetClock
-from tests.support.moved_time import NOON, MovedRun, TimeMachine
+from tests.support.moved_time import TimeMachine
 
-from pgflow_dsl import Flow, FlowTestFailedError, Retry, RunError, TestRun, at, each, is_null
+from pgflow_dsl import Flow, Retry, RunError, at, each, is_null
 
 Conn = psycopg.Connection[Any]
 
@@ -143,49 +144,6 @@ def test_every_time_is_that_of_the_engine(conn: Conn, set_clock: SetClock, case:
     flow, _ = a_trip(Booker(), deadline)
     here = in_memory(flow, trip, {flow.steps[s]: at(when, s) for s, when in sent.items()})
     assert_same(here, there, flow)
-
-
-def in_memory(flow: Flow[Any], payload: Any, signals: Any) -> TestRun:
-    """Run the flow without a database, to whatever end."""
-    try:
-        return flow.test(payload, signals=signals, now=NOON)
-    except FlowTestFailedError as error:
-        if error.run is None:
-            raise
-        return error.run
-
-
-def assert_same(here: TestRun, there: MovedRun, flow: Flow[Any]) -> None:
-    """Compare all that both know; a step that never began has no row in the database."""
-    begun = {slug for slug, status in there.statuses.items() if status != "cancelled"}
-    assert {slug: here.statuses[slug] for slug in begun} == {
-        slug: there.statuses[slug] for slug in begun
-    }
-    assert {
-        slug for slug, status in here.statuses.items() if status not in ("created", "cancelled")
-    } == begun
-    assert dict(here.skip_reasons) == there.skip_reasons
-    assert {
-        slug: flow.steps[slug].result_json_type().adapter.dump_python(value, mode="json")
-        for slug, value in here.results.items()
-        if here.statuses[slug] == "completed"
-    } == there.results
-    assert {
-        slug: (round(time.started, 6), round(time.ended, 6))
-        for slug, time in here.times.items()
-        if time.ended is not None
-    } == there.times
-    assert {slug: list(times) for slug, times in here.attempt_seconds.items() if times} == (
-        there.attempt_seconds
-    )
-    assert here.signals == there.answers
-    assert (here.error is None) is (there.status != "failed")
-    if here.error is not None:
-        assert (here.error.code, here.error.type, here.error.step) == (
-            there.error["code"],
-            there.error["type"],
-            there.error.get("step"),
-        )
 
 
 def test_signal_that_never_comes_leaves_both_waiting(conn: Conn, set_clock: SetClock) -> None:

@@ -274,9 +274,11 @@ class Run:
                 self._begin_tasks(step)
             else:
                 STARTERS[step.kind](self, step)
-        for step, cause in sorted(unmet, key=lambda both: both[0].slug):
-            if self.status == "started":
-                self.fail(step, step_failure(step, cause), always=True)
+        if unmet and self.status == "started":
+            (step, cause), *others = sorted(unmet, key=lambda both: both[0].slug)
+            for other, _ in others:
+                self._end(other, FAILED)
+            self.fail(step, step_failure(step, cause), always=True)
 
     def _fate(self, step: Step[Any]) -> Ended | None:
         return fate_when_ready(
