@@ -5,14 +5,13 @@ from typing import Any, Literal
 import psycopg
 import pytest
 from pydantic import BaseModel
+from tests.support.agreement import in_memory
 
 from pgflow_client import Client
 from pgflow_dsl import (
     Flow,
-    FlowTestFailedError,
     GiveUp,
     RunError,
-    TestRun,
     compile_flows,
     each,
     is_null,
@@ -122,7 +121,7 @@ def test_same_end(conn: psycopg.Connection, database_url: str, order: Order) -> 
         status = client.get(run_id).status
     statuses = column(conn, b"status", run_id)
     results = column(conn, b"case status when 'completed' then step_result end", run_id)
-    ended = in_memory(order)
+    ended = in_memory(flow, order)
     if status == "failed":
         assert ended.statuses["tell"] == statuses["tell"] == "completed"
         assert ended.result(tell)[:3] == results["tell"][:3]
@@ -130,13 +129,3 @@ def test_same_end(conn: psycopg.Connection, database_url: str, order: Order) -> 
         assert {k: v for k, v in ended.statuses.items() if v != "created"} == statuses
         assert dict(ended.skip_reasons) == column(conn, b"skip_reason", run_id)
         assert {k: v for k, v in ended.results.items() if statuses[k] == "completed"} == results
-
-
-def in_memory(order: Order) -> TestRun:
-    """Run the flow without a database, to whatever end."""
-    try:
-        return flow.test(order)
-    except FlowTestFailedError as error:
-        if error.run is None:
-            raise
-        return error.run

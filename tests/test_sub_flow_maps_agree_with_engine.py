@@ -6,10 +6,11 @@ from typing import Any, Literal
 import psycopg
 import pytest
 from pydantic import BaseModel
+from tests.support.agreement import assert_same, in_memory
 from tests.support.fix_clock import SetClock
-from tests.support.moved_time import NOON, TimeMachine
+from tests.support.moved_time import TimeMachine
 
-from pgflow_dsl import Flow, FlowTestFailedError, GiveUp, RunError, TestRun, each, length
+from pgflow_dsl import Flow, GiveUp, RunError, each, length
 
 Conn = psycopg.Connection[Any]
 OnFailure = Literal["fail", "skip", "skip_cascade"]
@@ -88,28 +89,6 @@ def test_every_end_is_that_of_the_engine(
     flows = a_tour(inner, outer)
     there = TimeMachine(conn=conn, set_clock=set_clock, flows=flows).run(tour, {})
     here = in_memory(flows[0], tour)
-    begun = {slug: status for slug, status in there.statuses.items() if status != "cancelled"}
-    unborn = ("created", "cancelled")
-    assert {slug: s for slug, s in here.statuses.items() if s not in unborn} == begun
-    assert dict(here.skip_reasons) == there.skip_reasons
-    assert {
-        slug: value for slug, value in here.results.items() if here.statuses[slug] == "completed"
-    } == there.results
-    times = {slug: (time.started, time.ended) for slug, time in here.times.items() if time.ended}
-    assert times == {slug: time for slug, time in there.times.items() if time[1]}
-    assert (here.error is None) is (there.error is None)
+    assert_same(here, there, flows[0])
     if here.error is not None:
-        assert (here.error.code, here.error.step, here.error.task_index) == (
-            there.error["code"],
-            there.error["step"],
-            there.error["task_index"],
-        )
-
-
-def in_memory(flow: Flow[Any], payload: Any) -> TestRun:
-    try:
-        return flow.test(payload, now=NOON)
-    except FlowTestFailedError as error:
-        if error.run is None:
-            raise
-        return error.run
+        assert here.error.task_index == there.error["task_index"]

@@ -1,16 +1,19 @@
 """Whether a run in memory and one in the database are the same run."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from tests.support.moved_time import NOON, MovedRun
 
-from pgflow_dsl import Flow, FlowTestFailedError, TestRun
+from pgflow_dsl import Flow, FlowTestFailedError, Step, TestRun
 
 
-def in_memory(flow: Flow[Any], payload: Any, signals: Any) -> TestRun:
+def in_memory(
+    flow: Flow[Any], payload: Any, signals: Mapping[Step[Any], object] | None = None
+) -> TestRun:
     """Run the flow without a database, to whatever end."""
     try:
-        return flow.test(payload, signals=signals, now=NOON)
+        return flow.test(payload, signals=signals or {}, now=NOON)
     except FlowTestFailedError as error:
         if error.run is None:
             raise

@@ -141,7 +141,7 @@ def _of_step(old: StepSpec, new: StepSpec, before: FlowSpec, after: FlowSpec) ->
     if old.deps != new.deps:
         yield "additive", _of_sets("waits", frozenset(old.deps), frozenset(new.deps))
     if old.kind == new.kind:
-        yield from _of_runs_it_starts(old, new)
+        yield from _of_list(old, new)
     if old.inputs != new.inputs:
         names = sorted(
             name
@@ -160,8 +160,8 @@ def _of_step(old: StepSpec, new: StepSpec, before: FlowSpec, after: FlowSpec) ->
     yield from _of_other_fields(old, new, _COMPARED_OF_STEPS)
 
 
-def _of_runs_it_starts(old: StepSpec, new: StepSpec) -> Iterator[_Found]:
-    """Say what changed of the list that the step goes over, and of the sub-flows that it starts."""
+def _of_list(old: StepSpec, new: StepSpec) -> Iterator[_Found]:
+    """Say what changed of the list that the step goes over; a sub-flow may get or lose its list."""
     if (old.over is None) != (new.over is None):
         one, each = "one run of a sub-flow", "one for each item of a list"
         before, after = (one, each) if old.over is None else (each, one)
